@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+# The commands of this project; each installs what it needs first (tools/setup.sh, as root for apt).
+NODE_BIN = $(CURDIR)/.cache/node-$(shell cat tools/node-version)/bin
+export PATH := $(NODE_BIN):$(PATH)
+
+.PHONY: all setup build generate format lint unit test test-full demo bench
+
+all: build
+
+setup:
+	@sh tools/setup.sh
+
+build: setup
+	@$(MAKE) --no-print-directory -C bpf
+
+generate: build
+	@tools/generate.sh
+
+format: setup
+	@tools/format.sh
+
+# Format, lint, types, boundaries, licences, generated code.
+lint:
+	@tools/test.sh --static
+
+# The same and the unit tests, without a guest.
+unit:
+	@tools/test.sh --unit
+
+test:
+	@tools/test.sh
+
+test-full:
+	@tools/test.sh --full
+
+demo: build
+	@tools/demo.sh
+
+bench: build
+	@tools/bench.sh

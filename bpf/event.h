@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* Records of the rings. The only place where they are written; see image.h. */
+#ifndef KA_EVENT_H
+#define KA_EVENT_H
+
+#define EVENT_DATA_SMALL 1024
+#define EVENT_DATA_LARGE 8192
+#define EVENT_PATH_MAX 4096
+
+enum hook {
+	HOOK_SECURITY_BPRM_CHECK = 1,
+	HOOK_FILE_OPEN,
+	HOOK_FILE_PERMISSION,
+	HOOK_FILE_RECEIVE,
+	HOOK_MMAP_FILE,
+	HOOK_FILE_MKNOD,
+	HOOK_FILE_UNLINK,
+	HOOK_FILE_MKDIR,
+	HOOK_FILE_RMDIR,
+	HOOK_FILE_SYMLINK,
+	HOOK_FILE_LINK,
+	HOOK_FILE_RENAME,
+	HOOK_FILE_CHMOD,
+	HOOK_FILE_CHOWN,
+	HOOK_FILE_TRUNCATE,
+	HOOK_FILE_SETXATTR,
+	HOOK_MOUNT,
+	HOOK_SOCKET_CREATE,
+	HOOK_SOCKET_CONNECT,
+	HOOK_SOCKET_BIND,
+	HOOK_SOCKET_LISTEN,
+	HOOK_SOCKET_ACCEPT,
+	HOOK_SOCKET_SENDMSG,
+	HOOK_CAPABLE,
+};
+
+enum outcome {
+	OUTCOME_DENIED = 1,
+	OUTCOME_AUDITED = 2,
+	OUTCOME_WOULD_DENY = 3,
+	OUTCOME_OBSERVED = 4,
+};
+
+#define EVENT_NO_RULE 0xffffffffU
+
+/* Head of every record; `data` holds the strings one after the other: subject, parent, path (not terminated). */
+struct event {
+	unsigned long long boot_ns;
+	unsigned int scope;
+	unsigned int image;
+	unsigned int rule;
+	unsigned int count;
+	unsigned short hook;
+	unsigned char outcome;
+	unsigned char flags; /* enum event_flag */
+	unsigned int host_pid;
+	unsigned int host_ppid;
+	unsigned int pid;
+	unsigned int ppid;
+	unsigned int uid;
+	unsigned int open_flags;
+	unsigned int capability;
+	unsigned short sock_domain;
+	unsigned short sock_type;
+	unsigned short sock_protocol;
+	unsigned short sock_port; /* host byte order */
+	unsigned char sock_addr[16];
+	unsigned short subject_len;
+	unsigned short parent_len;
+	unsigned short path_len;
+	unsigned short spare;
+	char comm[16];
+	char tty[16];
+};
+
+enum event_flag {
+	EVENT_FLAG_FOREIGN = 1,	  /* the path is of another name space or root */
+	EVENT_FLAG_UNKNOWN = 2,	  /* the path is not whole */
+	EVENT_FLAG_CUT = 4,	  /* a string did not fit */
+};
+
+/* Losses and oddities, one slot each per CPU. */
+enum counter {
+	COUNTER_ALERTS,	       /* records submitted to the alert ring */
+	COUNTER_ALERTS_LOST,   /* no room in the alert ring */
+	COUNTER_LOGS,
+	COUNTER_LOGS_LOST,
+	COUNTER_SCRATCH_FAILED, /* no memory: the path counted as unknown */
+	COUNTER_SCOPE_FAILED,	/* no memory: the fork or exec failed */
+	COUNTER_FOREIGN,
+	COUNTER_UNKNOWN,
+	COUNTER_NO_IMAGE, /* a scope without image: passed */
+	COUNTER_COUNT,
+};
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * One check of an access to a path: whose task, which path, which rule, report. Fails closed: no memory, no image and
+ * an unreadable path are denied where a rule or a posture could deny (counters say so).
+ */
+#ifndef KA_CHECK_H
+#define KA_CHECK_H
+
+#include "scope.h"
+#include "path.h"
+#include "match.h"
+#include "emit.h"
+
+/* Recomputes the subject's class after the image changed, from the path that the task had at its exec. */
+static __noinline int reclassify(struct scratch *x)
+{
+	struct task_scope *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
+
+	if (!t)
+		return 0;
+	if (t->flags & TASK_RUNTIME) {
+		t->subject_class = runtime_class(x->word);
+	} else if (t->flags & TASK_SUBJECT_LONG) {
+		t->subject_class = CLASS_UNKNOWN;
+	} else {
+		u32 len = t->subject_len & (SUBJECT_MAX - 1);
+
+		bpf_probe_read_kernel(x->name, len, t->subject);
+		x->n = len;
+		x->flat = 1;
+		x->flags = 0;
+		x->access = 0;
+		x->family = FAMILY_PROCESS;
+		judge(x);
+		t->subject_class = x->record_class;
+		x->flat = 0;
+	}
+	t->word = x->word;
+	x->subject_class = t->subject_class;
+	return 0;
+}
+
+/*
+ * The scratch memory for a check by the current task, or NULL: then *result is what the hook returns (0 for a task
+ * without a scope and where no rule of the kinds in `flags` is loaded).
+ */
+static __always_inline struct scratch *begin(u32 flags, int *result)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_scope *t = bpf_task_storage_get(&tasks, task, 0, 0);
+	struct scratch *x;
+	u64 word;
+
+	*result = 0;
+	if (!t)
+		return 0;
+	word = scope_word(t->scope);
+	if (!(SCOPE_FLAGS(word) & flags))
+		return 0;
+	x = bpf_task_storage_get(&scratches, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!x) {
+		count(COUNTER_SCRATCH_FAILED);
+		*result = -EACCES;
+		return 0;
+	}
+	x->word = word;
+	x->root = t->root;
+	x->ns_seq = t->ns_seq;
+	x->zero = 0;
+	x->flat = 0;
+	x->block_only = 0;
+	x->open_flags = 0;
+	x->applet = 0;
+	x->n = 0;
+	x->mnt = 0;
+	x->flags = 0;
+	x->hit[0].verdict = x->hit[0].audit = 0;
+	x->hit[1].verdict = x->hit[1].audit = 0;
+	x->capability = 0;
+	x->sock_domain = x->sock_type = x->sock_protocol = x->sock_port = 0;
+	__builtin_memset(x->sock_addr, 0, sizeof(x->sock_addr));
+	x->subject_class = t->subject_class;
+	if (t->word != word && SCOPE_FLAGS(word) & IMAGE_FLAG_SUBJECT)
+		reclassify(x);
+	return x;
+}
+
+/*
+ * Turns hits and posture into outcome and rule, reports, and gives what the hook returns. One access raises one alert:
+ * a denial's, else the most specific Audit rule's, else the posture's. Mappings and moves have no posture.
+ */
+static __noinline int conclude(struct scratch *x, int posture)
+{
+	u32 first = x->access & -x->access, rest = x->access & ~first;
+	struct hit *a = &x->hit[0], *b = &x->hit[1];
+	int open = (!a->verdict && !(first & (ACCESS_MAPX | ACCESS_MOVE))) ||
+		   (rest && !b->verdict && !(rest & (ACCESS_MAPX | ACCESS_MOVE)));
+
+	x->rule = EVENT_NO_RULE;
+	x->outcome = SCOPE_AUDITED(x->word) ? OUTCOME_WOULD_DENY : OUTCOME_DENIED;
+	if (a->verdict == VERDICT_BLOCK) {
+		x->rule = a->rule;
+	} else if (rest && b->verdict == VERDICT_BLOCK) {
+		x->rule = b->rule;
+	} else if (!open || posture != POSTURE_BLOCK) {
+		x->outcome = OUTCOME_AUDITED;
+		if (a->audit)
+			x->rule = a->audit_rule;
+		else if (rest && b->audit)
+			x->rule = b->audit_rule;
+		else if (!open || posture != POSTURE_AUDIT)
+			return 0;
+	}
+	report(x);
+	return x->outcome == OUTCOME_DENIED ? -EACCES : 0;
+}
+
+/*
+ * Judges the object mnt + dentry in `x` (access, hook, family and owner set). -EACCES or 0.
+ */
+static __noinline int check_object(struct scratch *x)
+{
+	int posture;
+
+	walk_shown(x);
+	if (x->flags)
+		count(x->flags & EVENT_FLAG_UNKNOWN ? COUNTER_UNKNOWN : COUNTER_FOREIGN);
+	x->block_only = x->flags & EVENT_FLAG_FOREIGN;
+	posture = judge(x);
+	if (posture < 0) {
+		count(COUNTER_NO_IMAGE);
+		posture = POSTURE_BLOCK;
+	}
+	if ((x->partial || x->block_only) && SCOPE_FLAGS(x->word) & IMAGE_FLAG_BLOCK_PATH) {
+		u32 flags = x->flags;
+
+		x->block_only = 1;
+		if (walk_superblock(x))
+			judge(x);
+		walk_shown(x); /* the event shows the first name */
+		x->flags = flags;
+	}
+	return conclude(x, posture);
+}
+
+#endif

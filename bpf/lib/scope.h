@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Whose task is it. A task in a bound cgroup gets its scope at the first exec outside the runtime's mount name space
+ * and keeps it for life; every fork inherits it (lifecycle.bpf.h). docs/adr/0004-scope.md says why.
+ */
+#ifndef KA_SCOPE_H
+#define KA_SCOPE_H
+
+#include "kernel.h"
+#include "../image.h"
+#include "../event.h"
+
+#define SCOPES_MAX 16384
+#define BINDINGS_MAX 65536
+#define CGROUP_DEPTH_MAX 16
+#define SUBJECT_MAX 256 /* longest subject path kept; a longer one is of class unknown after a policy change */
+#define COMPONENTS_MAX 64
+
+/* A scope's word: image id | slot << 32 | size class << 46 | mode << 48 | image flags << 52. 0: nothing is enforced. */
+#define SCOPE_IMAGE(v) ((u32)(v))
+#define SCOPE_SLOT(v) ((u32)((v) >> 32) & 0x3fff)
+#define SCOPE_CLASS(v) ((u32)((v) >> 46) & 3)
+#define SCOPE_AUDITED(v) ((u32)((v) >> 48) & 1)
+#define SCOPE_FLAGS(v) ((u32)((v) >> 52) & 0xff)
+
+#define CLASS_NOBODY 0	/* subject class: no subject of any rule */
+#define CLASS_UNKNOWN 1 /* subject class: matches the subjects of Block rules only */
+
+enum task_flag {
+	TASK_RUNTIME = 1,      /* the first exec has not completed */
+	TASK_SUBJECT_LONG = 2, /* `subject` holds only the end of the path */
+};
+
+struct task_scope {
+	u64 word;	/* the scope's word for which `subject_class` was computed */
+	u64 root;	/* struct mount * of the root of the mount name space at the first exec */
+	u64 ns_seq;	/* and that name space's sequence number: never reused */
+	u32 scope;
+	u32 subject_class;
+	u32 flags;
+	u32 subject_len;
+	char subject[SUBJECT_MAX * 2]; /* SUBJECT_MAX used; the rest bounds the last copy */
+};
+
+struct component {
+	u64 name;
+	u64 len;
+};
+
+struct hit {
+	u32 rank;
+	u32 rule;
+	u32 verdict;
+	u32 audit_rank;
+	u32 audit_rule;
+	u32 audit;
+};
+
+/* Working memory of a check: too big for the stack, and per-CPU memory would be mixed up by preemption. */
+struct scratch {
+	/* in */
+	u64 word;
+	u64 mnt;    /* struct vfsmount * */
+	u64 dentry;
+	u64 root;
+	u64 ns_seq;
+	u32 access;
+	u32 hook;
+	u32 subject_class;
+	u32 applet; /* hash of the applet's name that a multi-call binary is called by */
+	u32 owner;  /* 1: the task owns the object */
+	u32 family;
+	u32 open_flags;
+	/* the walk */
+	u32 bytes;  /* length of the path as a string */
+	u32 n;	    /* components seen; the COMPONENTS_MAX nearest the root are kept */
+	u32 flags;  /* enum event_flag, as of the first name */
+	u32 bare;   /* the first component has no slash before it (memfd) */
+	u32 partial; /* the mount shows only part of its superblock */
+	u32 flat;   /* run over `name` (length `n`) instead of the components */
+	u32 block_only;
+	/* out */
+	u32 record_class;
+	u32 outcome;
+	u32 rule;
+	u32 pos;    /* where a string is being built */
+	u32 cut;
+	u32 zero;   /* a 0 that the verifier cannot fold, so that loops converge (since 6.7) */
+	struct hit hit[2];
+	/* socket and capability of the event */
+	u32 capability;
+	u16 sock_domain;
+	u16 sock_type;
+	u16 sock_protocol;
+	u16 sock_port;
+	u32 sock_addr[4];
+	struct component comp[COMPONENTS_MAX];
+	char name[256];
+};
+
+/* Word of a scope, by scope number; written by the agent, one store swaps a whole rule set. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SCOPES_MAX);
+	__type(key, u32);
+	__type(value, u64);
+} scopes SEC(".maps");
+
+/* Scope number by cgroup v2 id. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, BINDINGS_MAX);
+	__type(key, u64);
+	__type(value, u32);
+} bindings SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct task_scope);
+} tasks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+/* Counters of enum counter, per CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, COUNTER_COUNT);
+	__type(key, u32);
+	__type(value, u64);
+} counters SEC(".maps");
+
+static __always_inline void count(u32 which)
+{
+	u64 *n = bpf_map_lookup_elem(&counters, &which);
+
+	if (n)
+		__sync_fetch_and_add(n, 1);
+}
+
+/* The number of the scope that binds the current task's cgroup or, before it, an ancestor: the outermost wins. -1: none. */
+static __always_inline int bound_scope(void)
+{
+	for (int level = 1; level < CGROUP_DEPTH_MAX; level++) {
+		u64 id = bpf_get_current_ancestor_cgroup_id(level);
+		u32 *scope;
+
+		if (!id)
+			return -1;
+		scope = bpf_map_lookup_elem(&bindings, &id);
+		if (scope)
+			return *scope;
+	}
+	return -1;
+}
+
+/* The current word of a scope; 0 when nothing is enforced. */
+static __always_inline u64 scope_word(u32 scope)
+{
+	u64 *word = bpf_map_lookup_elem(&scopes, &scope);
+
+	return word ? *(volatile u64 *)word : 0;
+}
+
+#endif

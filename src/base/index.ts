@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+export { ERRORS, KubeArmorError } from './errors.ts';
+export type { ErrorCode, ErrorContext } from './errors.ts';
+export { formatIssue } from './issue.ts';
+export type { Issue } from './issue.ts';
+export { noLogger } from './logger.ts';
+export type { Logger } from './logger.ts';

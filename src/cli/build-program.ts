@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Argument, Command as Parser, InvalidArgumentError, Option } from 'commander';
+import type { ArgumentSpec, Command, CommandEntry, OptionSpec } from './command.ts';
+import { COMMANDS, GROUPS, PLANNED } from './command-table.ts';
+import { EXIT_CODES, exitCodesText } from './exit-codes.ts';
+import type { ExitCode } from './exit-codes.ts';
+import { Flags } from './flags.ts';
+import type { Io } from './io.ts';
+
+/** What parsing does with the outside; `run-cli.ts` gives it. */
+export interface ProgramHooks {
+  readonly io: Io;
+  /** The command that is being parsed, for messages. */
+  entered(words: readonly string[], parser: Parser): void;
+  finished(code: ExitCode): void;
+  help(text: string, toStderr: boolean): void;
+}
+
+/** Builds the parser of the whole program; a command's own options are loaded only when the words lead to it. */
+export function buildProgram(hooks: ProgramHooks): Parser {
+  const program = new Parser('karmor').description('KubeArmor’s command line: policies, alerts and the state of a node');
+  program.addHelpText('after', `\nExit codes:\n${exitCodesText()}\n\nPlanned, not in this version: ${plannedNames()}`);
+  prepare(program, hooks);
+  const groups = new Map<string, Parser>([['', program]]);
+  for (const group of GROUPS) {
+    const node = addChild(groups, group, hooks);
+    for (const spec of group.options ?? []) node.addOption(toOption(spec));
+    groups.set(group.words.join(' '), node);
+  }
+  for (const entry of COMMANDS) addLeaf(groups, entry, hooks);
+  for (const words of PLANNED) addPlanned(groups, words, hooks);
+  return program;
+}
+
+function plannedNames(): string {
+  return PLANNED.map((words) => words.join(' ')).join(', ');
+}
+
+/** Settings are not inherited by commands added by hand, so every node gets them. */
+function prepare(parser: Parser, hooks: ProgramHooks): void {
+  parser
+    .helpCommand(false)
+    .helpOption('--help', 'print this help')
+    .exitOverride()
+    .showSuggestionAfterError(false)
+    .configureHelp({ helpWidth: 110 })
+    .configureOutput({
+      writeOut: (text) => hooks.help(text, false),
+      writeErr: (text) => hooks.help(text, true),
+      outputError: () => {},
+    });
+}
+
+function addChild(groups: ReadonlyMap<string, Parser>, entry: Pick<CommandEntry, 'words' | 'summary'>, hooks: ProgramHooks): Parser {
+  const parent = groups.get(entry.words.slice(0, -1).join(' '));
+  const name = entry.words.at(-1);
+  if (parent === undefined || name === undefined) throw new Error(`command table: no group for ${entry.words.join(' ')}`);
+  const child = new Parser(name).description(entry.summary);
+  prepare(child, hooks);
+  parent.addCommand(child);
+  parent.hook('preSubcommand', (_parent, chosen) => {
+    if (chosen === child) hooks.entered(entry.words, child);
+  });
+  return child;
+}
+
+function addLeaf(groups: ReadonlyMap<string, Parser>, entry: CommandEntry, hooks: ProgramHooks): void {
+  const leaf = addChild(groups, entry, hooks);
+  leaf.parent?.hook('preSubcommand', async (_parent, chosen) => {
+    if (chosen === leaf) declare(leaf, await entry.load(), hooks);
+  });
+}
+
+/** Gives a node its command's options, arguments and action. */
+function declare(leaf: Parser, command: Command, hooks: ProgramHooks): void {
+  for (const spec of command.options ?? []) leaf.addOption(toOption(spec));
+  for (const spec of command.arguments ?? []) leaf.addArgument(toArgument(spec));
+  if (command.details !== undefined) leaf.addHelpText('after', `\n${command.details}`);
+  leaf.action(async () => {
+    hooks.finished(await command.run(leaf.args, new Flags(leaf.optsWithGlobals()), hooks.io));
+  });
+}
+
+function addPlanned(groups: ReadonlyMap<string, Parser>, words: readonly string[], hooks: ProgramHooks): void {
+  const parent = groups.get(words.slice(0, -1).join(' '));
+  const planned = new Parser(words.at(-1));
+  prepare(planned, hooks);
+  planned.helpOption(false).allowUnknownOption().allowExcessArguments();
+  planned.action(() => {
+    hooks.io.err(`karmor ${words.join(' ')}: planned, not in this version; see \`karmor --help\` for what is`);
+    hooks.finished(EXIT_CODES.usage.code);
+  });
+  parent?.addCommand(planned, { hidden: true });
+}
+
+function toOption(spec: OptionSpec): Option {
+  const option = new Option(spec.flags, spec.summary);
+  if (spec.choices !== undefined) option.choices([...spec.choices]);
+  if (spec.default !== undefined) option.default(spec.default);
+  if (spec.value === 'count') option.argParser(parseCount);
+  if (spec.value === 'list') option.argParser(parseList);
+  return option;
+}
+
+function toArgument(spec: ArgumentSpec): Argument {
+  const argument = new Argument(spec.name, spec.summary);
+  return spec.choices === undefined ? argument : argument.choices([...spec.choices]);
+}
+
+function parseCount(text: string): number {
+  const count = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(count)) throw new InvalidArgumentError('It must be a whole number from 0.');
+  return count;
+}
+
+function parseList(text: string, before: unknown): string[] {
+  const items = text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+  return [...(Array.isArray(before) ? (before as string[]) : []), ...items];
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+import { AGENT_DETAIL_PATH, KUBEARMOR_PROBE_PATH, parseAgentDetail, parseKubeArmorProbe } from '../agent-detail.ts';
+import type { AgentDetail, PostureTable, Reason } from '../agent-detail.ts';
+import { AGENT_OPTIONS, agentAddress, isLocalAddress } from '../agent-address.ts';
+import type { Command } from '../command.ts';
+import { EXIT_CODES } from '../exit-codes.ts';
+import type { ExitCode } from '../exit-codes.ts';
+import type { Flags } from '../flags.ts';
+import { hasErrorCode } from '../has-error-code.ts';
+import type { Io } from '../io.ts';
+import type { LocalFacts, ProbeAnswer } from '../ports.ts';
+import { decideVerdict } from '../probe-verdict.ts';
+import type { ProbeFindings, Verdict } from '../probe-verdict.ts';
+import { tableLines } from '../table.ts';
+import type { Colour, Text } from '../text.ts';
+
+const VERDICTS: { readonly [K in Verdict]: { colour: Colour; exitCode: ExitCode } } = {
+  ENFORCING: { colour: 'green', exitCode: EXIT_CODES.ok.code },
+  'AUDIT-ONLY': { colour: 'yellow', exitCode: EXIT_CODES.findings.code },
+  DEGRADED: { colour: 'yellow', exitCode: EXIT_CODES.findings.code },
+  'NOT RUNNING': { colour: 'red', exitCode: EXIT_CODES.unreachable.code },
+};
+
+interface ProbeReport extends ProbeFindings {
+  readonly address: string;
+  readonly answer: ProbeAnswer | undefined;
+  readonly detail: AgentDetail | undefined;
+  readonly facts: LocalFacts | undefined;
+}
+
+/** `karmor probe`: the verdict first, then what it rests on. Works without an agent. */
+export const probe: Command = {
+  options: [
+    { flags: '-o, --output <format>', summary: 'how to print it', default: 'text', choices: ['text', 'json'] },
+    ...AGENT_OPTIONS,
+  ],
+  details: `The first line is ENFORCING, AUDIT-ONLY, DEGRADED or NOT RUNNING; below it why, and what to do.
+It exits with 0 only for ENFORCING, 3 for NOT RUNNING, 1 for the others.`,
+  async run(_args, flags, io) {
+    const report = await gather(flags, io);
+    if (flags.text('output') === 'json') await io.outJson(JSON.stringify(jsonReport(report), undefined, 2));
+    else for (const line of textReport(report)) await io.out(line);
+    return VERDICTS[report.verdict].exitCode;
+  },
+};
+
+async function gather(flags: Flags, io: Io): Promise<ProbeReport> {
+  const { address } = agentAddress(flags, io);
+  const answer = await askAgent(flags, io);
+  const local = isLocalAddress(address);
+  const facts = local ? await io.localFacts() : undefined;
+  const [ours, theirs] = await Promise.all([io.agentFile(AGENT_DETAIL_PATH), io.agentFile(KUBEARMOR_PROBE_PATH)]);
+  const detail = local ? (parseAgentDetail(ours) ?? parseKubeArmorProbe(theirs)) : undefined;
+  const unreachable = 'problem' in answer ? answer : undefined;
+  const detailMissing = [ours, theirs].flatMap((file) => ('missing' in file ? [file.missing] : [])).join('; ');
+  const findings = decideVerdict({ unreachable, detail, detailMissing, facts });
+  return { ...findings, address, answer: 'problem' in answer ? undefined : answer, detail: unreachable === undefined ? detail : undefined, facts };
+}
+
+async function askAgent(flags: Flags, io: Io): Promise<ProbeAnswer | Reason> {
+  try {
+    using agent = await io.connect(agentAddress(flags, io));
+    return await agent.probe(io.signal);
+  } catch (error) {
+    if (!hasErrorCode(error, ['UNREACHABLE', 'PEER_REFUSED', 'PROTOCOL', 'HOST_IO'])) throw error;
+    const cure = error.code === 'UNREACHABLE' ? 'start the agent, or name its address with --gRPC' : error.hint;
+    return { problem: error.message, cure };
+  }
+}
+
+function jsonReport(report: ProbeReport): object {
+  const { verdict, reasons, address, answer, detail, facts } = report;
+  return {
+    schemaVersion: 1,
+    verdict,
+    reasons,
+    running: answer !== undefined,
+    address,
+    enforcers: detail?.enforcer === undefined ? [] : [detail.enforcer],
+    agentVersion: detail?.version,
+    postures: { container: detail?.containerPosture, host: detail?.hostPosture },
+    node: facts === undefined ? undefined : { ...nodeFacts(facts), containerRuntime: detail?.containerRuntime },
+    containers: answer?.containers ?? [],
+    hosts: answer?.hosts ?? [],
+  };
+}
+
+/** Named one by one: what the host room adds later is not part of this output. */
+function nodeFacts(facts: LocalFacts): object {
+  const { hostname, kernelRelease, lsms, hasBtf, bpffs } = facts;
+  return { hostname, kernelRelease, lsms, hasBtf, bpffs };
+}
+
+function textReport(report: ProbeReport): Text[] {
+  const { verdict, reasons, answer, detail } = report;
+  const lines: Text[] = [{ text: verdict, colour: VERDICTS[verdict].colour }];
+  for (const { problem, cure } of reasons) {
+    lines.push(`  - ${problem}`);
+    if (cure !== '') lines.push(`    → ${cure}`);
+  }
+  lines.push(answer === undefined ? 'KubeArmor is not running' : 'KubeArmor is running');
+  if (answer !== undefined) lines.push(`Active enforcers: [${detail?.enforcer ?? ''}]`);
+  return [...lines, ...nodeLines(report), ...postureLines(detail), ...policyLines(answer)];
+}
+
+function nodeLines({ address, answer, detail, facts }: ProbeReport): Text[] {
+  const lines = [answer === undefined ? `Agent: ${address}` : `Agent: ${address}, version ${detail?.version ?? 'unknown'}`];
+  if (detail?.containerRuntime !== undefined) lines.push(`Container runtime: ${detail.containerRuntime}`);
+  if (facts !== undefined) {
+    lines.push(
+      `Node: ${facts.hostname}, kernel ${facts.kernelRelease}`,
+      `  security modules: ${facts.lsms?.join(', ') ?? 'unknown'}`,
+      `  BTF: ${facts.hasBtf ? 'yes' : 'no'}; BPF file system: ${facts.bpffs ?? 'not mounted'}`,
+    );
+  }
+  return lines;
+}
+
+function postureLines(detail: AgentDetail | undefined): string[] {
+  const line = (name: string, table: PostureTable | undefined): string[] =>
+    table === undefined ? [] : [`Default posture of ${name}: ${Object.entries(table).map((entry) => entry.join(' ')).join(', ')}`];
+  return [...line('containers', detail?.containerPosture), ...line('the host', detail?.hostPosture)];
+}
+
+function policyLines(answer: ProbeAnswer | undefined): string[] {
+  if (answer === undefined) return [];
+  const containers = answer.containers.map(({ name, mode, policies }) => [name, mode, policies.join(', ') || '-']);
+  const hosts = answer.hosts.map(({ name, policies }) => [name, policies.join(', ') || '-']);
+  return [
+    ...(containers.length === 0 ? ['Containers: none'] : tableLines([['CONTAINER', 'MODE', 'POLICIES'], ...containers])),
+    ...(hosts.length === 0 ? [] : tableLines([['HOST', 'POLICIES'], ...hosts])),
+  ];
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+import { AGENT_DETAIL_PATH, parseAgentDetail } from '../agent-detail.ts';
+import { AGENT_OPTIONS, agentAddress, isLocalAddress } from '../agent-address.ts';
+import { CLIENT_VERSION } from '../client-version.ts';
+import type { Command } from '../command.ts';
+import { EXIT_CODES } from '../exit-codes.ts';
+import type { Flags } from '../flags.ts';
+import { hasErrorCode } from '../has-error-code.ts';
+import type { Io } from '../io.ts';
+
+interface AgentVersion {
+  readonly reachable: boolean;
+  readonly version?: string | undefined;
+  /** Why it is not known. */
+  readonly why?: string | undefined;
+}
+
+/** `karmor version`: this program's, and the agent's if it answers. Never asks the network for updates. */
+export const version: Command = {
+  options: [
+    { flags: '--client', summary: 'this program only; asks nobody' },
+    { flags: '-o, --output <format>', summary: 'how to print it', default: 'text', choices: ['text', 'json'] },
+    ...AGENT_OPTIONS,
+  ],
+  async run(_args, flags, io) {
+    const agent = flags.isSet('client') ? undefined : await agentVersion(flags, io);
+    if (flags.text('output') === 'json') {
+      await io.outJson(JSON.stringify({ schemaVersion: 1, client: CLIENT_VERSION, agent }, undefined, 2));
+      return EXIT_CODES.ok.code;
+    }
+    await io.out(`karmor ${CLIENT_VERSION}`);
+    if (agent !== undefined) await io.out(`agent ${agent.version ?? `unknown: ${agent.why}`}`);
+    return EXIT_CODES.ok.code;
+  },
+};
+
+/** The file alone would not do: it outlives an agent that was killed. */
+async function agentVersion(flags: Flags, io: Io): Promise<AgentVersion> {
+  const to = agentAddress(flags, io);
+  try {
+    using agent = await io.connect(to);
+    await agent.ping(io.signal);
+  } catch (error) {
+    if (!hasErrorCode(error, ['UNREACHABLE', 'PEER_REFUSED', 'PROTOCOL', 'HOST_IO'])) throw error;
+    return { reachable: false, why: error.message };
+  }
+  if (!isLocalAddress(to.address)) return { reachable: true, why: 'it is on another machine; its alerts carry KubeArmorVersion' };
+  const file = await io.agentFile(AGENT_DETAIL_PATH);
+  const found = parseAgentDetail(file)?.version;
+  return found === undefined
+    ? { reachable: true, why: 'missing' in file ? file.missing : `${AGENT_DETAIL_PATH} does not say it` }
+    : { reachable: true, version: found };
+}

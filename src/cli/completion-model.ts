@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { CommandEntry, CommandGroup, OptionSpec } from './command.ts';
+import { COMMANDS, GROUPS } from './command-table.ts';
+
+/** What to offer for a value: these words, paths, or nothing. */
+export type Offer = { readonly words: readonly string[] } | 'file' | 'directory' | 'nothing';
+
+export interface CompletionOption {
+  /** `--namespace`. */
+  readonly long: string;
+  /** `-n`. */
+  readonly short?: string | undefined;
+  readonly summary: string;
+  /** Undefined for a switch. */
+  readonly value?: Offer | undefined;
+}
+
+/** One point of the command tree. */
+export interface CompletionNode {
+  /** Words below `karmor`; empty for the program itself. */
+  readonly words: readonly string[];
+  readonly children: readonly { readonly name: string; readonly summary: string }[];
+  readonly options: readonly CompletionOption[];
+  readonly argument: Offer;
+}
+
+const HELP: CompletionOption = { long: '--help', summary: 'print this help' };
+
+/** Loads every command and gives what a shell has to know. */
+export async function loadCompletionTree(): Promise<CompletionNode[]> {
+  const program: CommandGroup = { words: [], summary: '' };
+  const groups = [program, ...GROUPS].map(({ words, options = [] }) => ({
+    words,
+    children: childrenOf(words),
+    options: [...options.map(toCompletion), HELP],
+    argument: 'nothing' as const,
+  }));
+  return [...groups, ...(await Promise.all(COMMANDS.map(leafNode)))];
+}
+
+function childrenOf(words: readonly string[]): { name: string; summary: string }[] {
+  return [...GROUPS, ...COMMANDS]
+    .filter((entry) => entry.words.length === words.length + 1 && words.every((word, i) => entry.words[i] === word))
+    .map(({ words: own, summary }) => ({ name: own.at(-1) ?? '', summary }))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+async function leafNode({ words, load }: CommandEntry): Promise<CompletionNode> {
+  const { options = [], arguments: [argument] = [] } = await load();
+  return { words, children: [], options: [...options.map(toCompletion), HELP], argument: offerOf(argument) };
+}
+
+function toCompletion(spec: OptionSpec): CompletionOption {
+  const long = /--[\w-]+/.exec(spec.flags)?.[0] ?? '';
+  const short = /^-\w\b/.exec(spec.flags)?.[0];
+  return { long, short, summary: spec.summary, value: spec.flags.includes('<') ? offerOf(spec) : undefined };
+}
+
+function offerOf(spec: Pick<OptionSpec, 'choices' | 'completes' | 'suggests'> | undefined): Offer {
+  const words = spec?.choices ?? spec?.suggests;
+  return words === undefined ? (spec?.completes ?? 'nothing') : { words };
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { KubeArmorError } from '#base';
+import { dialGrpc, logClient, policyClient, probeClient, watchFeed } from '#grpc';
+import type { FeedRecords, GrpcTransport } from '#grpc';
+import type { PolicyKind } from '#policy';
+import { PolicyStatus as WireStatus } from '#wire';
+import type { ProbeResponse } from '#wire';
+import type { AgentAddress, AgentPort, FeedItem, FeedRecord, PolicyAnswer, PolicyMode, PolicyStatus, ProbeAnswer, StreamName } from './ports.ts';
+
+const KINDS: { readonly [K in StreamName]: keyof FeedRecords } = { alert: 'alerts', log: 'logs', message: 'messages' };
+const MODES: readonly PolicyMode[] = ['disabled', 'enabled', 'audited'];
+/** Long enough for a busy agent, short enough for a person. */
+const PING_TIMEOUT_MS = 10_000;
+
+/** By number; an enum of protobuf is open, so a newer agent may send another. */
+const STATUS_NAMES: Readonly<Record<number, PolicyStatus | undefined>> = Object.fromEntries(
+  Object.entries(WireStatus).map(([name, number]) => [number, name as PolicyStatus]),
+);
+
+type Send = (request: { readonly policy: Uint8Array }) => Promise<{ readonly status: number }>;
+
+/**
+ * Speaks to an agent or relay over gRPC; connects at the first call.
+ *
+ * @throws {KubeArmorError} `USAGE` for a bad address, `HOST_IO` for an unreadable certificate; calls throw what `dialGrpc` says
+ */
+export async function connectAgentPort({ address, tlsCertPath }: AgentAddress): Promise<AgentPort> {
+  const tls = tlsCertPath === undefined ? {} : { tls: await readTlsFiles(tlsCertPath) };
+  const transport = dialGrpc({ address, ...tls });
+  return {
+    [Symbol.dispose]: () => transport.close(),
+    ping: async (signal) => void (await logClient(transport).healthCheck({ nonce: 1 }, { signal, timeoutMs: PING_TIMEOUT_MS })),
+    watch: (stream, signal) => watchRecords(transport, stream, signal),
+    sendPolicy: (kind, event) => sendPolicy(sendOf(transport, kind), event),
+    probe: async (signal) => probeAnswerOf(await probeClient(transport).getProbeData({}, { signal })),
+  };
+}
+
+async function readTlsFiles(folder: string): Promise<{ ca: string; cert: string; key: string }> {
+  const read = async (name: string): Promise<string> => {
+    const path = join(folder, name);
+    return await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      throw new KubeArmorError('HOST_IO', `reading ${path}: ${error.code ?? error.message}`, { cause: error });
+    });
+  };
+  const [ca, cert, key] = await Promise.all(['ca.crt', 'client.crt', 'client.key'].map(read));
+  return { ca: ca ?? '', cert: cert ?? '', key: key ?? '' };
+}
+
+async function* watchRecords(transport: GrpcTransport, stream: StreamName, signal: AbortSignal): AsyncGenerator<FeedItem> {
+  for await (const record of watchFeed(transport, KINDS[stream], signal)) yield { stream, record: record as unknown as FeedRecord };
+}
+
+/** KubeArmor has one method a kind; cluster policies go with the container policies, told apart by `kind` in the object. */
+function sendOf(transport: GrpcTransport, kind: PolicyKind): Send {
+  const client = policyClient(transport);
+  switch (kind) {
+    case 'KubeArmorHostPolicy':
+      return (request) => client.hostPolicy(request);
+    case 'KubeArmorNetworkPolicy':
+      return (request) => client.networkPolicy(request);
+    case 'KubeArmorPolicy':
+    case 'KubeArmorClusterPolicy':
+      return (request) => client.containerPolicy(request);
+  }
+}
+
+async function sendPolicy(send: Send, event: object): Promise<PolicyAnswer> {
+  const { status } = await send({ policy: new TextEncoder().encode(JSON.stringify(event)) });
+  return { status: STATUS_NAMES[status] ?? 'Failure' };
+}
+
+const byName = (a: { readonly name: string }, b: { readonly name: string }): number => (a.name < b.name ? -1 : 1);
+
+function probeAnswerOf({ containerMap, hostMap }: ProbeResponse): ProbeAnswer {
+  const containers = Object.entries(containerMap).map(([name, { policyList, policyEnabled }]) => ({
+    name,
+    mode: MODES[policyEnabled] ?? 'disabled',
+    policies: policyList.toSorted(),
+  }));
+  const hosts = Object.entries(hostMap).map(([name, { policyList }]) => ({ name, policies: policyList.toSorted() }));
+  return { containers: containers.toSorted(byName), hosts: hosts.toSorted(byName) };
+}

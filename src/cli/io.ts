@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { AgentAddress, AgentFile, AgentPort, LocalFacts } from './ports.ts';
+import type { Text } from './text.ts';
+
+/** Everything a command may touch. Tests hand in another one; no command looks at the process. */
+export interface Io {
+  /** One line on stdout, made printable. Resolves when the reader has room: a slow reader slows us, not our memory. */
+  out(line: Text): Promise<void>;
+  /** JSON text on stdout, as it is. */
+  outJson(json: string): Promise<void>;
+  /** One line on stderr. */
+  err(line: Text): void;
+  /** All of stdin as UTF-8. */
+  readStdin(): Promise<string>;
+  /** Aborts on SIGINT, SIGTERM and when stdout's reader is gone: end cleanly. */
+  readonly signal: AbortSignal;
+  /** The environment variables that commands know. */
+  readonly env: { readonly KUBEARMOR_SERVICE?: string | undefined };
+  /** Opens the connection lazily: nothing is sent before the first call. */
+  connect(to: AgentAddress): Promise<AgentPort>;
+  localFacts(): Promise<LocalFacts>;
+  /** `/run/kubearmor/probe.json` or KubeArmor's own probe file. */
+  agentFile(path: string): Promise<AgentFile>;
+  /** Milliseconds, monotonic. */
+  nowMs(): number;
+  /** Resolves early when `signal` aborts; never rejects. */
+  sleep(ms: number): Promise<void>;
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { KubeArmorError } from '#base';
+import { COMMANDS, GROUPS, PLANNED } from './command-table.ts';
+import { EXIT_CODES } from './exit-codes.ts';
+import { runCli } from './run-cli.ts';
+import { FakeAgent, recordingIo } from './testing.ts';
+
+const wrong: readonly { readonly args: string; readonly says: RegExp }[] = [
+  { args: 'logz', says: /^karmor: unknown command 'logz' \(did you mean logs\?\)$/ },
+  { args: 'zzzzz', says: /^karmor: unknown command 'zzzzz' \(see `karmor --help`\)$/ },
+  { args: 'policy chek', says: /^karmor policy: unknown command 'chek' \(did you mean check\?\)$/ },
+  { args: 'logs --logfilter all', says: /unknown option '--logfilter' \(did you mean --logFilter\?\)/ },
+  { args: 'vm policy list --grpc=x', says: /unknown option '--grpc=x' \(did you mean --gRPC\?\)/ },
+  { args: 'logs -z', says: /^karmor logs: unknown option '-z' \(see `karmor logs --help`\)$/ },
+  { args: 'logs -o xml', says: /'xml' is invalid\. Allowed choices are line, text, json, pretty-json, wide/ },
+  { args: 'logs --logFilter alerts', says: /'alerts' is invalid/ },
+  { args: 'logs --limit -1', says: /'-1' is invalid|argument missing/ },
+  { args: 'logs --limit many', says: /whole number/ },
+  { args: 'logs --logPath none', says: /leave nothing to show/ },
+  { args: 'logs surplus', says: /too many arguments/ },
+  { args: 'policy check', says: /missing required argument 'file'/ },
+  { args: 'vm policy add', says: /missing required argument 'file'/ },
+  { args: 'vm policy delete', says: /missing required argument 'file'/ },
+  { args: 'vm policy list extra', says: /too many arguments/ },
+  { args: 'completion tcsh', says: /'tcsh' is invalid for argument 'shell'\. Allowed choices are bash, zsh, fish/ },
+  { args: 'probe -o yaml', says: /'yaml' is invalid/ },
+  { args: 'version extra', says: /too many arguments/ },
+];
+for (const { args, says } of wrong) {
+  test(`karmor ${args}: one line and exit 2`, async () => {
+    const { io, out, err, addresses } = recordingIo();
+    assert.equal(await runCli(args.split(' '), io), EXIT_CODES.usage.code);
+    assert.deepEqual(out, []);
+    assert.equal(err.length, 1);
+    assert.match(err[0] ?? '', says);
+    assert.deepEqual(addresses, []);
+  });
+}
+
+for (const words of PLANNED) {
+  test(`karmor ${words.join(' ')}: planned, whatever follows`, async () => {
+    const { io, out, err } = recordingIo();
+    assert.equal(await runCli([...words, '-n', 'prod', '--deployment=x', '--help'], io), EXIT_CODES.usage.code);
+    assert.deepEqual(out, []);
+    assert.deepEqual(err, [`karmor ${words.join(' ')}: planned, not in this version; see \`karmor --help\` for what is`]);
+  });
+}
+
+for (const { words } of [{ words: [] }, ...GROUPS, ...COMMANDS]) {
+  for (const args of [[...words, '--help'], [...words, '-h'], ['help', ...words]]) {
+    test(`karmor ${args.join(' ')}: help on stdout, exit 0`, async () => {
+      const { io, out, err } = recordingIo();
+      assert.equal(await runCli(args, io), EXIT_CODES.ok.code);
+      assert.match(out[0] ?? '', new RegExp(`^Usage: karmor ${words.join(' ')}`));
+      assert.deepEqual(err, []);
+    });
+  }
+}
+
+test('help names the exit codes and what is planned', async () => {
+  const { io, out } = recordingIo();
+  await runCli([], io);
+  const text = out.join('\n');
+  for (const { code, meaning } of Object.values(EXIT_CODES)) assert.ok(text.includes(`${code}`) && text.includes(meaning));
+  for (const words of PLANNED) assert.ok(text.includes(words.join(' ')));
+});
+
+test('a group without a command is wrong usage, with its help on stderr', async () => {
+  const { io, out, err } = recordingIo();
+  assert.equal(await runCli(['policy'], io), EXIT_CODES.usage.code);
+  assert.deepEqual(out, []);
+  assert.match(err.join('\n'), /check/);
+});
+
+for (const args of ['vm --gRPC=unix:///x policy list', 'vm policy --gRPC unix:///x list', 'vm policy list --gRPC=unix:///x']) {
+  test(`the address may stand anywhere: ${args}`, async () => {
+    const { io, addresses } = recordingIo({ agent: new FakeAgent() });
+    assert.equal(await runCli(args.split(' '), io), EXIT_CODES.ok.code);
+    assert.deepEqual(addresses, [{ address: 'unix:///x', tlsCertPath: undefined }]);
+  });
+}
+
+test('KUBEARMOR_SERVICE stands in for --gRPC, and yields to it', async () => {
+  const { io, addresses } = recordingIo({ agent: new FakeAgent(), env: { KUBEARMOR_SERVICE: 'relay:32767' } });
+  await runCli(['vm', 'policy', 'list'], io);
+  await runCli(['vm', 'policy', 'list', '--gRPC', 'other:1', '--secure', '--tlsCertPath', '/certs'], io);
+  assert.deepEqual(addresses, [
+    { address: 'relay:32767', tlsCertPath: undefined },
+    { address: 'other:1', tlsCertPath: '/certs' },
+  ]);
+});
+
+test('an agent that does not answer: one line with the cure, exit 3', async () => {
+  for (const args of [['logs'], ['vm', 'policy', 'list']]) {
+    const { io, err } = recordingIo();
+    assert.equal(await runCli(args, io), EXIT_CODES.unreachable.code);
+    assert.equal(err.length, 1);
+    assert.match(err[0] ?? '', /connecting to unix:\/\/\/run\/kubearmor\/kubearmor\.sock: nothing listens \(.*karmor probe/);
+  }
+});
+
+test('an interrupt in the middle is not an error message about the connection', async () => {
+  const { io, err, stop } = recordingIo({
+    connect: async () => {
+      stop.abort();
+      throw new KubeArmorError('UNREACHABLE', 'connecting: aborted');
+    },
+  });
+  assert.equal(await runCli(['vm', 'policy', 'list'], io), EXIT_CODES.partial.code);
+  assert.deepEqual(err, ['karmor vm policy list: interrupted']);
+});
+
+test('a bug is not dressed up as a failure', async () => {
+  const { io } = recordingIo({ connect: async () => Promise.reject(new TypeError('bug')) });
+  await assert.rejects(runCli(['vm', 'policy', 'list'], io), TypeError);
+});

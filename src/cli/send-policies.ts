@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+import { formatIssue } from '#base';
+import type { Issue } from '#base';
+import type { Policy } from '#policy';
+import { connectAgent } from './agent-address.ts';
+import { EXIT_CODES } from './exit-codes.ts';
+import type { ExitCode } from './exit-codes.ts';
+import type { Flags } from './flags.ts';
+import type { Io } from './io.ts';
+import { loadPolicyChecker } from './parse-policies.ts';
+import { readPolicyFiles } from './policy-files.ts';
+import type { PolicyAnswer, PolicyStatus } from './ports.ts';
+import type { Colour } from './text.ts';
+
+/** What a bare status means where the agent gives no reason. */
+const REASONS: { readonly [K in PolicyStatus]: { readonly good: boolean; readonly why: string } } = {
+  Applied: { good: true, why: '' },
+  Modified: { good: true, why: '' },
+  Deleted: { good: true, why: '' },
+  NotExist: { good: false, why: 'the agent has no policy of this kind and name' },
+  Invalid: { good: false, why: 'the agent cannot take it; its log says why, and its version may be older than this program' },
+  NotEnabled: { good: false, why: 'the agent was started without policies of this kind' },
+  Failure: { good: false, why: 'the agent failed; see its log' },
+};
+
+const label = ({ kind, namespace, name }: Policy): string => `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`;
+
+/**
+ * Sends the documents of files one by one and prints each answer.
+ *
+ * All are parsed first: with an error in any of them nothing is sent, so a bad line never leaves half a set in force.
+ */
+export async function sendPolicies(type: 'ADDED' | 'DELETED', names: readonly string[], flags: Flags, io: Io): Promise<ExitCode> {
+  const { policies, issues } = await readAll(names, io);
+  for (const issue of issues) io.err({ text: formatIssue(issue), colour: issue.severity === 'error' ? 'red' : 'yellow' });
+  const errors = issues.filter(({ severity }) => severity === 'error').length;
+  if (errors > 0) {
+    io.err(`karmor vm policy: ${errors} ${errors === 1 ? 'error' : 'errors'}; nothing was sent`);
+    return EXIT_CODES.badData.code;
+  }
+  if (policies.length === 0) {
+    io.err('karmor vm policy: no policy in what was given');
+    return EXIT_CODES.usage.code;
+  }
+  using agent = await connectAgent(flags, io);
+  const answers: PolicyAnswer[] = [];
+  for (const policy of policies) {
+    const answer = await agent.sendPolicy(policy.kind, { type, object: policy.document });
+    answers.push(answer);
+    await io.out([`${label(policy)}: `, { text: `Policy ${answer.status}`, colour: colourOf(answer) }, reasonText(answer)]);
+  }
+  return exitCodeOf(answers);
+}
+
+async function readAll(names: readonly string[], io: Io): Promise<{ policies: Policy[]; issues: Issue[] }> {
+  const check = await loadPolicyChecker();
+  const [policies, issues]: [Policy[], Issue[]] = [[], []];
+  for await (const { name, text } of readPolicyFiles(names, io)) {
+    for (const document of check(text, name)) {
+      issues.push(...document.issues);
+      if (document.policy !== undefined) policies.push(document.policy);
+    }
+  }
+  return { policies, issues };
+}
+
+const colourOf = ({ status }: PolicyAnswer): Colour => (REASONS[status].good ? 'green' : 'red');
+
+function reasonText({ status, reason }: PolicyAnswer): string {
+  const why = reason ?? REASONS[status].why;
+  return why === '' ? '' : ` (${why})`;
+}
+
+function exitCodeOf(answers: readonly PolicyAnswer[]): ExitCode {
+  const bad = answers.filter(({ status }) => !REASONS[status].good);
+  if (bad.length === 0) return EXIT_CODES.ok.code;
+  if (bad.length < answers.length) return EXIT_CODES.partial.code;
+  return bad.every(({ status }) => status === 'Invalid') ? EXIT_CODES.badData.code : EXIT_CODES.findings.code;
+}

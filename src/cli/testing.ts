@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+import { KubeArmorError } from '#base';
+import type { Io } from './io.ts';
+import type { AgentAddress, AgentPort, FeedItem, LocalFacts, PolicyAnswer, ProbeAnswer, StreamName } from './ports.ts';
+import { printableJson, renderText } from './text.ts';
+
+/** A node that can do everything. */
+export const GOOD_NODE: LocalFacts = {
+  hostname: 'node1',
+  kernelRelease: '6.12.0-1-amd64',
+  kernelMajor: 6,
+  kernelMinor: 12,
+  lsms: ['lockdown', 'capability', 'bpf'],
+  hasBtf: true,
+  bpffs: '/sys/fs/bpf',
+};
+
+export interface Recorded {
+  readonly io: Io;
+  readonly out: string[];
+  readonly err: string[];
+  /** Where commands connected to. */
+  readonly addresses: AgentAddress[];
+  readonly stop: AbortController;
+}
+
+/** An `Io` for tests: records what is printed; an agent only where one is handed in. Time passes only in `sleep`. */
+export function recordingIo(over: Partial<Io> & { agent?: AgentPort; coloured?: boolean } = {}): Recorded {
+  const { agent, coloured = false, ...rest } = over;
+  const [out, err, addresses]: [string[], string[], AgentAddress[]] = [[], [], []];
+  const stop = new AbortController();
+  let nowMs = 0;
+  const io: Io = {
+    out: async (line) => void out.push(renderText(line, coloured)),
+    outJson: async (json) => void out.push(printableJson(json)),
+    err: (line) => void err.push(renderText(line, coloured)),
+    readStdin: async () => '',
+    signal: stop.signal,
+    env: {},
+    connect: async (to) => {
+      addresses.push(to);
+      if (agent === undefined) throw new KubeArmorError('UNREACHABLE', `connecting to ${to.address}: nothing listens`);
+      return agent;
+    },
+    localFacts: async () => GOOD_NODE,
+    agentFile: async (path) => ({ missing: `${path}: no such file` }),
+    nowMs: () => nowMs,
+    sleep: async (ms) => void (nowMs += ms),
+    ...rest,
+  };
+  return { io, out, err, addresses, stop };
+}
+
+export interface FakeAgentScript {
+  /** One entry per `watch`, in order: items, then the stream ends, with the error if there is one. */
+  readonly feeds?: { readonly items: readonly FeedItem[]; readonly error?: Error | undefined }[];
+  readonly answers?: readonly PolicyAnswer[];
+  readonly probe?: ProbeAnswer;
+  /** Called on each ping; throw to be down. */
+  readonly onPing?: () => void;
+}
+
+/** An agent that plays a script and remembers what it was sent. */
+export class FakeAgent implements AgentPort {
+  readonly sent: { readonly kind: string; readonly type: string; readonly object: unknown }[] = [];
+  readonly watched: string[] = [];
+  isDisposed = false;
+  readonly #script: FakeAgentScript;
+
+  constructor(script: FakeAgentScript = {}) {
+    this.#script = script;
+  }
+
+  async ping(): Promise<void> {
+    this.#script.onPing?.();
+  }
+
+  async *watch(stream: StreamName): AsyncGenerator<FeedItem> {
+    const feed = this.#script.feeds?.[this.watched.push(stream) - 1];
+    yield* feed?.items ?? [];
+    if (feed?.error !== undefined) throw feed.error;
+  }
+
+  async sendPolicy(kind: string, event: { readonly type: string; readonly object: unknown }): Promise<PolicyAnswer> {
+    this.sent.push({ kind, ...event });
+    return this.#script.answers?.[this.sent.length - 1] ?? { status: 'Applied' };
+  }
+
+  async probe(): Promise<ProbeAnswer> {
+    return this.#script.probe ?? { containers: [], hosts: [] };
+  }
+
+  [Symbol.dispose](): void {
+    this.isDisposed = true;
+  }
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+import { KubeArmorError } from '#base';
+import { BpfMap } from '#libbpf';
+import { IMAGE_CLASS_WORDS, imageIdWord } from '#policy';
+import type { RuleInfo, RuleSet } from '#policy';
+
+/** An image in the kernel. */
+export interface LoadedImage {
+  readonly id: number;
+  readonly slot: number;
+  readonly sizeClass: number;
+  readonly flags: number;
+  readonly rules: readonly RuleInfo[];
+}
+
+interface Entry extends LoadedImage {
+  readonly key: string;
+  users: number;
+}
+
+/** How many images that are gone still explain their events. */
+const EXPLAINED_MAX = 4096;
+
+/**
+ * The images in the kernel: shared by content, each in a slot of its size class's outer map.
+ *
+ * A slot is freed only after a grace period, so that a program which read the slot's number never finds another image.
+ */
+export class ImageStore {
+  readonly #outers: readonly BpfMap[];
+  readonly #byKey = new Map<string, Entry>();
+  readonly #rules = new Map<number, readonly RuleInfo[]>();
+  readonly #free: number[][] = [[], [], []];
+  readonly #next = [0, 0, 0];
+  #nextId = 1;
+
+  /** @param outers the outer maps by size class */
+  constructor(outers: readonly BpfMap[]) {
+    this.#outers = outers;
+  }
+
+  /** The image of a rule set, loaded if it is not there yet; one user more. */
+  acquire(ruleSet: RuleSet): LoadedImage {
+    // rule ids alone do not tell which policies they belong to: sets that differ only there need images of their own
+    const key = `${ruleSet.hash}:${ruleSet.rules.map((r) => `${r.kind}/${r.namespace}/${r.policy}/${r.field}`).join('\n')}`;
+    let entry = this.#byKey.get(key);
+    if (entry === undefined) {
+      entry = this.#load(key, ruleSet);
+      this.#byKey.set(key, entry);
+    }
+    entry.users++;
+    return entry;
+  }
+
+  /** One user less; without users the image is unloaded. The caller has made sure that no scope names it any more. */
+  release(image: LoadedImage): void {
+    const entry = image as Entry;
+    if (--entry.users > 0) return;
+    this.#byKey.delete(entry.key);
+    this.waitForReaders(entry.sizeClass);
+    this.#outers[entry.sizeClass]!.delete(u32(entry.slot));
+    this.#free[entry.sizeClass]!.push(entry.slot);
+    while (this.#rules.size > EXPLAINED_MAX) this.#rules.delete(this.#rules.keys().next().value!);
+  }
+
+  rulesOf(imageId: number): readonly RuleInfo[] | undefined {
+    return this.#rules.get(imageId);
+  }
+
+  /** Returns after every program that runs now has ended: an update of an outer map waits for an RCU grace period. */
+  waitForReaders(sizeClass: number): void {
+    using dummy = createInner(sizeClass);
+    const slot = this.#takeSlot(sizeClass);
+    this.#outers[sizeClass]!.update(u32(slot), u32(dummy.fd));
+    this.#outers[sizeClass]!.delete(u32(slot));
+    this.#free[sizeClass]!.push(slot);
+  }
+
+  get count(): number {
+    return this.#byKey.size;
+  }
+
+  #takeSlot(sizeClass: number): number {
+    const slot = this.#free[sizeClass]!.shift() ?? this.#next[sizeClass]!++;
+    if (slot < this.#outers[sizeClass]!.info.maxEntries) return slot;
+    throw new KubeArmorError('LIMIT_EXCEEDED', `loading an image: all ${slot} slots of size class ${sizeClass} are in use`);
+  }
+
+  #load(key: string, ruleSet: RuleSet): Entry {
+    const { sizeClass } = ruleSet;
+    const id = this.#nextId++;
+    const words = new Uint32Array(IMAGE_CLASS_WORDS[sizeClass]!);
+    words.set(ruleSet.image);
+    words[imageIdWord] = id;
+    using inner = createInner(sizeClass);
+    inner.update(u32(0), new Uint8Array(words.buffer));
+    const slot = this.#takeSlot(sizeClass);
+    this.#outers[sizeClass]!.update(u32(slot), u32(inner.fd));
+    this.#rules.set(id, ruleSet.rules);
+    return { id, slot, sizeClass, flags: ruleSet.flags, rules: ruleSet.rules, key, users: 0 };
+  }
+}
+
+function createInner(sizeClass: number): BpfMap {
+  return BpfMap.create({ type: 'array', name: 'ka_image', keySize: 4, valueSize: IMAGE_CLASS_WORDS[sizeClass]! * 4, maxEntries: 1 });
+}
+
+/** A number as a map's key or value. */
+export function u32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}

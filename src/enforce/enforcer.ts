@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { KernelEvent } from '#events';
+import type { RuleInfo, RuleSet, WorkloadMode } from '#policy';
+
+/** What an enforcer can do on this node, and why not more. */
+export interface EnforcerReport {
+  /** As KubeArmor names it in events: `BPFLSM`. */
+  readonly name: string;
+  /** Hooks that are not attached, with the reason. Empty when everything is in force. */
+  readonly missing: readonly { readonly hook: string; readonly reason: string }[];
+}
+
+/** Totals since the enforcer's state was made, by name. */
+export type Counters = Readonly<Record<string, bigint>>;
+
+export interface ProtectOptions {
+  readonly cgroupId: bigint;
+  readonly mode: WorkloadMode;
+  /** Undefined: nothing is enforced, but the workload's tasks are known. */
+  readonly ruleSet: RuleSet | undefined;
+}
+
+/** The port behind which rules become refusals. An enforcer knows rule sets and cgroups, never policies. */
+export interface Enforcer extends Disposable {
+  readonly report: EnforcerReport;
+  /**
+   * Binds a workload to its rules, or swaps them: in force for the next access once this returns, and each access is
+   * judged by one whole rule set.
+   *
+   * @param key the workload's name here; any string that is unique on this host
+   * @throws {KubeArmorError} `KERNEL_CALL`, `LIMIT_EXCEEDED`; the rules of before stay in force
+   */
+  protect(key: string, options: ProtectOptions): void;
+  /** Forgets a workload that has no tasks any more. */
+  release(key: string): void;
+  /** The workload of an event's scope, also for a while after its release. */
+  workloadOf(scopeId: number): string | undefined;
+  /** The rule of an event, also for a while after its image is gone. */
+  ruleOf(imageId: number, ruleId: number): RuleInfo | undefined;
+  /** Reads events until aborted. */
+  watch(onEvent: (event: KernelEvent) => void, signal: AbortSignal): Promise<void>;
+  counters(): Counters;
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Enforcer } from './enforcer.ts';
+import { BpfLsmEnforcer } from './bpf-lsm/enforcer.ts';
+import type { BpfLsmOptions } from './bpf-lsm/enforcer.ts';
+
+export type { Counters, Enforcer, EnforcerReport, ProtectOptions } from './enforcer.ts';
+export type EnforcerOptions = BpfLsmOptions;
+
+/** Opens the best enforcer of this node. */
+export function openEnforcer(options: EnforcerOptions): Enforcer {
+  return new BpfLsmEnforcer(options);
+}

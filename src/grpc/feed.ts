@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+import { clone } from '@bufbuild/protobuf';
+import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
+import { Code, ConnectError } from '@connectrpc/connect';
+import type { HandlerContext } from '@connectrpc/connect';
+import { AlertSchema, LogSchema, LogService, MessageSchema } from '#wire';
+import type { Alert, Log, Message } from '#wire';
+import { Fanout } from './fanout.ts';
+import type { Lost, QueueLimits } from './fanout.ts';
+import { cleanMessage } from './record.ts';
+import type { Fields } from './record.ts';
+import { grpcService } from './service.ts';
+import type { GrpcService } from './service.ts';
+
+export interface FeedOptions {
+  /** Names this run of the sender in `EventID`; unique among its runs, for example its start in base 36. */
+  readonly runId: string;
+  /** Records that wait for one subscriber, default 16,384. */
+  readonly queueMax?: number;
+  /** Their rough size in memory, default 64 MiB. */
+  readonly queueBytesMax?: number;
+  /** Subscribers of one kind, default 64; more are refused with ResourceExhausted. */
+  readonly subscribersMax?: number;
+}
+
+export interface FeedStats {
+  readonly subscribers: number;
+  /** Events, so far. */
+  readonly published: bigint;
+  /** Events that slow subscribers did not get, summed over subscribers, so far. */
+  readonly lostQueue: bigint;
+}
+
+export type FeedKind = 'alerts' | 'logs' | 'messages';
+
+/**
+ * Fans alerts, logs and messages out to the clients of `feeder.LogService`.
+ *
+ * Publishing never waits. A client that reads too slowly loses its oldest records; the next one it gets says how many
+ * events that were (`LostQueue`, `LostKernel`), so for every stream and any moment: events published since it began =
+ * events delivered + events told as lost + events waiting. A client sees what is published after it subscribed.
+ */
+export class Feed {
+  readonly #alerts: Fanout<Alert>;
+  readonly #logs: Fanout<Log>;
+  readonly #messages: Fanout<Message>;
+  readonly #runId: string;
+  readonly #subscribersMax: number;
+  #sequences = { alerts: 0n, logs: 0n };
+
+  constructor(options: FeedOptions) {
+    const limits: QueueLimits = { queueMax: options.queueMax ?? 16_384, queueBytesMax: options.queueBytesMax ?? 64 * 1024 * 1024 };
+    this.#alerts = new Fanout(limits);
+    this.#logs = new Fanout(limits);
+    this.#messages = new Fanout(limits);
+    this.#runId = options.runId;
+    this.#subscribersMax = options.subscribersMax ?? 64;
+  }
+
+  /** `Sequence`, `EventID` and the lost counters are filled here; lone surrogates become U+FFFD. */
+  publishAlert(alert: Fields<Alert>): void {
+    const Sequence = ++this.#sequences.alerts;
+    this.#alerts.publish(Math.max(1, alert.Count), () => cleanMessage(AlertSchema, { ...alert, Sequence, EventID: `${this.#runId}-a${Sequence}` }));
+  }
+
+  /** As `publishAlert`. */
+  publishLog(log: Fields<Log>): void {
+    const Sequence = ++this.#sequences.logs;
+    this.#logs.publish(Math.max(1, log.Count), () => cleanMessage(LogSchema, { ...log, Sequence, EventID: `${this.#runId}-l${Sequence}` }));
+  }
+
+  publishMessage(message: Fields<Message>): void {
+    this.#messages.publish(1, () => cleanMessage(MessageSchema, message));
+  }
+
+  /** Counts events that never came here: `kernel` did not fit the ring, `queue` the sender's own queues. */
+  countLost(kind: 'alerts' | 'logs', lost: Lost): void {
+    (kind === 'alerts' ? this.#alerts : this.#logs).countLost(lost);
+  }
+
+  stats(kind: FeedKind): FeedStats {
+    const { subscribers, published, lostQueue } = { alerts: this.#alerts, logs: this.#logs, messages: this.#messages }[kind];
+    return { subscribers, published, lostQueue };
+  }
+
+  /**
+   * Alerts from now on, until the signal aborts; then throws its reason. Where that is a ConnectError Unavailable (the
+   * server stops) what waits is delivered first.
+   */
+  watchAlerts(signal: AbortSignal): AsyncGenerator<Alert> {
+    return this.#watch(AlertSchema, this.#alerts, signal);
+  }
+  /** As `watchAlerts`. */
+  watchLogs(signal: AbortSignal): AsyncGenerator<Log> {
+    return this.#watch(LogSchema, this.#logs, signal);
+  }
+  /** As `watchAlerts`; messages carry no count of what was lost. */
+  async *watchMessages(signal: AbortSignal): AsyncGenerator<Message> {
+    yield* taken(this.#messages, signal, this.#subscribersMax, (record) => record);
+  }
+
+  async *#watch<D extends typeof AlertSchema | typeof LogSchema>(
+    schema: D,
+    fanout: Fanout<MessageShape<D>>,
+    signal: AbortSignal,
+  ): AsyncGenerator<MessageShape<D>> {
+    yield* taken(fanout, signal, this.#subscribersMax, (record, lost) => withLost(schema, record, lost));
+  }
+}
+
+/** Records are shared among subscribers, so a loss goes into a copy. */
+function withLost<D extends DescMessage>(schema: D, record: MessageShape<D>, lost: Lost): MessageShape<D> {
+  if (lost.kernel === 0n && lost.queue === 0n) return record;
+  return Object.assign(clone(schema, record), { LostKernel: lost.kernel, LostQueue: lost.queue });
+}
+
+async function* taken<T extends object>(
+  fanout: Fanout<T>,
+  signal: AbortSignal,
+  subscribersMax: number,
+  finish: (record: T, lost: Lost) => T,
+): AsyncGenerator<T> {
+  if (fanout.subscribers >= subscribersMax) throw new ConnectError(`there are ${subscribersMax} subscribers already`, Code.ResourceExhausted);
+  const subscription = fanout.subscribe();
+  const stop = (): void => fanout.unsubscribe(subscription);
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    if (signal.aborted) stop();
+    for (;;) {
+      await subscription.wait();
+      // Where the server stops, what waits is delivered first; a client that is gone reads nothing.
+      if (signal.aborted && !isShutdown(signal.reason)) throw signal.reason;
+      const next = subscription.take();
+      if (next !== undefined) yield finish(next.record, next.lost);
+      else if (signal.aborted) throw signal.reason;
+    }
+  } finally {
+    signal.removeEventListener('abort', stop);
+    stop();
+  }
+}
+
+const isShutdown = (reason: unknown): boolean => reason instanceof ConnectError && reason.code === Code.Unavailable;
+
+/** An empty stream that ends with OK. */
+async function* nothing(): AsyncGenerator<never> {}
+
+/**
+ * `feeder.LogService` over a feed, with KubeArmor's filters: alerts `all` or `policy`, logs `all` or `system`, messages
+ * any; another filter ends the call with OK and no message.
+ */
+export function logService(feed: Feed): GrpcService {
+  return grpcService(LogService, {
+    healthCheck: ({ nonce }) => ({ Retval: nonce }),
+    watchAlerts: ({ Filter }, { signal }: HandlerContext) => (['all', 'policy'].includes(Filter) ? feed.watchAlerts(signal) : nothing()),
+    watchLogs: ({ Filter }, { signal }: HandlerContext) => (['all', 'system'].includes(Filter) ? feed.watchLogs(signal) : nothing()),
+    watchMessages: (_request, { signal }: HandlerContext) => feed.watchMessages(signal),
+  });
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+import { closeSync, readlinkSync } from 'node:fs';
+import { KubeArmorError } from '#base';
+import { check, ENOENT } from './errno.ts';
+import { libbpf } from './ffi.ts';
+
+/**
+ * Opens what is pinned at `path`, which must be of `kind`: bpf(2) would answer for any kind, and a map's calls on a link's
+ * descriptor read nonsense. The kind is in the descriptor's name (kernel/bpf/syscall.c, anon_inode_getfd).
+ *
+ * @returns a descriptor for the caller to close; undefined where nothing is pinned
+ */
+export function openPinnedFd(path: string, kind: 'map' | 'link'): number | undefined {
+  const doing = `opening the ${kind} pinned at ${path}`;
+  const fd = libbpf().bpf_obj_get(path);
+  if (fd === -ENOENT) return undefined;
+  check(fd, doing);
+  const name = readlinkSync(`/proc/self/fd/${fd}`);
+  if (/^anon_inode:\[?bpf[-_](\w+)\]?$/.exec(name)?.[1] === kind) return fd;
+  closeSync(fd);
+  throw new KubeArmorError('KERNEL_CALL', `${doing}: it is ${name}`);
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createHash } from 'node:crypto';
+import { compileAutomaton } from '#automaton';
+import { compileCapabilities, compileNetwork } from './compile-sockets.ts';
+import { PathTables } from './compile-paths.ts';
+import { FAMILY, IMAGE_FLAG, POSTURE } from './image-layout.gen.ts';
+import { IMAGE_CLASS_WORDS, ImageWriter } from './image.ts';
+import { LIMITS } from './limits.ts';
+import { lowerFile, lowerProcess, notEnforceable } from './lower.ts';
+import type { PathResolver } from './lower.ts';
+import type { Family, Policy, Posture, Rule, Workload } from './model.ts';
+import type { RuleInfo } from './rule-info.ts';
+import { SubjectTable } from './subjects.ts';
+
+/** A rule that this node's enforcer cannot do: never dropped in silence. */
+export interface NotEnforced {
+  readonly rule: RuleInfo;
+  readonly reason: string;
+}
+
+/** All rules of one workload, as the kernel and `evaluate` run them. */
+export interface RuleSet {
+  /** The image (bpf/image.h), as long as used; its `id` word is 0 until an enforcer loads it. */
+  readonly image: Uint32Array;
+  /** Index into `IMAGE_CLASS_WORDS`. */
+  readonly sizeClass: number;
+  /** `IMAGE_FLAG` bits. */
+  readonly flags: number;
+  /** By rule id. */
+  readonly rules: readonly RuleInfo[];
+  readonly notEnforced: readonly NotEnforced[];
+  /** SHA-256 of the image: workloads with the same one share it. Rule ids are part of it, policies' texts are not. */
+  readonly hash: string;
+}
+
+/** A bound that the rules of a workload exceed: nothing of them is compiled. */
+export interface CompileExceeded {
+  readonly exceeded: string;
+  readonly limit: number;
+}
+
+/** Names stay as they are written: for tools that know no container. */
+export const asWritten: PathResolver = (object) => [{ object }];
+
+interface Numbered {
+  readonly rule: Rule;
+  readonly info: RuleInfo;
+  readonly policy: Policy;
+}
+
+const KIND_ORDER: readonly string[] = ['KubeArmorHostPolicy', 'KubeArmorClusterPolicy', 'KubeArmorPolicy', 'KubeArmorNetworkPolicy'];
+
+const orderOf = (p: Policy): string => `${KIND_ORDER.indexOf(p.kind)}\0${p.namespace}\0${p.name}`;
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Numbers rules by kind, namespace, name and place: the order in which policies came never shows. */
+function number(policies: readonly Policy[]): Numbered[] {
+  const numbered: Numbered[] = [];
+  for (const policy of policies.toSorted((a, b) => compareText(orderOf(a), orderOf(b)))) {
+    for (const rule of policy.rules) {
+      const { field, family, action, severity, tags, message } = rule;
+      const origin = { kind: policy.kind, namespace: policy.namespace, policy: policy.name };
+      numbered.push({ rule, policy, info: { id: numbered.length, ...origin, field, family, action, severity, tags, message } });
+    }
+  }
+  return numbered;
+}
+
+const postureFamily = (family: Family): keyof Workload['postures'] =>
+  family === 'network' ? 'network' : family === 'capabilities' ? 'capabilities' : 'file';
+
+/** The posture of a family: none without Allow rules, else the strictest of the workload's and the policies'. */
+function postureOf(family: Family, rules: readonly Numbered[], workload: Workload): number {
+  const allows = rules.filter(({ rule }) => rule.family === family && rule.action === 'Allow');
+  if (allows.length === 0) return POSTURE.NONE;
+  const all: (Posture | undefined)[] = [workload.postures[postureFamily(family)], ...allows.map(({ policy }) => policy.defaultPosture)];
+  return all.includes('block') ? POSTURE.BLOCK : POSTURE.AUDIT;
+}
+
+const FAMILIES = [
+  ['process', FAMILY.PROCESS, IMAGE_FLAG.EXEC],
+  ['file', FAMILY.FILE, IMAGE_FLAG.FILE],
+  ['network', FAMILY.NETWORK, IMAGE_FLAG.NET],
+  ['capabilities', FAMILY.CAPABILITIES, IMAGE_FLAG.CAP],
+] as const;
+
+/**
+ * Compiles the policies that govern a workload to one image.
+ *
+ * Pure: the same policies in any order, the same names and postures give the same bytes. What cannot be enforced is
+ * listed with its reason; what is beyond a limit makes the whole set be refused, never a part of it be cut.
+ *
+ * @param policies those that select the workload
+ * @param resolve  names inside the workload's root; {@link asWritten} where there is none
+ */
+export function compile(policies: readonly Policy[], workload: Workload, resolve: PathResolver = asWritten): RuleSet | CompileExceeded {
+  const numbered = number(policies);
+  if (numbered.length > LIMITS.rulesPerWorkload.value) return { exceeded: 'rules per workload', limit: LIMITS.rulesPerWorkload.value };
+  const notEnforced: NotEnforced[] = [];
+  const active = numbered.filter(({ rule, info }) => {
+    const reason = notEnforceable(rule);
+    if (reason !== undefined) notEnforced.push({ rule: info, reason });
+    return reason === undefined;
+  });
+  const writer = new ImageWriter();
+  const subjects = new SubjectTable();
+  const paths = new PathTables(subjects);
+  const flags = addRules(active, { paths, subjects, resolve, writer });
+  const exceeded = finishPaths(paths, subjects, writer);
+  if (exceeded !== undefined) return exceeded;
+  for (const [family, index] of FAMILIES) writer.setHead('posture', postureOf(family, active, workload), index);
+  writer.setHead('flags', flags | paths.flags);
+  const image = writer.finish();
+  const sizeClass = IMAGE_CLASS_WORDS.findIndex((words) => image.length <= words);
+  if (sizeClass < 0) return { exceeded: 'bytes of one image', limit: IMAGE_CLASS_WORDS.at(-1)! * 4 };
+  const hash = createHash('sha256').update(new Uint8Array(image.buffer, image.byteOffset, image.byteLength)).digest('hex');
+  return { image, sizeClass, flags: flags | paths.flags, rules: numbered.map(({ info }) => info), notEnforced, hash };
+}
+
+interface Tables {
+  readonly paths: PathTables;
+  readonly subjects: SubjectTable;
+  readonly resolve: PathResolver;
+  readonly writer: ImageWriter;
+}
+
+function addRules(active: readonly Numbered[], { paths, subjects, resolve, writer }: Tables): number {
+  let flags = 0;
+  for (const [family, , flag] of FAMILIES) if (active.some(({ rule }) => rule.family === family)) flags |= flag;
+  const columnOf = (rule: Rule): number => {
+    if (rule.subjects.length > 0) flags |= IMAGE_FLAG.SUBJECT;
+    return subjects.column(rule.subjects, rule.action, resolve, paths);
+  };
+  for (const { rule, info } of active) {
+    const lowered = rule.family === 'process' ? lowerProcess(rule, resolve) : rule.family === 'file' ? lowerFile(rule, resolve) : [];
+    for (const item of lowered) paths.add(item, info.id, columnOf(rule));
+  }
+  writer.setHead('net', compileNetwork(active, columnOf, writer));
+  writer.setHead('caps', compileCapabilities(active, columnOf, writer));
+  return flags;
+}
+
+function finishPaths(paths: PathTables, subjects: SubjectTable, writer: ImageWriter): CompileExceeded | undefined {
+  const automaton = compileAutomaton(paths.patterns, {
+    maxStates: LIMITS.states.value,
+    maxSteps: LIMITS.compileSteps.value,
+    maxCells: LIMITS.cells.value,
+  });
+  if ('exceeded' in automaton) return { exceeded: `${automaton.exceeded} of one automaton`, limit: automaton.limit };
+  const records = automaton.accepts.map((set) => paths.record(set, writer));
+  const reaches = automaton.reaches.map((set) => paths.reachRecord(set, writer));
+  writer.putAutomaton(automaton, records, reaches);
+  writer.setHead('unknown', paths.reachRecord(paths.patterns.map((_, i) => i), writer));
+  writer.setHead('runtime_class', paths.runtimeClass(automaton));
+  writer.setHead('matrix', writer.put(subjects.matrix()));
+  writer.setHead('matrix_words', subjects.rowWords);
+  return undefined;
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Pattern } from '#automaton';
+import { patternOf } from './lower.ts';
+import type { PathResolver } from './lower.ts';
+import type { Action, PathObject } from './model.ts';
+
+/** Subject class of a task that no rule names. @source bpf/lib/scope.h */
+export const CLASS_NOBODY = 0;
+/** Subject class of a task whose program cannot be known: Block and Audit rules match it, Allow rules do not. */
+export const CLASS_UNKNOWN = 1;
+
+interface Column {
+  readonly patterns: readonly number[];
+  readonly strict: boolean;
+}
+
+/**
+ * Who acts, as numbers: a column is the set of subject patterns of a rule, a class is the set of columns that a program's
+ * path is in. The matrix says which class is in which column.
+ */
+export class SubjectTable {
+  readonly #columns: Column[] = [{ patterns: [], strict: false }];
+  readonly #byKey = new Map<string, number>();
+  readonly #classes = new Map<string, number>();
+  readonly #rows: (readonly number[])[] = [[], []];
+
+  /** The column of a rule's subjects; 0 where it has none. Allow rules have columns of their own. */
+  column(subjects: readonly PathObject[], action: Action, resolve: PathResolver, patterns: { intern(pattern: Pattern): number }): number {
+    if (subjects.length === 0) return 0;
+    const strict = action !== 'Allow';
+    const indexes = new Set<number>();
+    for (const subject of subjects) for (const { object } of resolve(subject, 'subject')) indexes.add(patterns.intern(patternOf(object)));
+    const sorted = [...indexes].sort((a, b) => a - b);
+    const key = `${strict}:${sorted.join()}`;
+    const seen = this.#byKey.get(key);
+    if (seen !== undefined) return seen;
+    this.#byKey.set(key, this.#columns.length);
+    return this.#columns.push({ patterns: sorted, strict }) - 1;
+  }
+
+  /** The class of a program whose path matches these patterns (sorted). */
+  classOf(patterns: readonly number[]): number {
+    const set = new Set(patterns);
+    const columns: number[] = [];
+    for (const [i, column] of this.#columns.entries()) if (column.patterns.some((p) => set.has(p))) columns.push(i);
+    if (columns.length === 0) return CLASS_NOBODY;
+    const key = columns.join();
+    const seen = this.#classes.get(key);
+    if (seen !== undefined) return seen;
+    this.#classes.set(key, this.#rows.length);
+    return this.#rows.push(columns) - 1;
+  }
+
+  get rowWords(): number {
+    return Math.ceil(this.#columns.length / 32);
+  }
+
+  /** One row a class, `rowWords` words each, bit n is column n. */
+  matrix(): number[] {
+    const words: number[] = [];
+    const strict = [...this.#columns.keys()].filter((i) => this.#columns[i]!.strict);
+    for (const [i, columns] of this.#rows.entries()) {
+      const row = new Array<number>(this.rowWords).fill(0);
+      for (const column of i === CLASS_UNKNOWN ? strict : columns) row[column >>> 5]! |= 1 << (column & 31);
+      for (const word of row) words.push(word >>> 0);
+    }
+    return words;
+  }
+}

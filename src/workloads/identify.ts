@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Postures, Workload } from '#policy';
+import type { Container } from '#runtimes';
+import type { WorkloadIdentity, WorkloadSettings } from './workload-change.ts';
+
+/** Namespace of containers that no pod owns, as KubeArmor calls it. */
+const CONTAINER_NAMESPACE = 'container_namespace';
+const NAMESPACE_LABEL = 'kubearmor.io/namespace';
+/** Labels that the runtime adds to a pod's own. */
+const RUNTIME_LABEL = /^(io\.kubernetes|io\.cri-containerd|io\.containerd)\./;
+
+/**
+ * Names a container in the words of policies (semantics, “Which workloads”).
+ *
+ * @param sandbox the pod's sandbox, which carries the pod's labels; undefined where it is not known
+ */
+export function identify(container: Container, sandbox: Container | undefined): WorkloadIdentity {
+  const { pod } = container;
+  const image = withDigest(container.image, container.imageDigest);
+  if (pod === undefined) {
+    const namespace = container.labels[NAMESPACE_LABEL] || CONTAINER_NAMESPACE;
+    const { runtimeNamespace, name, labels } = container;
+    return { runtimeNamespace, namespace, podName: name, containerName: name, image, labels, isSandbox: false };
+  }
+  return {
+    runtimeNamespace: container.runtimeNamespace,
+    namespace: pod.namespace,
+    podName: pod.podName,
+    containerName: pod.containerName,
+    image,
+    labels: Object.fromEntries(Object.entries(sandbox?.labels ?? {}).filter(([key]) => !RUNTIME_LABEL.test(key))),
+    isSandbox: pod.isSandbox,
+  };
+}
+
+/** The workload that policies select and events name. */
+export function describeWorkload(id: string, identity: WorkloadIdentity, settings: WorkloadSettings): Workload {
+  const { namespace, podName, containerName, image, labels } = identity;
+  return {
+    id,
+    kind: 'container',
+    namespace,
+    podName,
+    containerName,
+    image,
+    labels,
+    mode: settings.modeOf?.(identity) ?? 'enabled',
+    postures: settings.posturesOf(identity),
+  };
+}
+
+/**
+ * The host as a workload: every task outside containers.
+ *
+ * @param labels of the node; `kubernetes.io/hostname` and `kubearmor.io/hostname` are added where absent
+ */
+export function hostWorkload(hostname: string, labels: Readonly<Record<string, string>>, postures: Postures): Workload {
+  return {
+    id: 'host',
+    kind: 'host',
+    namespace: '',
+    podName: '',
+    containerName: '',
+    image: '',
+    labels: { 'kubernetes.io/hostname': hostname, 'kubearmor.io/hostname': hostname, ...labels },
+    mode: 'enabled',
+    postures,
+  };
+}
+
+function withDigest(image: string, digest: string | undefined): string {
+  return digest === undefined || image.includes('@') ? image : `${image}@${digest}`;
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { KubeArmorError } from '#base';
+import type { Postures, Workload, WorkloadMode } from '#policy';
+import type { Container } from '#runtimes';
+
+/** A container that exists in the kernel: whom rules and events are about. A new value for every change. */
+export interface BoundWorkload {
+  /** Unique on this host, also where two containers of different runtime namespaces have the same id. Key maps by this. */
+  readonly key: string;
+  readonly workload: Workload;
+  /** What the kernel calls its cgroup (version 2's, else that of version 1's `pids`). */
+  readonly cgroupId: bigint;
+  /** Absolute directory of the cgroup. */
+  readonly cgroupPath: string;
+  /** Its first process, in our pid namespace. */
+  readonly initPid: number;
+  /** Its root file system, `/proc/<initPid>/root`; gone when that process is. */
+  readonly rootPath: string;
+  /** Whether its own code was running when it was bound: then its files may already be what it made of them. */
+  readonly hadStarted: boolean;
+  /** A pod's sandbox (pause) container. */
+  readonly isSandbox: boolean;
+  /** As its specification declares them. */
+  readonly mounts: Container['mounts'];
+}
+
+/** A container that is known and has no process yet: time to compile its rules. */
+export interface ExpectedWorkload {
+  readonly key: string;
+  readonly workload: Workload;
+  /** Path in the cgroup hierarchy, like `/default/web`; undefined where the specification leaves it open. */
+  readonly cgroupPath: string | undefined;
+}
+
+/** A container's way: expected, bound, (changed …,) unbound, expected again if it can be started again, forgotten. */
+export type WorkloadChange =
+  | { readonly kind: 'expected'; readonly now: ExpectedWorkload }
+  /** The container was deleted: nothing is expected of it any more. Always after `unbound`. */
+  | { readonly kind: 'forgotten'; readonly key: string }
+  | { readonly kind: 'bound'; readonly now: BoundWorkload }
+  | { readonly kind: 'changed'; readonly now: BoundWorkload; readonly before: BoundWorkload }
+  | { readonly kind: 'unbound'; readonly before: BoundWorkload }
+  /** The runtime is away: everything stays bound, new containers are not seen. */
+  | { readonly kind: 'lost'; readonly cause: KubeArmorError }
+  /** Everything there is has been told. `gapMs`: for how long nothing was seen; 0 at the start. */
+  | { readonly kind: 'synced'; readonly gapMs: number };
+
+/** What modes and postures are decided by. */
+export interface WorkloadIdentity {
+  readonly runtimeNamespace: string;
+  readonly namespace: string;
+  readonly podName: string;
+  readonly containerName: string;
+  readonly image: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly isSandbox: boolean;
+}
+
+export interface WorkloadSettings {
+  readonly posturesOf: (identity: WorkloadIdentity) => Postures;
+  /** Default: `enabled` for every container. Not to be read from labels: an image can bring labels along. */
+  readonly modeOf?: (identity: WorkloadIdentity) => WorkloadMode;
+}

@@ -1,0 +1,33 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# generate.sh [--check]: writes every generated source again; with --check it writes nothing and exits 1 where one differs.
+# Needs the BPF objects (make -C bpf) and Node 26 first in PATH.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export PATH="$PWD/node_modules/.bin:$PATH"
+check=${1:-}
+fresh=$(mktemp -d)
+trap 'rm -rf "$fresh"' EXIT
+status=0
+
+# place NEW OLD: puts a fresh file in its place, or says that it differs.
+place() {
+  cmp -s "$1" "$2" && return
+  if [ "$check" = --check ]; then
+    echo "generate: $2 is not what its source gives; run make generate" >&2
+    status=1
+  else
+    cp "$1" "$2"
+  fi
+}
+
+# layouts OUT STRUCTS ENUMS: C layouts of the BPF object as TypeScript.
+layouts() {
+  tools/node tools/gen-layouts.ts .cache/bpf/kubearmor.bpf.o --structs "$2" --enums "$3" >"$fresh/layouts"
+  place "$fresh/layouts" "$1"
+}
+
+api/proto/generate.sh $check || status=1
+api/proto/containerd/generate.sh $check || status=1
+
+exit $status

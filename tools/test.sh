@@ -1,0 +1,110 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# test.sh [--static|--unit|--full]: everything that must be green. Ends with one line, `N passed, N failed`, and exits 1 where
+# something failed. --static: only what needs no run; --unit: that and the unit tests; --full: guests even where this
+# machine's kernel enforces, and the newest kernel that Debian offers too.
+# Each check counts as one; suites count their cases. Output of all parts: .cache/logs. KUBEARMOR_SEED repeats a seed.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+exec </dev/null
+mode=${1:-}
+logs=$PWD/.cache/logs
+summary=$PWD/.cache/summary
+passed=0 failed=0 skipped=0
+mkdir -p "$logs"
+rm -f "$summary"
+
+finish() {
+  [ "$skipped" = 0 ] || echo "$skipped skipped"
+  echo "$passed passed, $failed failed" | tee "$summary"
+  [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+  exit
+}
+
+# logged NAME COMMAND...: runs it into .cache/logs/NAME.log; its exit code, and the seconds in $took.
+logged() {
+  local log=$logs/$1.log start=$SECONDS code
+  shift
+  "$@" >"$log" 2>&1
+  code=$?
+  took=$((SECONDS - start))
+  return $code
+}
+
+# check NAME COMMAND...: passes or fails as a whole.
+check() {
+  if logged "$@"; then
+    passed=$((passed + 1))
+    echo "ok      $1 ($took s)"
+  else
+    failed=$((failed + 1))
+    echo "FAILED  $1 ($took s), the end of .cache/logs/$1.log:"
+    tail -n 40 "$logs/$1.log" | sed 's/^/    /'
+  fi
+}
+
+# count NAME CODE PASSED FAILED SKIPPED: adds a suite's cases; a suite that did not tell its result is one failure, and so is
+# one that exits with an error although it tells of none.
+count() {
+  local name=$1 code=$2 ok=${3:-0} bad=${4:-} skip=${5:-0} word=ok
+  if [ -z "$bad" ]; then
+    bad=1
+    echo "FAILED  $name: it ended (exit code $code) without its result"
+  elif [ "$code" != 0 ] && [ "$bad" = 0 ]; then
+    bad=1
+    echo "FAILED  $name: exit code $code"
+  fi
+  passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+  [ "$bad" = 0 ] || word=FAILED
+  printf '%-7s %s: %s passed, %s failed, %s skipped (%s s)\n' "$word" "$name" "$ok" "$bad" "$skip" "$took"
+  [ "$bad" = 0 ] || tail -n 60 "$logs/$name.log" | sed 's/^/    /'
+}
+
+# unit: node's own runner over everything named *.test.ts.
+unit() {
+  local files code log=$logs/unit.log
+  mapfile -t files < <(find src tools test -name '*.test.ts' | sort)
+  logged unit timeout -k 5 600 tools/node --import ./tools/testing/seed.ts --test --test-timeout=120000 --test-reporter=spec "${files[@]}"
+  code=$?
+  count unit $code $(sed -nE 's/^ℹ (pass|fail|skipped) ([0-9]+)$/\2/p' "$log" | tail -3)
+}
+
+# cases NAME COMMAND...: a suite whose last line is `N passed, N failed[, N skipped]`.
+cases() {
+  local code
+  logged "$@"
+  code=$?
+  count "$1" $code $(tail -n 1 "$logs/$1.log" | sed -nE 's/^([0-9]+) passed, ([0-9]+) failed(, ([0-9]+) skipped)?$/\1 \2 \4/p')
+}
+
+kernel_cases() {
+  local kernels='6.12 6.1'
+  if tools/lsm-probe; then
+    cases kernel-local timeout 1800 tools/node test/kernel/run.ts --kernel local
+    [ "$mode" = --full ] || return
+  fi
+  [ "$mode" != --full ] || kernels="$kernels newest"
+  for kernel in $kernels; do
+    cases "kernel-$kernel" tools/vm --kernel "$kernel" --timeout 1500 --rw "$logs" -- "$PWD/tools/node" "$PWD/test/kernel/run.ts" --kernel "$kernel"
+  done
+}
+
+sh tools/setup.sh || { echo 'FAILED  setup'; failed=1; finish; }
+read -r version <tools/node-version
+export PATH="$PWD/.cache/node-$version/bin:$PWD/node_modules/.bin:$PATH"
+export KUBEARMOR_SEED=${KUBEARMOR_SEED:-$((RANDOM * 32768 + RANDOM))}
+echo "seed $KUBEARMOR_SEED (KUBEARMOR_SEED=$KUBEARMOR_SEED repeats it)"
+
+check format tools/format.sh --check
+check lint oxlint --type-aware --deny-warnings
+check types tsc -p .
+check boundaries tools/node tools/boundaries.ts
+check licences tools/node tools/licences.ts
+check bpf make -C bpf
+check generated tools/generate.sh --check
+[ "$mode" != --static ] || finish
+unit
+[ "$mode" != --unit ] || finish
+kernel_cases
+finish
