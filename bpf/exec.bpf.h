@@ -31,10 +31,12 @@ static __noinline int bind_task(void)
 	t->scope = scope;
 	t->root = (u64)BPF_CORE_READ(ns, root);
 	t->ns_seq = BPF_CORE_READ(ns, seq);
+	t->root_fs = (u64)BPF_CORE_READ(task, fs, root.mnt);
+	t->root_sb = (u64)BPF_CORE_READ(task, fs, root.mnt, mnt_sb);
 	t->flags = TASK_RUNTIME;
 	t->subject_len = 0;
 	t->word = scope_word(scope);
-	t->subject_class = runtime_class(t->word);
+	t->subject_class = SCOPE_IMAGE(t->word) ? BY_CLASS(t->word, runtime_class, t->word) : CLASS_NOBODY;
 	return 0;
 }
 
@@ -56,7 +58,7 @@ int BPF_PROG(ka_bprm_check, struct linux_binprm *bprm, int ret)
 	result = bind_task();
 	if (result)
 		return result;
-	x = begin(IMAGE_FLAG_EXEC, &result);
+	x = begin(WANTS_IMAGE(IMAGE_FLAG_EXEC), &result);
 	if (!x)
 		return result;
 	x->mnt = (u64)bprm->file->f_path.mnt;
@@ -90,12 +92,11 @@ static long keep_component(u32 i, struct keep *k)
 }
 
 /* Keeps the new program's path as the subject; the beginning of it where it is too long. */
-static __noinline int keep_subject(struct scratch *x)
+__noinline int keep_subject(struct scratch *x, struct task_scope *t)
 {
-	struct task_scope *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
 	struct keep k = { .x = x, .t = t };
 
-	if (!t)
+	if (!x || !t)
 		return 0;
 	x->pos = 0;
 	t->flags = 0;
@@ -109,18 +110,26 @@ static __noinline int keep_subject(struct scratch *x)
 SEC("lsm/bprm_committed_creds")
 int BPF_PROG(ka_bprm_committed, struct linux_binprm *bprm)
 {
+	struct task_scope *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
 	struct scratch *x;
 	int result;
 
-	x = begin(0xff, &result);
-	if (!x)
+	if (!t)
 		return 0;
+	x = begin(~0U, &result);
+	if (!x) { /* nothing is enforced now; rules that come later do not know the program */
+		t->flags = TASK_SUBJECT_LONG;
+		return 0;
+	}
 	x->mnt = (u64)bprm->file->f_path.mnt;
 	x->dentry = (u64)bprm->file->f_path.dentry;
 	x->access = 0;
 	x->family = FAMILY_PROCESS;
+	x->hook = HOOK_SECURITY_BPRM_CHECK;
 	walk_shown(x);
-	judge(x);
-	keep_subject(x);
+	if (SCOPE_IMAGE(x->word))
+		BY_CLASS(x->word, judge, x);
+	observe(x, SCOPE_MODE_SEE_PROCESS);
+	keep_subject(x, t);
 	return 0;
 }

@@ -19,7 +19,7 @@ static __always_inline int check_file(struct vfsmount *mnt, struct dentry *d, st
 	struct scratch *x;
 	int result;
 
-	x = begin(IMAGE_FLAG_FILE, &result);
+	x = begin(WANTS_IMAGE(IMAGE_FLAG_FILE), &result);
 	if (!x)
 		return result;
 	if (is_nameless(d))
@@ -54,7 +54,7 @@ int BPF_PROG(ka_file_open, struct file *file, int ret)
 
 	if (ret)
 		return ret;
-	x = begin(IMAGE_FLAG_FILE, &result);
+	x = begin(WANTS_IMAGE(IMAGE_FLAG_FILE) | SCOPE_MODE_SEE_FILE, &result);
 	if (!x)
 		return result;
 	/* overlayfs opens a second time: 6.1 under the same name, later the layer's own file (backing) */
@@ -67,7 +67,13 @@ int BPF_PROG(ka_file_open, struct file *file, int ret)
 	x->family = FAMILY_FILE;
 	x->hook = HOOK_FILE_OPEN;
 	x->owner = owns(file->f_inode);
-	return check_object(x);
+	if (SCOPE_FLAGS(x->word) & IMAGE_FLAG_FILE)
+		result = check_object(x);
+	else
+		walk_shown(x);
+	if (!result)
+		observe(x, SCOPE_MODE_SEE_FILE);
+	return result;
 }
 
 SEC("lsm/path_mknod")
@@ -136,4 +142,68 @@ SEC("lsm/path_truncate")
 int BPF_PROG(ka_path_truncate, struct path *path, int ret)
 {
 	return ret ? ret : check_file(path->mnt, path->dentry, path->dentry->d_inode, HOOK_FILE_TRUNCATE, ACCESS_WRITE);
+}
+
+/* Mapping: a shared writable one is a write; an executable one is a read, and denied where running the file is by name. */
+static __always_inline int check_mapping(struct file *file, u32 write, u32 exec)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct scratch *x;
+	int result, executing = BPF_CORE_READ_BITFIELD_PROBED(task, in_execve);
+
+	if (exec && !(executing && file->f_inode == BPF_CORE_READ(task, mm, exe_file, f_inode))) {
+		x = begin(WANTS_IMAGE(IMAGE_FLAG_MAPX), &result);
+		if (x) {
+			x->mnt = (u64)file->f_path.mnt;
+			x->dentry = (u64)file->f_path.dentry;
+			x->access = ACCESS_MAPX;
+			x->family = FAMILY_PROCESS;
+			x->hook = HOOK_MMAP_FILE;
+			x->owner = owns(file->f_inode);
+			result = check_object(x);
+		}
+		if (result)
+			return result;
+	}
+	exec = exec && !executing;
+	if (!write && !exec)
+		return 0;
+	return check_file(file->f_path.mnt, file->f_path.dentry, file->f_inode, HOOK_MMAP_FILE,
+			  (write ? ACCESS_WRITE : 0) | (exec ? ACCESS_READ : 0));
+}
+
+SEC("lsm/mmap_file")
+int BPF_PROG(ka_mmap_file, struct file *file, unsigned long reqprot, unsigned long prot, unsigned long flags, int ret)
+{
+	if (ret || !file)
+		return ret;
+	return check_mapping(file, prot & PROT_WRITE && (flags & MAP_TYPE) != MAP_PRIVATE, prot & PROT_EXEC);
+}
+
+SEC("lsm/file_mprotect")
+int BPF_PROG(ka_file_mprotect, struct vm_area_struct *vma, unsigned long reqprot, unsigned long prot, int ret)
+{
+	struct file *file = vma->vm_file;
+
+	if (ret || !file)
+		return ret;
+	return check_mapping(file, prot & PROT_WRITE && vma->vm_flags & VM_SHARED, prot & PROT_EXEC && !(vma->vm_flags & VM_EXEC));
+}
+
+/* A descriptor that another process passes is judged on arrival. */
+SEC("lsm/file_receive")
+int BPF_PROG(ka_file_receive, struct file *file, int ret)
+{
+	if (ret)
+		return ret;
+	return check_file(file->f_path.mnt, file->f_path.dentry, file->f_inode, HOOK_FILE_RECEIVE, access_of(file));
+}
+
+/* Since 6.2; before it ftruncate comes through path_truncate (kernel commit 3350607dc563). */
+SEC("?lsm/file_truncate")
+int BPF_PROG(ka_file_truncate, struct file *file, int ret)
+{
+	if (ret)
+		return ret;
+	return check_file(file->f_path.mnt, file->f_path.dentry, file->f_inode, HOOK_FILE_TRUNCATE, ACCESS_WRITE);
 }

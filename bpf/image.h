@@ -21,8 +21,8 @@
 struct image_head {
 	unsigned int magic;
 	unsigned int words;	   /* used */
-	unsigned int start;	   /* state before the first byte */
-	unsigned int unknown;	   /* record of a path that cannot be known at all; 0: none */
+	unsigned int starts[4];	   /* state before the first byte, by automaton; 0 ends the list. Only the first has subjects */
+	unsigned int unknown;	   /* record of a path that cannot be known at all, over all automata; 0: none */
 	unsigned int matrix;	   /* bit matrix [class][subject] */
 	unsigned int matrix_words; /* per class */
 	unsigned int runtime_class; /* class of the runtime before the first exec */
@@ -41,6 +41,14 @@ enum image_flag {
 	IMAGE_FLAG_BLOCK_PATH = 16, /* Block rules by path: forged names must not help */
 	IMAGE_FLAG_SUBJECT = 32, /* rules with a subject */
 	IMAGE_FLAG_MAPX = 64,	 /* mapping executable is restricted */
+};
+
+/* How a workload is governed, in its scope's word. */
+enum scope_mode {
+	SCOPE_MODE_AUDITED = 1,	     /* nothing is denied; what would have been is reported */
+	SCOPE_MODE_SEE_PROCESS = 2,  /* programs that run are logged */
+	SCOPE_MODE_SEE_FILE = 4,     /* files that are opened */
+	SCOPE_MODE_SEE_NETWORK = 8,  /* connections */
 };
 
 enum family {

@@ -11,3 +11,6 @@ const volatile __u32 host_mnt_ns = 0;
 #include "exec.bpf.h"
 #include "lifecycle.bpf.h"
 #include "file.bpf.h"
+#include "mount.bpf.h"
+#include "net.bpf.h"
+#include "cap.bpf.h"

@@ -21,3 +21,4 @@ enum hook layout_hook;
 enum outcome layout_outcome;
 enum event_flag layout_event_flag;
 enum counter layout_counter;
+enum scope_mode layout_scope_mode;

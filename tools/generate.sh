@@ -21,12 +21,14 @@ place() {
   fi
 }
 
-# layouts OUT STRUCTS ENUMS: C layouts of the BPF object as TypeScript.
+# layouts OUT STRUCTS ENUMS: layouts of bpf/*.h as TypeScript.
 layouts() {
-  tools/node tools/gen-layouts.ts .cache/bpf/kubearmor.bpf.o --structs "$2" --enums "$3" >"$fresh/layouts"
+  tools/node tools/gen-layouts.ts .cache/bpf/layouts.o --structs "$2" --enums "$3" >"$fresh/layouts"
   place "$fresh/layouts" "$1"
 }
 
+layouts src/policy/image-layout.gen.ts image_head,entry,net_entry image_flag,family,posture,access,condition,verdict,net_kind,net_op
+layouts src/enforce/bpf-lsm/event-layout.gen.ts event hook,outcome,event_flag,counter,scope_mode
 api/proto/generate.sh $check || status=1
 api/proto/containerd/generate.sh $check || status=1
 

@@ -50,10 +50,10 @@ count() {
   local name=$1 code=$2 ok=${3:-0} bad=${4:-} skip=${5:-0} word=ok
   if [ -z "$bad" ]; then
     bad=1
-    echo "FAILED  $name: it ended (exit code $code) without its result"
+    echo "        $name ended without its result (exit code $code)"
   elif [ "$code" != 0 ] && [ "$bad" = 0 ]; then
     bad=1
-    echo "FAILED  $name: exit code $code"
+    echo "        $name told of no failure, yet its exit code is $code"
   fi
   passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
   [ "$bad" = 0 ] || word=FAILED

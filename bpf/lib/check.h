@@ -12,26 +12,26 @@
 #include "emit.h"
 
 /* Recomputes the subject's class after the image changed, from the path that the task had at its exec. */
-static __noinline int reclassify(struct scratch *x)
+__noinline int reclassify(struct scratch *x, struct task_scope *t)
 {
-	struct task_scope *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
-
-	if (!t)
+	if (!x || !t)
 		return 0;
-	if (t->flags & TASK_RUNTIME) {
-		t->subject_class = runtime_class(x->word);
+	if (!SCOPE_IMAGE(x->word)) {
+		t->subject_class = CLASS_NOBODY;
+	} else if (t->flags & TASK_RUNTIME) {
+		t->subject_class = BY_CLASS(x->word, runtime_class, x->word);
 	} else if (t->flags & TASK_SUBJECT_LONG) {
 		t->subject_class = CLASS_UNKNOWN;
 	} else {
 		u32 len = t->subject_len & (SUBJECT_MAX - 1);
 
 		bpf_probe_read_kernel(x->name, len, t->subject);
-		x->n = len;
+		x->len = len;
 		x->flat = 1;
 		x->flags = 0;
 		x->access = 0;
 		x->family = FAMILY_PROCESS;
-		judge(x);
+		BY_CLASS(x->word, judge, x);
 		t->subject_class = x->record_class;
 		x->flat = 0;
 	}
@@ -40,11 +40,32 @@ static __noinline int reclassify(struct scratch *x)
 	return 0;
 }
 
+__noinline int reset(struct scratch *x, struct task_scope *t, u64 word)
+{
+	if (!x || !t)
+		return 0;
+	x->word = word;
+	x->root = t->root;
+	x->ns_seq = t->ns_seq;
+	x->root_fs = t->root_fs;
+	x->root_sb = t->root_sb;
+	x->zero = x->flat = x->block_only = x->open_flags = x->applet = x->n = x->flags = x->bytes = x->silent = 0;
+	x->mnt = 0;
+	x->hit[0].verdict = x->hit[0].audit = x->hit[1].verdict = x->hit[1].audit = 0;
+	x->capability = x->net_op = x->net_seen = x->addr_family = 0;
+	x->sock_domain = x->sock_type = x->sock_protocol = x->sock_port = 0;
+	__builtin_memset(x->sock_addr, 0, sizeof(x->sock_addr));
+	x->subject_class = t->subject_class;
+	if (t->word != word && SCOPE_FLAGS(word) & IMAGE_FLAG_SUBJECT)
+		return 1;
+	return 0;
+}
+
 /*
  * The scratch memory for a check by the current task, or NULL: then *result is what the hook returns (0 for a task
- * without a scope and where no rule of the kinds in `flags` is loaded).
+ * without a scope, and for a scope that wants none of `wanted`, bits of SCOPE_WANTS).
  */
-static __always_inline struct scratch *begin(u32 flags, int *result)
+static __always_inline struct scratch *begin(u32 wanted, int *result)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_scope *t = bpf_task_storage_get(&tasks, task, 0, 0);
@@ -55,33 +76,16 @@ static __always_inline struct scratch *begin(u32 flags, int *result)
 	if (!t)
 		return 0;
 	word = scope_word(t->scope);
-	if (!(SCOPE_FLAGS(word) & flags))
+	if (!(SCOPE_WANTS(word) & wanted))
 		return 0;
 	x = bpf_task_storage_get(&scratches, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!x) {
 		count(COUNTER_SCRATCH_FAILED);
-		*result = -EACCES;
+		*result = SCOPE_FLAGS(word) ? -EACCES : 0;
 		return 0;
 	}
-	x->word = word;
-	x->root = t->root;
-	x->ns_seq = t->ns_seq;
-	x->zero = 0;
-	x->flat = 0;
-	x->block_only = 0;
-	x->open_flags = 0;
-	x->applet = 0;
-	x->n = 0;
-	x->mnt = 0;
-	x->flags = 0;
-	x->hit[0].verdict = x->hit[0].audit = 0;
-	x->hit[1].verdict = x->hit[1].audit = 0;
-	x->capability = 0;
-	x->sock_domain = x->sock_type = x->sock_protocol = x->sock_port = 0;
-	__builtin_memset(x->sock_addr, 0, sizeof(x->sock_addr));
-	x->subject_class = t->subject_class;
-	if (t->word != word && SCOPE_FLAGS(word) & IMAGE_FLAG_SUBJECT)
-		reclassify(x);
+	if (reset(x, t, word))
+		reclassify(x, t);
 	return x;
 }
 
@@ -89,13 +93,24 @@ static __always_inline struct scratch *begin(u32 flags, int *result)
  * Turns hits and posture into outcome and rule, reports, and gives what the hook returns. One access raises one alert:
  * a denial's, else the most specific Audit rule's, else the posture's. Mappings and moves have no posture.
  */
-static __noinline int conclude(struct scratch *x, int posture)
+__noinline int conclude_global(struct scratch *x, int posture)
 {
-	u32 first = x->access & -x->access, rest = x->access & ~first;
-	struct hit *a = &x->hit[0], *b = &x->hit[1];
-	int open = (!a->verdict && !(first & (ACCESS_MAPX | ACCESS_MOVE))) ||
-		   (rest && !b->verdict && !(rest & (ACCESS_MAPX | ACCESS_MOVE)));
+	u32 first, rest;
+	struct hit *a, *b;
+	int open;
 
+	if (!x)
+		return -EACCES;
+	first = x->access & -x->access;
+	rest = x->access & ~first;
+	a = &x->hit[0];
+	b = &x->hit[1];
+	open = (!a->verdict && !(first & (ACCESS_MAPX | ACCESS_MOVE))) ||
+		   (rest && !b->verdict && !(rest & (ACCESS_MAPX | ACCESS_MOVE)));
+	if (posture < 0) { /* no image where there should be one */
+		count(COUNTER_NO_IMAGE);
+		posture = POSTURE_BLOCK;
+	}
 	x->rule = EVENT_NO_RULE;
 	x->outcome = SCOPE_AUDITED(x->word) ? OUTCOME_WOULD_DENY : OUTCOME_DENIED;
 	if (a->verdict == VERDICT_BLOCK) {
@@ -111,36 +126,61 @@ static __noinline int conclude(struct scratch *x, int posture)
 		else if (!open || posture != POSTURE_AUDIT)
 			return 0;
 	}
-	report(x);
+	if (!x->silent)
+		report(x);
 	return x->outcome == OUTCOME_DENIED ? -EACCES : 0;
 }
 
+/* What a global function returns can be anything to the verifier; a hook may return errors and 0 (since 6.11). */
+static __always_inline int refuse(int result)
+{
+	return result ? -EACCES : 0;
+}
+
+static __always_inline int conclude(struct scratch *x, int posture)
+{
+	return refuse(conclude_global(x, posture));
+}
+
+/* A record of what passed, for the telemetry ring. */
+static __always_inline void observe(struct scratch *x, u32 mode)
+{
+	if (!(SCOPE_WANTS(x->word) & mode))
+		return;
+	x->rule = EVENT_NO_RULE;
+	x->outcome = OUTCOME_OBSERVED;
+	report(x);
+}
+
 /*
- * Judges the object mnt + dentry in `x` (access, hook, family and owner set). -EACCES or 0.
+ * Judges the object mnt + dentry in `x` (access, hook, family and owner set). Not 0: refused.
  */
-static __noinline int check_object(struct scratch *x)
+__noinline int check_object_global(struct scratch *x)
 {
 	int posture;
 
+	if (!x)
+		return -EACCES;
 	walk_shown(x);
 	if (x->flags)
 		count(x->flags & EVENT_FLAG_UNKNOWN ? COUNTER_UNKNOWN : COUNTER_FOREIGN);
 	x->block_only = x->flags & EVENT_FLAG_FOREIGN;
-	posture = judge(x);
-	if (posture < 0) {
-		count(COUNTER_NO_IMAGE);
-		posture = POSTURE_BLOCK;
-	}
+	posture = BY_CLASS(x->word, judge, x);
 	if ((x->partial || x->block_only) && SCOPE_FLAGS(x->word) & IMAGE_FLAG_BLOCK_PATH) {
 		u32 flags = x->flags;
 
 		x->block_only = 1;
 		if (walk_superblock(x))
-			judge(x);
+			BY_CLASS(x->word, judge, x);
 		walk_shown(x); /* the event shows the first name */
 		x->flags = flags;
 	}
-	return conclude(x, posture);
+	return conclude_global(x, posture);
+}
+
+static __always_inline int check_object(struct scratch *x)
+{
+	return refuse(check_object_global(x));
 }
 
 #endif

@@ -11,6 +11,12 @@ struct {
 	__uint(max_entries, 1 << 22);
 } alerts SEC(".maps");
 
+/* Telemetry: what passed. A flood of it never costs an alert. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 22);
+} logs SEC(".maps");
+
 #define STRINGS_MAX 512 /* subject and parent */
 
 #define RECORD(SIZE)                                                                                                             \
@@ -124,19 +130,32 @@ FILL_PATH(512)
 FILL_PATH(4096)
 
 #define SUBMIT(SIZE)                                                                                                             \
-	static __noinline int submit_##SIZE(struct scratch *x)                                                                   \
+	static __noinline int fill_##SIZE(struct record_##SIZE *r, struct scratch *x)                                            \
 	{                                                                                                                        \
-		struct record_##SIZE *r = bpf_ringbuf_reserve(&alerts, sizeof(*r), 0);                                           \
-                                                                                                                                 \
-		if (!r) {                                                                                                        \
-			count(COUNTER_ALERTS_LOST);                                                                              \
+		if (!r || !x)                                                                                                    \
 			return 0;                                                                                                \
-		}                                                                                                                \
 		r->e.scope = 0;                                                                                                  \
 		fill_task(&r->e, x);                                                                                             \
 		fill_path_##SIZE(r, x, fill_subjects(&r->e, r->data) & (STRINGS_MAX - 1));                                       \
+		return 0;                                                                                                        \
+	}                                                                                                                        \
+	__noinline int submit_##SIZE(struct scratch *x)                                                                          \
+	{                                                                                                                        \
+		struct record_##SIZE *r;                                                                                         \
+                                                                                                                                 \
+		if (!x)                                                                                                          \
+			return 0;                                                                                                \
+		if (x->outcome == OUTCOME_OBSERVED)                                                                              \
+			r = bpf_ringbuf_reserve(&logs, sizeof(*r), 0);                                                           \
+		else                                                                                                             \
+			r = bpf_ringbuf_reserve(&alerts, sizeof(*r), 0);                                                         \
+		if (!r) {                                                                                                        \
+			count(x->outcome == OUTCOME_OBSERVED ? COUNTER_LOGS_LOST : COUNTER_ALERTS_LOST);                         \
+			return 0;                                                                                                \
+		}                                                                                                                \
+		fill_##SIZE(r, x);                                                                                               \
 		bpf_ringbuf_submit(r, 0);                                                                                        \
-		count(COUNTER_ALERTS);                                                                                           \
+		count(x->outcome == OUTCOME_OBSERVED ? COUNTER_LOGS : COUNTER_ALERTS);                                           \
 		return 0;                                                                                                        \
 	}
 

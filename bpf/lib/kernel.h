@@ -129,7 +129,13 @@ struct nsproxy {
 };
 
 struct fs_struct {
+	struct path root;
 	struct path pwd;
+};
+
+struct vm_area_struct {
+	unsigned long vm_flags;
+	struct file *vm_file;
 };
 
 struct mm_struct {
@@ -150,6 +156,8 @@ struct task_struct {
 	struct nsproxy *nsproxy;
 	struct fs_struct *fs;
 	struct mm_struct *mm;
+	struct css_set *cgroups;
+	unsigned in_execve : 1;
 };
 
 struct kernfs_node {
@@ -159,10 +167,16 @@ struct kernfs_node {
 struct cgroup {
 	struct kernfs_node *kn;
 	int level;
+	struct cgroup *ancestors[1];
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
 };
 
 struct sock_common {
 	u16 skc_family;
+	u16 skc_num;
 };
 
 struct sock {
@@ -176,7 +190,19 @@ struct socket {
 	struct sock *sk;
 };
 
-struct iattr;
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
+
+struct sockaddr {
+	u16 sa_family;
+};
+
 struct user_namespace;
 
 struct msghdr {
@@ -206,5 +232,28 @@ struct msghdr {
 #define S_IFMT 0170000
 #define S_IFIFO 0010000
 #define S_IFSOCK 0140000
+/* include/uapi/asm-generic/mman-common.h, include/linux/mm.h */
+#define PROT_WRITE 2
+#define PROT_EXEC 4
+#define MAP_TYPE 0xf
+#define MAP_PRIVATE 2
+#define VM_EXEC 0x4
+#define VM_SHARED 0x8
+/* include/linux/socket.h, include/uapi/linux/in.h, include/linux/net.h */
+#define AF_UNSPEC 0
+#define AF_INET 2
+#define AF_INET6 10
+#define AF_PACKET 17
+#define AF_SMC 43
+#define AF_XDP 44
+#define SOCK_STREAM 1
+#define SOCK_DGRAM 2
+#define SOCK_RAW 3
+#define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
+#define IPPROTO_UDPLITE 136
+#define IPPROTO_MPTCP 262
+/* include/linux/security.h */
+#define CAP_OPT_NOAUDIT 2
 
 #endif

@@ -95,20 +95,24 @@ static long walk_up(u32 i, struct walk *w)
 /*
  * First name: fills comp, n, flags, bare and partial from mnt and dentry.
  */
-static __noinline int walk_shown(struct scratch *x)
+__noinline int walk_shown(struct scratch *x)
 {
-	struct vfsmount *vm = (void *)x->mnt;
-	struct mount *m = container_of(vm, struct mount, mnt);
-	struct walk w = {
-		.x = x,
-		.n = x->zero,
-		.bytes = x->zero,
-		.dentry = x->dentry,
-		.mnt = (u64)m,
-		.root = (u64)BPF_CORE_READ(vm, mnt_root),
-	};
+	struct walk w = { .x = x };
+	struct super_block *sb;
+	struct vfsmount *vm;
+	struct mount *m;
 
-	x->partial = w.root != (u64)BPF_CORE_READ(vm, mnt_sb, s_root);
+	if (!x)
+		return 0;
+	vm = (void *)x->mnt;
+	m = container_of(vm, struct mount, mnt);
+	w.n = w.bytes = x->zero;
+	w.dentry = x->dentry;
+	w.mnt = (u64)m;
+	w.root = (u64)BPF_CORE_READ(vm, mnt_root);
+	/* a part of a file system, or the container's own one shown again elsewhere */
+	sb = BPF_CORE_READ(vm, mnt_sb);
+	x->partial = w.root != (u64)BPF_CORE_READ(sb, s_root) || ((u64)sb == x->root_sb && x->mnt != x->root_fs);
 	x->bare = 0;
 	x->flags = 0;
 	bpf_loop(WALK_MAX, walk_up, &w, 0);
@@ -148,11 +152,17 @@ static long walk_up_superblock(u32 i, struct walk *w)
 }
 
 /* Second name: the path within the object's own superblock, which no mount can change. */
-static __noinline int walk_superblock(struct scratch *x)
+__noinline int walk_superblock(struct scratch *x)
 {
-	struct dentry *d = (void *)x->dentry;
-	struct walk w = { .x = x, .n = x->zero, .dentry = x->dentry, .root = (u64)BPF_CORE_READ(d, d_sb, s_root) };
+	struct walk w = { .x = x };
+	struct dentry *d;
 
+	if (!x)
+		return 0;
+	d = (void *)x->dentry;
+	w.n = x->zero;
+	w.dentry = x->dentry;
+	w.root = (u64)BPF_CORE_READ(d, d_sb, s_root);
 	bpf_loop(WALK_MAX, walk_up_superblock, &w, 0);
 	x->n = w.n;
 	x->bare = 0;

@@ -16,11 +16,16 @@
 #define SUBJECT_MAX 256 /* longest subject path kept; a longer one is of class unknown after a policy change */
 #define COMPONENTS_MAX 64
 
-/* A scope's word: image id | slot << 32 | size class << 46 | mode << 48 | image flags << 52. 0: nothing is enforced. */
+/*
+ * A scope's word: image id | slot << 32 | size class << 46 | enum scope_mode << 48 | image flags << 52. Without an image
+ * id nothing is enforced; 0 also says that nothing is observed.
+ */
 #define SCOPE_IMAGE(v) ((u32)(v))
 #define SCOPE_SLOT(v) ((u32)((v) >> 32) & 0x3fff)
 #define SCOPE_CLASS(v) ((u32)((v) >> 46) & 3)
-#define SCOPE_AUDITED(v) ((u32)((v) >> 48) & 1)
+#define SCOPE_AUDITED(v) ((u32)((v) >> 48) & SCOPE_MODE_AUDITED)
+#define SCOPE_WANTS(v) ((u32)((v) >> 48))
+#define WANTS_IMAGE(flags) ((flags) << 4) /* image flags as bits of SCOPE_WANTS, beside enum scope_mode */
 #define SCOPE_FLAGS(v) ((u32)((v) >> 52) & 0xff)
 
 #define CLASS_NOBODY 0	/* subject class: no subject of any rule */
@@ -35,6 +40,8 @@ struct task_scope {
 	u64 word;	/* the scope's word for which `subject_class` was computed */
 	u64 root;	/* struct mount * of the root of the mount name space at the first exec */
 	u64 ns_seq;	/* and that name space's sequence number: never reused */
+	u64 root_fs;	/* struct vfsmount * of the container's root directory, and its superblock: what shows it */
+	u64 root_sb;	/* again under another name is matched by its own names too */
 	u32 scope;
 	u32 subject_class;
 	u32 flags;
@@ -64,6 +71,8 @@ struct scratch {
 	u64 dentry;
 	u64 root;
 	u64 ns_seq;
+	u64 root_fs;
+	u64 root_sb;
 	u32 access;
 	u32 hook;
 	u32 subject_class;
@@ -81,14 +90,25 @@ struct scratch {
 	u32 block_only;
 	/* out */
 	u32 record_class;
+	u32 record;
+	/* loops */
+	u32 s;	    /* state */
+	u32 len;    /* of `name` */
+	u32 at;	    /* entry under examination */
+	u32 search; /* kind of access */
+	u32 found;
 	u32 outcome;
 	u32 rule;
 	u32 pos;    /* where a string is being built */
 	u32 cut;
+	u32 silent; /* no alert */
 	u32 zero;   /* a 0 that the verifier cannot fold, so that loops converge (since 6.7) */
 	struct hit hit[2];
 	/* socket and capability of the event */
 	u32 capability;
+	u32 net_op;
+	u32 net_seen; /* the socket's creation was judged by this image: its audits are told */
+	u32 addr_family;
 	u16 sock_domain;
 	u16 sock_type;
 	u16 sock_protocol;

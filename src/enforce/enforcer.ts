@@ -13,11 +13,20 @@ export interface EnforcerReport {
 /** Totals since the enforcer's state was made, by name. */
 export type Counters = Readonly<Record<string, bigint>>;
 
+/** What is logged of a workload although nothing forbids it. */
+export interface Visibility {
+  readonly process: boolean;
+  readonly file: boolean;
+  readonly network: boolean;
+}
+
 export interface ProtectOptions {
   readonly cgroupId: bigint;
   readonly mode: WorkloadMode;
   /** Undefined: nothing is enforced, but the workload's tasks are known. */
   readonly ruleSet: RuleSet | undefined;
+  /** Absent: nothing. */
+  readonly visibility?: Visibility | undefined;
 }
 
 /** The port behind which rules become refusals. An enforcer knows rule sets and cgroups, never policies. */

@@ -3,7 +3,7 @@ import type { Enforcer } from './enforcer.ts';
 import { BpfLsmEnforcer } from './bpf-lsm/enforcer.ts';
 import type { BpfLsmOptions } from './bpf-lsm/enforcer.ts';
 
-export type { Counters, Enforcer, EnforcerReport, ProtectOptions } from './enforcer.ts';
+export type { Counters, Enforcer, EnforcerReport, ProtectOptions, Visibility } from './enforcer.ts';
 export type EnforcerOptions = BpfLsmOptions;
 
 /** Opens the best enforcer of this node. */

@@ -128,9 +128,12 @@ function labelsText(labels: Readonly<Record<string, string>>): string {
 /** Monitor and enforcer write a directory with its final slash. */
 const cwdText = (cwd: string): string => (cwd === '' || cwd.endsWith('/') ? cwd : `${cwd}/`);
 
-function identity(context: EventContext): Pick<CommonFields, 'NamespaceName' | 'PodName' | 'Labels' | 'ContainerID' | 'ContainerName' | 'ContainerImage'> {
+function identity(
+  context: EventContext,
+): Pick<CommonFields, 'NamespaceName' | 'PodName' | 'Labels' | 'ContainerID' | 'ContainerName' | 'ContainerImage'> {
   const { workload } = context;
-  if (workload.kind === 'host') return { NamespaceName: '', PodName: '', Labels: '', ContainerID: '', ContainerName: '', ContainerImage: '' };
+  if (workload.kind === 'host')
+    return { NamespaceName: '', PodName: '', Labels: '', ContainerID: '', ContainerName: '', ContainerImage: '' };
   return {
     NamespaceName: workload.namespace,
     PodName: workload.podName,
@@ -189,6 +192,32 @@ function actionOf(event: KernelEvent, rule: RuleInfo | undefined): string {
   return `Audit (${rule?.action ?? 'Block'})`;
 }
 
+type RuleFields = Pick<Alert, 'PolicyName' | 'Severity' | 'Tags' | 'ATags' | 'Message' | 'PolicyKind' | 'PolicyNamespace' | 'RuleField'>;
+
+const POSTURE_FIELDS: RuleFields = {
+  PolicyName: 'DefaultPosture',
+  Severity: '',
+  Tags: '',
+  ATags: [],
+  Message: '',
+  PolicyKind: '',
+  PolicyNamespace: '',
+  RuleField: '',
+};
+
+function ruleFields(rule: RuleInfo): RuleFields {
+  return {
+    PolicyName: rule.policy,
+    Severity: rule.severity === 0 ? '' : String(rule.severity),
+    Tags: rule.tags.join(','),
+    ATags: rule.tags,
+    Message: rule.message,
+    PolicyKind: rule.kind,
+    PolicyNamespace: rule.namespace,
+    RuleField: rule.field,
+  };
+}
+
 /**
  * The alert of an event that a rule or a default posture decided. Pure.
  *
@@ -199,19 +228,12 @@ export function alertOf(event: KernelEvent, context: EventContext): Alert {
   return {
     ...common(event, context, describeAlert(event, rule?.family)),
     Type: context.workload.kind === 'host' ? 'MatchedHostPolicy' : 'MatchedPolicy',
-    PolicyName: rule?.policy ?? 'DefaultPosture',
-    Severity: rule === undefined || rule.severity === 0 ? '' : String(rule.severity),
-    Tags: rule?.tags.join(',') ?? '',
-    ATags: rule?.tags ?? [],
-    Message: rule?.message ?? '',
+    ...(rule === undefined ? POSTURE_FIELDS : ruleFields(rule)),
     Enforcer: context.enforcer,
     Action: actionOf(event, rule),
     MaxAlertsPerSec: 0,
     DroppingAlertsInterval: 0,
     KubeArmorVersion: context.version,
-    PolicyKind: rule?.kind ?? '',
-    PolicyNamespace: rule?.namespace ?? '',
-    RuleField: rule?.field ?? '',
     ...(event.ruleId === undefined ? {} : { RuleID: event.ruleId }),
     ImageID: event.imageId,
   };

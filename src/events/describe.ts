@@ -15,7 +15,8 @@ type Pair = readonly [key: string, value: string];
 
 const pairText = (pairs: readonly Pair[]): string => pairs.map(([key, value]) => `${key}=${value}`).join(' ');
 const capitalised = (key: string): string => key.slice(0, 1).toUpperCase() + key.slice(1);
-const mapOf = (pairs: readonly Pair[]): Record<string, string> => Object.fromEntries(pairs.map(([key, value]) => [capitalised(key), value]));
+const mapOf = (pairs: readonly Pair[]): Record<string, string> =>
+  Object.fromEntries(pairs.map(([key, value]) => [capitalised(key), value]));
 
 function operationOf(hook: HookName): string {
   if (hook === 'SECURITY_BPRM_CHECK') return 'Process';
@@ -107,7 +108,10 @@ function describeSocketLog(event: KernelEvent, socket: SocketInfo): Describe {
   const { hook } = event;
   const tcp = effectiveProtocol(socket) === 6 && socket.address !== undefined;
   if (tcp && (hook === 'SOCKET_CONNECT' || hook === 'SOCKET_ACCEPT')) {
-    const data: Pair[] = [['kprobe', hook === 'SOCKET_CONNECT' ? 'tcp_connect' : 'tcp_accept'], ['domain', domainName(socket.domain)]];
+    const data: Pair[] = [
+      ['kprobe', hook === 'SOCKET_CONNECT' ? 'tcp_connect' : 'tcp_accept'],
+      ['domain', domainName(socket.domain)],
+    ];
     const protocol: Pair = ['protocol', socket.domain === AF_INET6 ? 'TCPv6' : 'TCP'];
     return withResource(data, [...addressPairs(hook, socket), protocol]);
   }

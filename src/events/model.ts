@@ -2,9 +2,30 @@
 
 /** Hook names as KubeArmor prints them behind `lsm=`. */
 export type HookName =
-  | 'SECURITY_BPRM_CHECK' | 'FILE_OPEN' | 'FILE_PERMISSION' | 'FILE_RECEIVE' | 'MMAP_FILE' | 'FILE_MKNOD' | 'FILE_UNLINK' | 'FILE_MKDIR'
-  | 'FILE_RMDIR' | 'FILE_SYMLINK' | 'FILE_LINK' | 'FILE_RENAME' | 'FILE_CHMOD' | 'FILE_CHOWN' | 'FILE_TRUNCATE' | 'FILE_SETXATTR' | 'MOUNT'
-  | 'SOCKET_CREATE' | 'SOCKET_CONNECT' | 'SOCKET_BIND' | 'SOCKET_LISTEN' | 'SOCKET_ACCEPT' | 'SOCKET_SENDMSG' | 'CAPABLE';
+  | 'SECURITY_BPRM_CHECK'
+  | 'FILE_OPEN'
+  | 'FILE_PERMISSION'
+  | 'FILE_RECEIVE'
+  | 'MMAP_FILE'
+  | 'FILE_MKNOD'
+  | 'FILE_UNLINK'
+  | 'FILE_MKDIR'
+  | 'FILE_RMDIR'
+  | 'FILE_SYMLINK'
+  | 'FILE_LINK'
+  | 'FILE_RENAME'
+  | 'FILE_CHMOD'
+  | 'FILE_CHOWN'
+  | 'FILE_TRUNCATE'
+  | 'FILE_SETXATTR'
+  | 'MOUNT'
+  | 'SOCKET_CREATE'
+  | 'SOCKET_CONNECT'
+  | 'SOCKET_BIND'
+  | 'SOCKET_LISTEN'
+  | 'SOCKET_ACCEPT'
+  | 'SOCKET_SENDMSG'
+  | 'CAPABLE';
 
 /** One record of a kernel ring, decoded. Strings are what the kernel gave, invalid UTF-8 replaced by U+FFFD. */
 export interface KernelEvent {

@@ -19,7 +19,10 @@ const UNIMPLEMENTED = '12';
 function missing(path: string, services: ReadonlySet<string>): string {
   const [, service = '', method = ''] = path.split('/', 3);
   const message = services.has(service) ? `unknown method ${method} for service ${service}` : `unknown service ${service}`;
-  return message.slice(0, 200).toWellFormed().replace(/[^ -$&-~]+/g, encodeURIComponent);
+  return message
+    .slice(0, 200)
+    .toWellFormed()
+    .replace(/[^ -$&-~]+/g, encodeURIComponent);
 }
 
 /**

@@ -140,7 +140,7 @@ export async function* watchFeed<K extends keyof FeedRecords>(
   transport: Transport,
   kind: K,
   signal?: AbortSignal,
-): AsyncGenerator<FeedRecords[K]> {
+): AsyncGenerator<FeedRecords[K], void> {
   const client = logClient(transport);
   const stop = new AbortController();
   const options = { signal: signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]) };

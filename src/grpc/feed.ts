@@ -60,7 +60,9 @@ export class Feed {
   /** `Sequence`, `EventID` and the lost counters are filled here; lone surrogates become U+FFFD. */
   publishAlert(alert: Fields<Alert>): void {
     const Sequence = ++this.#sequences.alerts;
-    this.#alerts.publish(Math.max(1, alert.Count), () => cleanMessage(AlertSchema, { ...alert, Sequence, EventID: `${this.#runId}-a${Sequence}` }));
+    this.#alerts.publish(Math.max(1, alert.Count), () =>
+      cleanMessage(AlertSchema, { ...alert, Sequence, EventID: `${this.#runId}-a${Sequence}` }),
+    );
   }
 
   /** As `publishAlert`. */
@@ -120,7 +122,8 @@ async function* taken<T extends object>(
   subscribersMax: number,
   finish: (record: T, lost: Lost) => T,
 ): AsyncGenerator<T> {
-  if (fanout.subscribers >= subscribersMax) throw new ConnectError(`there are ${subscribersMax} subscribers already`, Code.ResourceExhausted);
+  if (fanout.subscribers >= subscribersMax)
+    throw new ConnectError(`there are ${subscribersMax} subscribers already`, Code.ResourceExhausted);
   const subscription = fanout.subscribe();
   const stop = (): void => fanout.unsubscribe(subscription);
   signal.addEventListener('abort', stop, { once: true });

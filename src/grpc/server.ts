@@ -55,7 +55,7 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
   let stopped: Promise<void> | undefined;
   return {
     address: listening.address,
-    stop: (drainMs = 2_000) => (stopped ??= stop({ close: listening.close, sessions, shutdown, drainMs })),
+    stop: (drainMs = 2_000) => (stopped ??= stop({ close: () => listening.close(), sessions, shutdown, drainMs })),
   };
 }
 
@@ -66,9 +66,7 @@ async function stop(server: {
   drainMs: number;
 }): Promise<void> {
   await server.close();
-  const closed = Promise.all(
-    [...server.sessions].map((session) => new Promise<void>((resolve) => void session.once('close', resolve))),
-  );
+  const closed = Promise.all([...server.sessions].map((session) => new Promise<void>((resolve) => void session.once('close', resolve))));
   server.shutdown.abort(new ConnectError('the server is stopping', Code.Unavailable));
   for (const session of server.sessions) session.close();
   const timer = new AbortController();

@@ -27,7 +27,12 @@ export class ClientSession {
     return this.#failure;
   }
 
-  async request(method: string, path: string, headers: OutgoingHttpHeaders, options: ClientSessionRequestOptions): Promise<ClientHttp2Stream> {
+  async request(
+    method: string,
+    path: string,
+    headers: OutgoingHttpHeaders,
+    options: ClientSessionRequestOptions,
+  ): Promise<ClientHttp2Stream> {
     if (this.#closed) throw new Error('the connection was closed by its owner');
     for (let attempt = 1; ; attempt++) {
       const session = await (this.#session ??= this.#open());
@@ -79,7 +84,9 @@ export class ClientSession {
     session.on('close', () => {
       // With TLS 1.3 a refused certificate shows as nothing but an end: the handshake was over, and http2 hides the alert.
       if (!spoke && !this.#closed) {
-        this.#failure ??= Object.assign(new Error('the connection was closed at once'), { code: `${this.authority.startsWith('https') ? 'TLS' : 'PLAINTEXT'}_CLOSED_AT_ONCE` });
+        this.#failure ??= Object.assign(new Error('the connection was closed at once'), {
+          code: `${this.authority.startsWith('https') ? 'TLS' : 'PLAINTEXT'}_CLOSED_AT_ONCE`,
+        });
       }
       forget();
       reject(new Error('the connection was closed'));

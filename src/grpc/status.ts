@@ -37,7 +37,7 @@ export function statusInterceptor(logger: Logger): Interceptor {
       const response = await next(request);
       if (!response.stream) return response;
       const messages = response.message;
-      async function* translated(): AsyncGenerator<(typeof messages extends AsyncIterable<infer M> ? M : never)> {
+      async function* translated(): AsyncGenerator<typeof messages extends AsyncIterable<infer M> ? M : never> {
         try {
           yield* messages;
         } catch (error) {

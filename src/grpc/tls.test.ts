@@ -24,7 +24,23 @@ function makeCa(name: string): void {
 function makeLeaf(ca: string, name: string): void {
   openssl('req', ...KEY, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', '/CN=kubearmor');
   writeFileSync(path.join(folder, 'ext'), 'subjectAltName=DNS:localhost,IP:127.0.0.1');
-  openssl('x509', '-req', '-in', `${name}.csr`, '-CA', `${ca}.crt`, '-CAkey', `${ca}.key`, '-CAcreateserial', '-days', '2', '-extfile', 'ext', '-out', `${name}.crt`);
+  openssl(
+    'x509',
+    '-req',
+    '-in',
+    `${name}.csr`,
+    '-CA',
+    `${ca}.crt`,
+    '-CAkey',
+    `${ca}.key`,
+    '-CAcreateserial',
+    '-days',
+    '2',
+    '-extfile',
+    'ext',
+    '-out',
+    `${name}.crt`,
+  );
 }
 const read = (file: string): Buffer => readFileSync(path.join(folder, file));
 const files = (ca: string, name: string): TlsFiles => ({ ca: read(`${ca}.crt`), cert: read(`${name}.crt`), key: read(`${name}.key`) });
@@ -89,7 +105,8 @@ test('plaintext: on loopback, and only where asked for', async () => {
     });
   await assert.rejects(serve('127.0.0.1'), refused('CONFIG_INVALID'));
   await assert.rejects(serve('127.0.0.1', false), refused('CONFIG_INVALID'));
-  for (const host of ['0.0.0.0', '::', '192.0.2.1', '127.0.0.1.example', '']) await assert.rejects(serve(host, true), refused('CONFIG_INVALID'), host);
+  for (const host of ['0.0.0.0', '::', '192.0.2.1', '127.0.0.1.example', ''])
+    await assert.rejects(serve(host, true), refused('CONFIG_INVALID'), host);
   const plain = await serve('localhost', true);
   using transport = dialGrpc({ address: plain.address });
   assert.equal((await logClient(transport).healthCheck({ nonce: 5 })).Retval, 5);
@@ -106,5 +123,8 @@ test('plaintext: on loopback, and only where asked for', async () => {
 
 test('a certificate that is none', async () => {
   const tls = { ...files('ca', 'server'), cert: 'not PEM' };
-  await assert.rejects(serveGrpc({ services: [], listen: { kind: 'tcp', host: '127.0.0.1', port: 0, tls }, logger: noLogger }), refused('CONFIG_INVALID'));
+  await assert.rejects(
+    serveGrpc({ services: [], listen: { kind: 'tcp', host: '127.0.0.1', port: 0, tls }, logger: noLogger }),
+    refused('CONFIG_INVALID'),
+  );
 });

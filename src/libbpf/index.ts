@@ -8,7 +8,7 @@ export { MappedMemory, pageSize } from './memory.ts';
 export type { MapOptions } from './memory.ts';
 export { BpfObject } from './object.ts';
 export type { OpenOptions } from './object.ts';
-export { kernelHasBtf, probeLsm } from './probe.ts';
+export { kernelHasBtf, kernelHasHook, probeLsm } from './probe.ts';
 export type { LsmProbe } from './probe.ts';
 export { BpfProgram } from './program.ts';
 export type { TestResult, TestRun } from './program.ts';

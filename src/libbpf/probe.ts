@@ -50,3 +50,8 @@ export function probeLsm(): LsmProbe {
     closeSync(fd);
   }
 }
+
+/** Whether the kernel has an LSM hook of this name, e.g. `file_truncate` (6.2). False also where it has no BTF. */
+export function kernelHasHook(hook: string): boolean {
+  return kernelHasBtf() && libbpf().libbpf_find_vmlinux_btf_id(hook, BPF_LSM_MAC) >= 0;
+}

@@ -83,7 +83,7 @@ class Image {
   }
 
   run(bytes: Uint8Array): number {
-    let s = this.head('start');
+    let s = this.head('starts');
     for (const byte of bytes) {
       if (s === 0) return 0;
       const byteClass = this.#classes[byte]!;

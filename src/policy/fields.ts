@@ -44,6 +44,10 @@ export class Notes {
     this.#add('error', { code, at, problem, cure }, true);
   }
 
+  warnAtKey(code: string, at: string, problem: string, cure: string): void {
+    this.#add('warning', { code, at, problem, cure }, true);
+  }
+
   /** Notes an error where `text` has more bytes than the named limit. */
   tooLong(text: string, limit: LimitName, at: string): boolean {
     return this.tooMany(Buffer.byteLength(text), limit, at);

@@ -2,22 +2,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
 export const IMAGE_HEAD = {
-  size: 60,
+  size: 72,
   offsets: {
     magic: 0,
     words: 4,
-    start: 8,
-    unknown: 12,
-    matrix: 16,
-    matrix_words: 20,
-    runtime_class: 24,
-    flags: 28,
-    posture: 32,
-    caps: 48,
-    net: 52,
-    id: 56,
+    starts: 8,
+    unknown: 24,
+    matrix: 28,
+    matrix_words: 32,
+    runtime_class: 36,
+    flags: 40,
+    posture: 44,
+    caps: 60,
+    net: 64,
+    id: 68,
   },
   lengths: {
+    starts: 4,
     posture: 4,
   },
 } as const;

@@ -73,7 +73,7 @@ export class ImageWriter {
       else if (byteClass === REACH_CLASS) next = reaches[value] ?? 0;
       out[at + i] = cell === UNUSED_CELL ? UNUSED_CELL : ((next << 8) | byteClass) >>> 0;
     }
-    this.setHead('start', automaton.start === 0 ? 0 : automaton.start + at);
+    this.setHead('starts', automaton.start === 0 ? 0 : automaton.start + at);
   }
 
   get length(): number {

@@ -39,7 +39,7 @@ export const LIMITS = {
   apparmorBytes: limit(65_536, 'bytes', 'The `apparmor` text of one policy.'),
   peersPerRule: limit(1_000, 'entries', 'Peers, ports or interfaces of one firewall item.'),
   rulesPerWorkload: limit(20_000, 'rules', 'Rules of all policies that select one workload.'),
-  states: limit(65_535, 'states', 'States of one compiled automaton.'),
+  states: limit(300_000, 'states', 'States of one automaton before equal ones are merged.'),
   cells: limit(1_000_000, 'cells', 'Transition cells of one automaton: 4 bytes each in a 4 MiB image.'),
   compileSteps: limit(20_000_000, 'steps', 'Work that compiling one rule set may take.'),
 } as const satisfies Record<string, Limit>;

@@ -33,8 +33,8 @@ function readNodeSelector(selector: SpecFields['nodeSelector'], notes: Notes): S
     notes.warn(
       SELECTS_NOTHING,
       'spec.nodeSelector',
-      'is empty, and an empty nodeSelector selects no node',
-      'name the nodes: `matchLabels: {kubearmor.io/hostname: "*"}` is all of them',
+      `is ${selector === undefined ? 'missing' : 'empty'}: the policy selects no node`,
+      'name the nodes: `nodeSelector: {matchLabels: {kubearmor.io/hostname: "*"}}` is all of them',
     );
   }
   for (const key of HOSTNAME_REGEX_LABELS) {

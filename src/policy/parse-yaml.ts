@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isDeepStrictEqual } from 'node:util';
 import { Composer, isAlias, isMap, isScalar, isSeq, Lexer, LineCounter, Parser } from 'yaml';
 import type { Document, Node, Pair, ParsedNode, YAMLMap } from 'yaml';
 import { childOf, Notes, shown } from './fields.ts';
@@ -7,7 +8,7 @@ import { LIMITS } from './limits.ts';
 
 /** One document of a YAML stream (JSON is YAML) as plain values, with the place of each. */
 export interface YamlDocument {
-  /** Undefined where it could not be read; equal keys are an error too, but the value goes on with the last. */
+  /** Undefined where it could not be read; equal keys with different values are an error too, but the value goes on with the last. */
   readonly value: unknown;
   readonly values: ReadonlyMap<string, Place>;
   readonly keys: ReadonlyMap<string, Place>;
@@ -184,12 +185,19 @@ class Walk {
         continue;
       }
       this.#place(this.#out.keys, here, pair.key);
-      if (out.has(key))
-        this.#out.notes.errorAtKey('KEY_DUPLICATE', here, `\`${shown(key)}\` is written twice here`, 'keep one, or merge the two');
-      out.set(key, this.value(pair.value, here, depth + 1));
+      const value = this.value(pair.value, here, depth + 1);
+      if (out.has(key)) this.#duplicate(key, here, isDeepStrictEqual(out.get(key), value));
+      out.set(key, value);
     }
     // fromEntries defines own properties, also for a key `__proto__`.
     return Object.fromEntries([...merged, ...out]);
+  }
+
+  /** Whoever says the same twice means it; of two values one would be lost. */
+  #duplicate(key: string, at: string, isSame: boolean): void {
+    const { notes } = this.#out;
+    if (isSame) notes.warnAtKey('KEY_DUPLICATE', at, `\`${shown(key)}\` is written twice here, with the same value`, 'remove one');
+    else notes.errorAtKey('KEY_DUPLICATE', at, `\`${shown(key)}\` is written twice here, with different values`, 'keep one, or merge the two');
   }
 
   #key(pair: Pair, at: string): string | undefined {

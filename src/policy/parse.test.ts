@@ -295,8 +295,28 @@ test('two names of one program that disagree are pointed out', () => {
   assert.deepEqual(codes(['Block', 'Block']), []);
 });
 
-test('a host policy needs a nodeSelector', () => {
-  assert.deepEqual(errors(parseSpec('  action: Audit', 'KubeArmorHostPolicy')), ['error FIELD_MISSING 4:1 spec.nodeSelector']);
+test('a host policy without a nodeSelector is taken, selects nothing, and says what to add', () => {
+  for (const written of ['', '\n  nodeSelector: {}']) {
+    const document = parseSpec(`  action: Audit${written}`, 'KubeArmorHostPolicy');
+    assert.deepEqual(document.policy?.selector, { target: 'node', matchLabels: {}, matchExpressions: [], containerNames: [] });
+    const [issue] = document.issues.filter(({ code }) => code === 'SELECTS_NOTHING');
+    assert.equal(issue?.severity, 'warning');
+    assert.equal(issue?.problem, `is ${written === '' ? 'missing' : 'empty'}: the policy selects no node`);
+    assert.match(issue?.cure ?? '', /kubearmor\.io\/hostname/);
+  }
+});
+
+test('a key written twice with the same value is a warning', () => {
+  const document = parseSpec('  severity: 5\n  tags: [a]\n  tags: ["a"]\n  severity: 5');
+  assert.deepEqual(errors(document), []);
+  assert.deepEqual(
+    document.issues.filter(({ code }) => code === 'KEY_DUPLICATE').map(({ severity, at, line }) => [severity, at, line]),
+    [
+      ['warning', 'spec.tags', 7],
+      ['warning', 'spec.severity', 8],
+    ],
+  );
+  assert.ok(document.policy);
 });
 
 test("Kubernetes' own metadata and status are ignored", () => {

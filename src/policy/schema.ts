@@ -192,7 +192,7 @@ export type SpecFields = Read<typeof anySpec>;
 const anySpec = object(everything);
 
 const containerSpec = object({ ...enforced, selector, presets }, toSelector);
-const hostSpec = object({ ...enforced, nodeSelector, device }, { required: ['nodeSelector'], ...toNode });
+const hostSpec = object({ ...enforced, nodeSelector, device }, toNode);
 const networkSpec = object({ ...common, selector, nodeSelector, ingress, egress, level: word('pod', 'policy') });
 export const SPECS: Readonly<Record<PolicyKind, Reader<SpecFields>>> = {
   KubeArmorPolicy: containerSpec,

@@ -22,15 +22,16 @@ const errorsOf = (document: ParsedDocument): Issue[] => document.issues.filter((
 
 /**
  * Each refused template by what refuses it. The reasons are those of KubeArmor's API server with `kubectl`'s strict validation too:
- * keys written twice, labels beside `matchLabels`, misspelt fields, a host policy without its required nodeSelector.
+ * keys written twice with different values, labels beside `matchLabels`, misspelt or misplaced fields.
  */
-const REFUSED_BY_CODE = { KEY_DUPLICATE: 9, FIELD_UNKNOWN: 10, FIELD_MISSING: 12 };
+const REFUSED_BY_CODE = { FIELD_UNKNOWN: 11, KEY_DUPLICATE: 2 };
 
 test('policy templates: taken, or refused with a line and a cure', { skip }, () => {
   const start = performance.now();
   const all = parseAll(TEMPLATES);
   assert.ok(performance.now() - start < 3_000, 'took longer than 3 s');
   assert.equal(all.length, 272);
+  assert.ok(all.filter(({ document }) => document.policy !== undefined).length >= 255);
   const refused = all.filter(({ document }) => document.policy === undefined);
   const byCode: Record<string, number> = {};
   for (const { document } of refused) {
@@ -42,15 +43,6 @@ test('policy templates: taken, or refused with a line and a cure', { skip }, () 
   }
   assert.deepEqual(byCode, REFUSED_BY_CODE);
 });
-
-// 31 are refused under the rules as they are written (an unknown field, an equal key and a missing required field are errors).
-test(
-  'policy templates: at least 255 are taken',
-  { skip, todo: 'needs a rule relaxed: equal keys with equal values, or a missing nodeSelector' },
-  () => {
-    assert.ok(parseAll(TEMPLATES).filter(({ document }) => document.policy !== undefined).length >= 255);
-  },
-);
 
 test('policy templates: a rule that can never match is reported', { skip }, () => {
   const never = new Set(

@@ -3,13 +3,13 @@ import { statSync } from 'node:fs';
 import { KubeArmorError } from '#base';
 import type { Logger } from '#base';
 import type { KernelEvent } from '#events';
-import { BpfObject } from '#libbpf';
+import { BpfObject, kernelHasHook } from '#libbpf';
 import type { BpfLink } from '#libbpf';
 import { RingReader, sumPerCpu, watchRing } from '#observe';
 import type { RuleInfo } from '#policy';
 import type { Counters, Enforcer, EnforcerReport, ProtectOptions } from '../enforcer.ts';
 import { decodeEvent } from './decode-event.ts';
-import { COUNTER } from './event-layout.gen.ts';
+import { COUNTER, SCOPE_MODE } from './event-layout.gen.ts';
 import { ImageStore, u32 } from './images.ts';
 import type { LoadedImage } from './images.ts';
 
@@ -31,14 +31,25 @@ const SCOPES_MAX = 16384;
 const ALERT_RING_BYTES = 4 << 20;
 
 /** A scope's word (bpf/lib/scope.h): image id, slot, size class, mode, image flags. */
-function wordOf(image: LoadedImage | undefined, audited: boolean): Buffer {
+function wordOf(image: LoadedImage | undefined, mode: number): Buffer {
   const bytes = Buffer.alloc(8);
-  if (image === undefined) return bytes;
-  const high = image.slot | (image.sizeClass << 14) | ((audited ? 1 : 0) << 16) | (image.flags << 20);
-  bytes.writeUInt32LE(image.id, 0);
-  bytes.writeUInt32LE(high >>> 0, 4);
+  const high = image === undefined ? 0 : image.slot | (image.sizeClass << 14) | (image.flags << 20);
+  bytes.writeUInt32LE(image?.id ?? 0, 0);
+  bytes.writeUInt32LE((high | (mode << 16)) >>> 0, 4);
   return bytes;
 }
+
+function modeOf({ mode, visibility }: ProtectOptions): number {
+  return (
+    (mode === 'audited' ? SCOPE_MODE.AUDITED : 0) |
+    (visibility?.process ? SCOPE_MODE.SEE_PROCESS : 0) |
+    (visibility?.file ? SCOPE_MODE.SEE_FILE : 0) |
+    (visibility?.network ? SCOPE_MODE.SEE_NETWORK : 0)
+  );
+}
+
+/** Rounds of the iterator that adopts running tasks: a task made meanwhile inherits, so the second finds nothing. */
+const ADOPT_ROUNDS_MAX = 10;
 
 function u64(value: bigint): Buffer {
   const bytes = Buffer.alloc(8);
@@ -69,6 +80,7 @@ export class BpfLsmEnforcer implements Enforcer {
     try {
       this.#object.setGlobal('host_mnt_ns', Number(statSync('/proc/1/ns/mnt', { bigint: true }).ino));
       this.#object.setMapMaxEntries('alerts', options.alertRingBytes ?? ALERT_RING_BYTES);
+      if (kernelHasHook('file_truncate')) this.#object.setAutoload('ka_file_truncate', true);
       this.#object.load();
       this.report = { name: 'BPFLSM', missing: this.#attach() };
       this.#images = new ImageStore([0, 1, 2].map((sizeClass) => this.#object.map(`images_${sizeClass}`)));
@@ -78,13 +90,14 @@ export class BpfLsmEnforcer implements Enforcer {
     }
   }
 
-  protect(key: string, { cgroupId, mode, ruleSet }: ProtectOptions): void {
+  protect(key: string, options: ProtectOptions): void {
+    const { cgroupId, mode, ruleSet } = options;
     const known = this.#scopes.get(key);
     if (known !== undefined && known.cgroupId !== cgroupId) this.release(key);
     const scope = this.#scopes.get(key) ?? this.#newScope(cgroupId);
     const before = scope.image;
     const image = ruleSet === undefined || mode === 'disabled' ? undefined : this.#images.acquire(ruleSet);
-    this.#object.map('scopes').update(u32(scope.number), wordOf(image, mode === 'audited'));
+    this.#object.map('scopes').update(u32(scope.number), wordOf(image, modeOf(options)));
     scope.image = image;
     // bound last: the first task that finds the binding finds the rules too
     if (!this.#scopes.has(key)) this.#bind(key, scope);
@@ -110,11 +123,15 @@ export class BpfLsmEnforcer implements Enforcer {
   }
 
   async watch(onEvent: (event: KernelEvent) => void, signal: AbortSignal): Promise<void> {
-    const ring = this.#object.map('alerts');
+    await Promise.all([this.#watchRing('alerts', onEvent, signal), this.#watchRing('logs', onEvent, signal)]);
+  }
+
+  async #watchRing(name: string, onEvent: (event: KernelEvent) => void, signal: AbortSignal): Promise<void> {
+    const ring = this.#object.map(name);
     using reader = new RingReader(ring.fd, ring.info.maxEntries);
     const onRecord = (buffer: Buffer, offset: number, length: number): void => {
       const decoded = decodeEvent(buffer.subarray(offset, offset + length));
-      if (decoded === undefined) this.#logger.error('a record of the alert ring cannot be read', { length });
+      if (decoded === undefined) this.#logger.error('a kernel record cannot be read', { ring: name, length });
       else onEvent(decoded.event);
     };
     await watchRing(reader, onRecord, signal);
@@ -137,7 +154,7 @@ export class BpfLsmEnforcer implements Enforcer {
   #attach(): EnforcerReport['missing'] {
     const missing: { hook: string; reason: string }[] = [];
     for (const program of this.#object.programs()) {
-      if (!program.autoload) continue;
+      if (!program.autoload || program.section.startsWith('iter/')) continue;
       try {
         this.#links.push(program.attach());
       } catch (error) {
@@ -157,5 +174,13 @@ export class BpfLsmEnforcer implements Enforcer {
     this.#object.map('bindings').update(u64(scope.cgroupId), u32(scope.number));
     this.#scopes.set(key, scope);
     this.#keys.set(scope.number, key);
+    this.#adoptRunning();
+  }
+
+  /** Tasks that ran before their cgroup was bound get its scope. */
+  #adoptRunning(): void {
+    const adopt = this.#object.program('ka_adopt');
+    let rounds = 0;
+    while (adopt.runIterator().length > 0 && ++rounds < ADOPT_ROUNDS_MAX);
   }
 }

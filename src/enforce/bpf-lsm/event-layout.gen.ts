@@ -90,3 +90,10 @@ export const COUNTER = {
   NO_IMAGE: 8,
   COUNT: 9,
 } as const;
+
+export const SCOPE_MODE = {
+  AUDITED: 1,
+  SEE_PROCESS: 2,
+  SEE_FILE: 4,
+  SEE_NETWORK: 8,
+} as const;

@@ -15,7 +15,9 @@ function objectText(entries: Entries, indent: string): string {
 
 function listText(items: readonly unknown[], indent: string): string {
   const texts = items.map((item) => valueText(item, indent === '' ? '' : `${indent}  `));
-  return indent === '' || items.length === 0 ? `[${texts.join(',')}]` : `[\n${texts.map((text) => indent + text).join(',\n')}\n${indent.slice(2)}]`;
+  return indent === '' || items.length === 0
+    ? `[${texts.join(',')}]`
+    : `[\n${texts.map((text) => indent + text).join(',\n')}\n${indent.slice(2)}]`;
 }
 
 /** 64-bit integers are numbers, digit for digit. @param indent of the members of an object or a list; empty for one line */

@@ -40,13 +40,33 @@ export function formatLine(record: Alert | Log): string {
   const parts = [record.Type, verdict, what(record)];
   if (isAlert(record) && record.PolicyName !== '') parts.push(`rule ${ruleText(record)}`);
   const times = record.Count > 1 ? ` x${record.Count}` : '';
-  parts.push(`${record.UpdatedTime} ${place(record)} by ${record.Source === '' ? record.ProcessName : record.Source} (pid ${record.HostPID}, uid ${record.UID})${times}`);
+  parts.push(
+    `${record.UpdatedTime} ${place(record)} by ${record.Source === '' ? record.ProcessName : record.Source} (pid ${record.HostPID}, uid ${record.UID})${times}`,
+  );
   return printable(parts.filter((part) => part !== '').join(' - ') + lostText(record));
 }
 
 const IN_LINE = new Set([
-  'Timestamp', 'UpdatedTime', 'Type', 'Action', 'Operation', 'Resource', 'PolicyName', 'PolicyNamespace', 'RuleField', 'NamespaceName',
-  'PodName', 'ContainerName', 'Source', 'HostPID', 'UID', 'Count', 'EventData', 'Tags', 'LostKernel', 'LostQueue',
+  'Timestamp',
+  'UpdatedTime',
+  'Type',
+  'Action',
+  'Operation',
+  'Resource',
+  'PolicyName',
+  'PolicyNamespace',
+  'RuleField',
+  'NamespaceName',
+  'PodName',
+  'ContainerName',
+  'Source',
+  'HostPID',
+  'UID',
+  'Count',
+  'EventData',
+  'Tags',
+  'LostKernel',
+  'LostQueue',
 ]);
 
 function wideValue(value: unknown): string {

@@ -6,8 +6,26 @@ import { printable } from './printable.ts';
 
 /** First these, in this order, then the others alphabetically. */
 const FIRST_KEYS = [
-  'ClusterName', 'HostName', 'NamespaceName', 'PodName', 'Labels', 'ContainerName', 'ContainerID', 'ContainerImage', 'Type',
-  'PolicyName', 'Severity', 'Message', 'Source', 'Resource', 'Operation', 'Action', 'Data', 'EventData', 'Enforcer', 'Result',
+  'ClusterName',
+  'HostName',
+  'NamespaceName',
+  'PodName',
+  'Labels',
+  'ContainerName',
+  'ContainerID',
+  'ContainerImage',
+  'Type',
+  'PolicyName',
+  'Severity',
+  'Message',
+  'Source',
+  'Resource',
+  'Operation',
+  'Action',
+  'Data',
+  'EventData',
+  'Enforcer',
+  'Result',
 ];
 /** They stand in the header. */
 const HEADER_KEYS = new Set(['Timestamp', 'UpdatedTime']);

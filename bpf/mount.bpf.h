@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Mounting over a path, unmounting it and moving it is a write to the mount point, and changes the names of what is
+ * below it. Only in the workload's own mount name space: elsewhere all names are foreign anyway.
+ *
+ * Hooks:  sb_mount, move_mount, sb_umount, sb_pivotroot.
+ * Fails:  closed, as lib/check.h says.
+ */
+static __always_inline int in_own_namespace(struct scratch *x)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return BPF_CORE_READ(task, nsproxy, mnt_ns, seq) == x->ns_seq;
+}
+
+static __always_inline int check_mount_point(struct vfsmount *mnt, struct dentry *d)
+{
+	struct scratch *x;
+	int result;
+
+	x = begin(WANTS_IMAGE(IMAGE_FLAG_FILE), &result);
+	if (!x)
+		return result;
+	if (!in_own_namespace(x))
+		return 0;
+	x->mnt = (u64)mnt;
+	x->dentry = (u64)d;
+	x->access = ACCESS_WRITE | ACCESS_MOVE;
+	x->family = FAMILY_FILE;
+	x->hook = HOOK_MOUNT;
+	x->owner = owns(BPF_CORE_READ(d, d_inode));
+	return check_object(x);
+}
+
+SEC("lsm/sb_mount")
+int BPF_PROG(ka_sb_mount, const char *dev, struct path *path, const char *type, unsigned long flags, void *data, int ret)
+{
+	return ret ? ret : check_mount_point(path->mnt, path->dentry);
+}
+
+SEC("lsm/move_mount")
+int BPF_PROG(ka_move_mount, struct path *from, struct path *to, int ret)
+{
+	if (!ret)
+		ret = check_mount_point(to->mnt, to->dentry);
+	return ret ? ret : check_mount_point(from->mnt, from->dentry);
+}
+
+SEC("lsm/sb_umount")
+int BPF_PROG(ka_sb_umount, struct vfsmount *mnt, int flags, int ret)
+{
+	return ret ? ret : check_mount_point(mnt, mnt->mnt_root);
+}
+
+SEC("lsm/sb_pivotroot")
+int BPF_PROG(ka_sb_pivotroot, struct path *old, struct path *new, int ret)
+{
+	if (!ret)
+		ret = check_mount_point(old->mnt, old->dentry);
+	return ret ? ret : check_mount_point(new->mnt, new->dentry);
+}

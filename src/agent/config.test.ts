@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatIssue } from '#base';
+import { helpText, readConfig } from './config.ts';
+import type { AgentConfig, ConfigInputs } from './config.ts';
+import { SETTINGS } from './settings.ts';
+
+const read = (given: Partial<ConfigInputs> & { file?: string }) =>
+  readConfig({
+    argv: [],
+    env: {},
+    readFile: (path) => (path === 'kubearmor.yaml' ? given.file : undefined),
+    ...given,
+  });
+function config(given: Parameters<typeof read>[0]): AgentConfig {
+  const result = read(given);
+  assert.ok('config' in result, JSON.stringify(result));
+  return result.config;
+}
+function issues(given: Parameters<typeof read>[0]): string[] {
+  const result = read(given);
+  assert.ok('issues' in result, JSON.stringify(result));
+  return result.issues.map(formatIssue);
+}
+
+test('no setting at all: the defaults, no TCP', () => {
+  const found = config({});
+  assert.deepEqual([found.cluster, found.logPath, found.tcp, found.runtimeSocket], ['default', 'none', undefined, undefined]);
+  assert.deepEqual([found.socket, found.policyDir], ['/run/kubearmor/kubearmor.sock', '/opt/kubearmor/policies']);
+  assert.deepEqual(found.postures, { file: 'audit', network: 'audit', capabilities: 'audit' });
+  assert.deepEqual([...found.visibility], ['process', 'file', 'network', 'capabilities']);
+});
+
+test('every KubeArmor key at its default is accepted, from each source', () => {
+  const given = SETTINGS.filter(({ key, fallback }) => fallback !== '' && key !== 'gRPC');
+  config({ argv: given.map(({ key, fallback }) => `-${key}=${fallback}`) });
+  config({ env: Object.fromEntries(given.map(({ env, fallback }) => [env[0] ?? '', fallback])) });
+  config({ file: given.map(({ key, fallback }) => `${key}: ${fallback}`).join('\n') });
+});
+
+test('flags as Go reads them', () => {
+  for (const argv of [['-cluster=a'], ['--cluster=a'], ['-cluster', 'a'], ['--cluster', 'a'], ['-cluster=b', '-cluster', 'a']]) {
+    assert.equal(config({ argv }).cluster, 'a', argv.join(' '));
+  }
+  assert.equal(config({ argv: ['-debug'] }).debug, true);
+  assert.equal(config({ argv: ['-debug=F'] }).debug, false);
+  assert.equal(config({ argv: ['-visibility', 'process, network'] }).visibility.size, 2);
+  assert.equal(config({ argv: ['-runtimeSocket=unix:///a.sock'] }).runtimeSocket, '/a.sock');
+});
+
+test('flag before environment before file before default', () => {
+  const file = 'cluster: file\nhost: file\nlogPath: stdout\n';
+  const found = config({ argv: ['-cluster=flag'], env: { CLUSTER: 'env', HOST: 'env' }, file });
+  assert.deepEqual([found.cluster, found.host, found.logPath], ['flag', 'env', 'stdout']);
+});
+
+test('the file: case of keys, KUBEARMOR_CFG, an empty one', () => {
+  assert.equal(config({ file: 'CLUSTER: c\n# nothing\n' }).cluster, 'c');
+  assert.equal(config({ file: '' }).cluster, 'default');
+  assert.equal(config({ file: 'host: 007' }).host, '007', 'as written, not as a number');
+  const readFile = (path: string): string | undefined => (path === '/etc/k.yaml' ? 'cluster: named' : undefined);
+  assert.equal(config({ env: { KUBEARMOR_CFG: '/etc/k.yaml' }, readFile }).cluster, 'named');
+  assert.match(issues({ env: { KUBEARMOR_CFG: '/etc/none.yaml' } }).join(), /there is no file \/etc\/none\.yaml/);
+});
+
+test('all problems at once, each with its place, what is allowed and the nearest name', () => {
+  const found = issues({
+    argv: ['-clutser=x', '-debug=maybe', 'stray', '-gRPC'],
+    env: { VISIBILITY: 'process,screens', CRI_SOCKET: '/run/x.sock' },
+    file: 'defaultFilePosture: allow\nmaxalertpersec: 5\nlogPth: a\nhost: [a]\n',
+  });
+  assert.deepEqual(found, [
+    'error: -clutser: there is no flag `clutser` (did you mean `cluster`?)',
+    'error: stray: is no flag (write -flag=value)',
+    'error: -gRPC: has no value (write -gRPC=value)',
+    'error: -debug: `maybe` is no value for it (write true or false)',
+    'error: environment variable CRI_SOCKET: `/run/x.sock` is no value for it (write unix:///path/to/socket, or empty)',
+    'error: environment variable VISIBILITY: `process,screens` is no value for it (write a comma list of process, file, network, capabilities, none)',
+    'kubearmor.yaml:3:1: error: logPth: there is no setting `logPth` (did you mean `logPath`?)',
+    'kubearmor.yaml:4:1: error: host: is a list or a map (write a single value; lists are separated by commas)',
+    'kubearmor.yaml:1:1: error: defaultFilePosture: `allow` is no value for it (write one of audit, block)',
+    'kubearmor.yaml:2:1: error: maxalertpersec: `5` is not possible: repeated alerts are folded, not throttled (remove it, or write `10`)',
+  ]);
+});
+
+const refused: readonly (readonly [name: string, given: Parameters<typeof read>[0], says: RegExp])[] = [
+  ['Kubernetes', { argv: ['-k8s'] }, /k8s: `true` is not possible: this agent runs without Kubernetes/],
+  ['host policies', { env: { ENABLEKUBEARMORHOSTPOLICY: 'true' } }, /host policies are not enforced yet/],
+  ['another enforcer', { argv: ['-lsm=apparmor'] }, /the only enforcer is bpf/],
+  ['no enforcer', { argv: ['-lsm=none'] }, /the only enforcer is bpf/],
+  ['TCP without TLS', { argv: ['-gRPC=32767'] }, /TCP needs TLS/],
+  ['TLS without TCP', { argv: ['-tlsEnabled'] }, /no TCP port/],
+  ['plaintext and TLS', { argv: ['-gRPC=1', '-tlsEnabled', '-grpcInsecure'] }, /contradicts tlsEnabled/],
+  ['a CA key on the node', { argv: ['-gRPC=1', '-tlsEnabled', '-tlsCertProvider=self'] }, /private key of the CA/],
+  ['a port that is none', { argv: ['-gRPC=65536'] }, /whole number from 0 to 65535/],
+  ['a ring that is no power of two', { argv: ['-alertRingBytes=5000'] }, /write 8192/],
+  ['a relative log path', { argv: ['-logPath=x.log'] }, /none, stdout or an absolute path/],
+  ['a wrong value that a flag overrides', { argv: ['-debug'], env: { DEBUG: 'express:*' } }, /environment variable DEBUG/],
+  ['a key twice', { file: 'host: a\nHost: b' }, /kubearmor.yaml:2:1: .*given twice/],
+  ['both names of one setting', { file: 'criSocket: unix:///a\nruntimeSocket: unix:///b' }, /given twice/],
+  ['broken YAML', { file: 'a: b: c' }, /kubearmor.yaml:1:/],
+  ['a list as file', { file: '- a' }, /no map of settings/],
+];
+for (const [name, given, says] of refused) {
+  test(`refused: ${name}`, () => assert.match(issues(given).join('\n'), says));
+}
+
+test('TCP where it is asked for', () => {
+  assert.deepEqual(config({ argv: ['-gRPC=0', '-grpcInsecure'] }).tcp, { port: 0, healthPort: 32_766, tlsCertPath: undefined });
+  assert.equal(config({ argv: ['-gRPC=32767', '-tlsEnabled'] }).tcp?.tlsCertPath, '/var/lib/kubearmor/tls');
+});
+
+test('help names every setting', () => {
+  for (const { key } of SETTINGS) assert.ok(helpText().includes(key), key);
+  assert.deepEqual(read({ argv: ['-debug', '--help'] }), { text: 'help' });
+});

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readFileSync } from 'node:fs';
+import type { Issue } from '#base';
+import type { Posture, Postures } from '#policy';
+import { readConfigFile, readEnvironment, readFlags } from './config-sources.ts';
+import type { Given, Source } from './config-sources.ts';
+import { allowedText, normalise, SETTINGS } from './settings.ts';
+import type { Setting } from './settings.ts';
+
+export interface TcpConfig {
+  readonly port: number;
+  readonly healthPort: number;
+  /** Folder of the certificates; undefined for plaintext on loopback. */
+  readonly tlsCertPath: string | undefined;
+}
+
+/** What the agent is told to be. */
+export interface AgentConfig {
+  readonly cluster: string;
+  /** Empty: the host's own name. */
+  readonly host: string;
+  readonly tcp: TcpConfig | undefined;
+  readonly socket: string;
+  readonly logPath: string;
+  /** Path of the runtime's socket; undefined: looked for. */
+  readonly runtimeSocket: string | undefined;
+  readonly visibility: ReadonlySet<string>;
+  readonly containerPolicies: boolean;
+  readonly networkPolicies: boolean;
+  readonly debug: boolean;
+  readonly postures: Postures;
+  readonly bpfFsPath: string;
+  readonly machineIdPath: string;
+  readonly dropProcessResource: boolean;
+  readonly policyDir: string;
+  readonly stateDir: string;
+  readonly alertRingBytes: number;
+  /** Undefined: the agent's own. */
+  readonly bpfObject: string | undefined;
+}
+
+export type ConfigResult =
+  | { readonly config: AgentConfig }
+  /** Every problem of every source. */
+  | { readonly issues: readonly Issue[] }
+  /** The user asked for this text instead. */
+  | { readonly text: 'help' | 'version' };
+
+/** Where settings come from. */
+export interface ConfigInputs {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** @returns undefined where there is no such file */
+  readonly readFile: (path: string) => string | undefined;
+}
+
+const DEFAULT_FILE = 'kubearmor.yaml';
+
+/**
+ * Reads flags, environment and `kubearmor.yaml` (`$KUBEARMOR_CFG`, else in the working directory).
+ *
+ * A flag counts before the environment, that before the file, that before the default. (KubeArmor lets environment and file
+ * override a flag; nobody who types a flag means that.) A wrong value or an unknown name is an issue, never a default, also
+ * where another source overrides it; all are returned at once.
+ */
+export function readConfig({ argv, env, readFile }: ConfigInputs): ConfigResult {
+  if (argv.some((word) => /^--?(h|help)$/.test(word))) return { text: 'help' };
+  if (argv.some((word) => /^--?version$/.test(word))) return { text: 'version' };
+  const sources = [readFlags(argv), readEnvironment(env), fileSource(env['KUBEARMOR_CFG'], readFile)];
+  const issues = sources.flatMap((source) => [...source.issues, ...source.given.flatMap((given) => valueIssues(given))]);
+  if (issues.length > 0) return { issues };
+  const values = new Values(sources);
+  const config = build(values);
+  const conflicts = crossIssues(values);
+  return conflicts.length > 0 ? { issues: conflicts } : { config };
+}
+
+/** Reads what this process was started with. */
+export function readProcessConfig(): ConfigResult {
+  return readConfig({
+    argv: process.argv.slice(2),
+    env: process.env,
+    readFile: (path) => {
+      try {
+        return readFileSync(path, 'utf8');
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+        throw error;
+      }
+    },
+  });
+}
+
+function fileSource(named: string | undefined, readFile: ConfigInputs['readFile']): Source {
+  const file = named === undefined || named === '' ? DEFAULT_FILE : named;
+  try {
+    const text = readFile(file);
+    if (text !== undefined) return readConfigFile(text, file);
+    if (file === DEFAULT_FILE) return { given: [], issues: [] };
+    return { given: [], issues: [problem('KUBEARMOR_CFG', `there is no file ${file}`, 'correct the variable, or unset it')] };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return { given: [], issues: [{ ...problem('', `cannot be read: ${why}`, 'correct its permissions'), file }] };
+  }
+}
+
+const problem = (at: string, text: string, cure: string): Issue => ({ severity: 'error', code: 'SETTING_INVALID', at, problem: text, cure });
+
+function valueIssues({ setting, value, name, ...place }: Given): Issue[] {
+  const normal = normalise(setting.type, value);
+  if (normal === undefined) return [{ ...problem(name, `\`${value}\` is no value for it`, `write ${allowedText(setting.type)}`), ...place }];
+  if (setting.notHere === undefined || isPossible(setting, normal)) return [];
+  return [{ ...problem(name, `\`${value}\` is not possible: ${setting.notHere}`, `remove it, or write \`${setting.fallback}\``), ...place }];
+}
+
+const isPossible = ({ fallback, possible }: Setting, value: string): boolean => value === fallback || possible?.test(value) === true;
+
+/** The settings in force, by key. */
+class Values {
+  readonly #values: ReadonlyMap<string, string>;
+  readonly #given = new Set<string>();
+
+  constructor(sources: readonly Source[]) {
+    const values = new Map(SETTINGS.map(({ key, fallback }) => [key, fallback]));
+    for (const { given } of sources.toReversed()) {
+      for (const { setting, value } of given) {
+        values.set(setting.key, normalise(setting.type, value) ?? setting.fallback);
+        this.#given.add(setting.key);
+      }
+    }
+    this.#values = values;
+  }
+
+  text(key: string): string {
+    const value = this.#values.get(key);
+    if (value === undefined) throw new Error(`no setting ${key}`);
+    return value;
+  }
+  flag(key: string): boolean {
+    return this.text(key) === 'true';
+  }
+  number(key: string): number {
+    return Number(this.text(key));
+  }
+  posture(key: string): Posture {
+    return this.text(key) === 'block' ? 'block' : 'audit';
+  }
+  isGiven(key: string): boolean {
+    return this.#given.has(key);
+  }
+}
+
+function build(values: Values): AgentConfig {
+  const runtimeSocket = values.text('criSocket').slice('unix://'.length);
+  const visibility = values.text('visibility').split(',');
+  return {
+    cluster: values.text('cluster'),
+    host: values.text('host'),
+    tcp: tcpOf(values),
+    socket: values.text('socket'),
+    logPath: values.text('logPath') === '' ? 'none' : values.text('logPath'),
+    runtimeSocket: runtimeSocket === '' ? undefined : runtimeSocket,
+    visibility: new Set(visibility.filter((word) => word !== 'none')),
+    containerPolicies: values.flag('enableKubeArmorPolicy'),
+    networkPolicies: values.flag('enableNetworkPolicyEnforcer'),
+    debug: values.flag('debug'),
+    postures: {
+      file: values.posture('defaultFilePosture'),
+      network: values.posture('defaultNetworkPosture'),
+      capabilities: values.posture('defaultCapabilitiesPosture'),
+    },
+    bpfFsPath: values.text('bpfFsPath'),
+    machineIdPath: values.text('machineIDPath'),
+    dropProcessResource: values.flag('dropResourceFromProcessLogs'),
+    policyDir: values.text('policyDir'),
+    stateDir: values.text('stateDir'),
+    alertRingBytes: values.number('alertRingBytes'),
+    bpfObject: values.text('bpfObject') === '' ? undefined : values.text('bpfObject'),
+  };
+}
+
+/** TCP is served only where somebody names its port. */
+function tcpOf(values: Values): TcpConfig | undefined {
+  if (!values.isGiven('gRPC')) return undefined;
+  const tlsCertPath = values.flag('tlsEnabled') ? values.text('tlsCertPath') : undefined;
+  return { port: values.number('gRPC'), healthPort: values.number('gRPCHealthPort'), tlsCertPath };
+}
+
+/** What single values cannot show. */
+function crossIssues(values: Values): Issue[] {
+  const ring = values.number('alertRingBytes');
+  const logPath = values.text('logPath');
+  const checks: readonly (readonly [wrong: boolean, issue: Issue])[] = [
+    ...tcpChecks(values),
+    [(ring & (ring - 1)) !== 0, problem('alertRingBytes', `\`${ring}\` is no power of two`, `write ${2 ** Math.ceil(Math.log2(ring))}`)],
+    [
+      !['', 'none', 'stdout'].includes(logPath) && !logPath.startsWith('/'),
+      problem('logPath', `\`${logPath}\` is no value for it`, 'write none, stdout or an absolute path'),
+    ],
+    [
+      Buffer.byteLength(values.text('socket')) > SOCKET_PATH_MAX,
+      problem('socket', `is longer than ${SOCKET_PATH_MAX} bytes`, 'choose a shorter path'),
+    ],
+  ];
+  return checks.flatMap(([wrong, issue]) => (wrong ? [issue] : []));
+}
+
+function tcpChecks(values: Values): [boolean, Issue][] {
+  const [tcp, tls, insecure] = [values.isGiven('gRPC'), values.flag('tlsEnabled'), values.flag('grpcInsecure')];
+  const tcpCure = `remove it (the API is at ${values.text('socket')}), set tlsEnabled, or set grpcInsecure for plaintext on loopback`;
+  const selfCure = 'write `external`, and put ca.crt, server.crt and server.key into tlsCertPath';
+  return [
+    [tcp && !tls && !insecure, problem('gRPC', 'asks for TCP, and TCP needs TLS', tcpCure)],
+    [
+      !tcp && (tls || insecure),
+      problem(tls ? 'tlsEnabled' : 'grpcInsecure', 'has no TCP port to act on', 'set gRPC too, for example -gRPC=32767'),
+    ],
+    [tls && insecure, problem('grpcInsecure', 'contradicts tlsEnabled', 'keep one of them')],
+    [
+      tls && values.text('tlsCertProvider') === 'self',
+      problem('tlsCertProvider', '`self` would keep the private key of the CA on every node', selfCure),
+    ],
+  ];
+}
+
+/** `sun_path` with its final zero. @source unix(7) */
+const SOCKET_PATH_MAX = 107;
+
+/** What `--help` prints. */
+export function helpText(): string {
+  const lines = SETTINGS.filter(({ notHere }) => notHere === undefined).map(
+    ({ key, alias, fallback, meaning, env }) =>
+      `  -${key}${alias === undefined ? '' : `, -${alias}`}\n      ${meaning}\n      default ${fallback === '' ? '(empty)' : fallback}; environment ${env.join(', ')}`,
+  );
+  const later = SETTINGS.filter(({ notHere }) => notHere !== undefined).map(({ key }) => key);
+  return `kubearmor [-flag=value ...]: the node agent. Needs root.
+
+A flag counts before the environment, that before kubearmor.yaml ($KUBEARMOR_CFG, else ./kubearmor.yaml), that before the default.
+
+${lines.join('\n')}
+
+Known, and for now possible at their defaults only: ${later.join(', ')}
+`;
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+import { isDeepStrictEqual } from 'node:util';
+import { KubeArmorError } from '#base';
+import type { Logger } from '#base';
+import type { Enforcer } from '#enforce';
+import { compile, selects } from '#policy';
+import type { CompileExceeded, NotEnforced, Policy, RuleSet, Workload } from '#policy';
+import type { BoundWorkload } from '#workloads';
+import { ContainerPaths } from './path-resolver.ts';
+import type { OpenRoot } from './path-resolver.ts';
+import { policyKey } from './policy-identity.ts';
+
+export interface ProtectorOptions {
+  readonly enforcer: Pick<Enforcer, 'protect' | 'release' | 'workloadOf'>;
+  readonly logger: Logger;
+  /** Default: the real root file systems. */
+  readonly openRoot?: OpenRoot;
+}
+
+interface Guarded {
+  bound: BoundWorkload;
+  readonly paths: ContainerPaths;
+  /** The policies whose rules are in force; undefined before the first time. */
+  inForce: readonly Policy[] | undefined;
+  notEnforced: readonly NotEnforced[];
+  /** Why the policies that select it now are not those in force. */
+  problem: string | undefined;
+}
+
+/** Rules that are compiled and not yet in force. */
+export interface Plan {
+  readonly items: readonly { readonly key: string; readonly selected: readonly Policy[]; readonly ruleSet: RuleSet | undefined }[];
+}
+
+/** What is in force where. */
+export interface WorkloadStatus {
+  readonly workload: Workload;
+  readonly policies: readonly Policy[];
+  readonly notEnforced: readonly NotEnforced[];
+  readonly problem: string | undefined;
+}
+
+/** Workloads that are gone and whose last events may still come. */
+const REMEMBERED_MAX = 4096;
+
+/**
+ * Keeps every workload under the rules of the policies that select it.
+ *
+ * Where rules cannot be compiled or loaded the rules of before stay in force and the status says so.
+ */
+export class Protector {
+  readonly #enforcer: ProtectorOptions['enforcer'];
+  readonly #logger: Logger;
+  readonly #openRoot: OpenRoot | undefined;
+  readonly #guarded = new Map<string, Guarded>();
+  readonly #gone = new Map<string, Workload>();
+  #policies: readonly Policy[] = [];
+
+  constructor({ enforcer, logger, openRoot }: ProtectorOptions) {
+    this.#enforcer = enforcer;
+    this.#logger = logger;
+    this.#openRoot = openRoot;
+  }
+
+  /** A workload is there, or what selects it changed. When this returns its rules are in force. */
+  bind(bound: BoundWorkload): void {
+    const { key, rootPath } = bound;
+    const before = this.#guarded.get(key);
+    if (before !== undefined && before.bound.initPid === bound.initPid) {
+      const same = isDeepStrictEqual(before.bound.workload, bound.workload);
+      before.bound = bound;
+      if (!same) before.inForce = undefined;
+      this.#update(before);
+      return;
+    }
+    const paths = new ContainerPaths(rootPath, this.#openRoot, this.#logger);
+    const guarded: Guarded = { bound, paths, inForce: undefined, notEnforced: [], problem: undefined };
+    this.#guarded.set(key, guarded);
+    this.#update(guarded);
+  }
+
+  unbind(key: string): void {
+    const guarded = this.#guarded.get(key);
+    if (guarded === undefined) return;
+    this.#guarded.delete(key);
+    this.#gone.delete(key);
+    this.#gone.set(key, guarded.bound.workload);
+    for (const oldest of this.#gone.keys()) {
+      if (this.#gone.size <= REMEMBERED_MAX) break;
+      this.#gone.delete(oldest);
+    }
+    this.#enforcer.release(key);
+  }
+
+  /**
+   * Compiles what a set of policies would change. Nothing is in force yet.
+   *
+   * @returns the bound that is exceeded, and where
+   */
+  plan(policies: readonly Policy[]): Plan | { readonly refused: string } {
+    const items: Plan['items'][number][] = [];
+    for (const guarded of this.#guarded.values()) {
+      const selected = selectedBy(policies, guarded.bound.workload);
+      if (isSame(selected, guarded.inForce)) continue;
+      const compiled = compileFor(guarded, selected);
+      if (compiled !== undefined && 'exceeded' in compiled) return { refused: `${exceededText(compiled)} of ${nameOf(guarded)}` };
+      items.push({ key: guarded.bound.key, selected, ruleSet: compiled });
+    }
+    return { items };
+  }
+
+  /**
+   * From now on these policies count: everything that is bound is under them when this returns.
+   *
+   * @param plan of the same policies, to save compiling them again
+   * @returns what could not be put in force, each with its workload
+   */
+  apply(policies: readonly Policy[], plan: Plan = { items: [] }): readonly string[] {
+    this.#policies = policies;
+    for (const { key, selected, ruleSet } of plan.items) {
+      const guarded = this.#guarded.get(key);
+      if (guarded !== undefined && isSame(selected, selectedBy(policies, guarded.bound.workload))) this.#protect(guarded, selected, ruleSet);
+    }
+    for (const guarded of this.#guarded.values()) this.#update(guarded);
+    return [...this.#guarded.values()].flatMap((guarded) => (guarded.problem === undefined ? [] : [`${nameOf(guarded)}: ${guarded.problem}`]));
+  }
+
+  /** The workload of an event, also for a while after it is gone. */
+  workloadOf(scopeId: number): Workload | undefined {
+    const key = this.#enforcer.workloadOf(scopeId);
+    return key === undefined ? undefined : (this.#guarded.get(key)?.bound.workload ?? this.#gone.get(key));
+  }
+
+  status(): readonly WorkloadStatus[] {
+    return [...this.#guarded.values()].map(({ bound, inForce, notEnforced, problem }) => ({
+      workload: bound.workload,
+      policies: inForce ?? [],
+      notEnforced,
+      problem,
+    }));
+  }
+
+  #update(guarded: Guarded): void {
+    const selected = selectedBy(this.#policies, guarded.bound.workload);
+    if (isSame(selected, guarded.inForce)) {
+      guarded.problem = undefined;
+      return;
+    }
+    const compiled = compileFor(guarded, selected);
+    if (compiled === undefined || !('exceeded' in compiled)) return this.#protect(guarded, selected, compiled);
+    this.#fail(guarded, exceededText(compiled));
+    if (guarded.inForce === undefined) this.#protectInPart(guarded, selected);
+  }
+
+  /** A new workload has no rules of before: the policies that came last give way, each as a whole, until the others fit. */
+  #protectInPart(guarded: Guarded, selected: readonly Policy[]): void {
+    const { problem } = guarded;
+    for (let count = selected.length - 1; count >= 0; count--) {
+      const fewer = selected.slice(0, count);
+      const compiled = compileFor(guarded, fewer);
+      if (compiled !== undefined && 'exceeded' in compiled) continue;
+      const out = selected.slice(count).map(policyKey).join(', ');
+      this.#protect(guarded, fewer, compiled);
+      guarded.problem = `${problem}; not in force: ${out}`;
+      return;
+    }
+  }
+
+  #protect(guarded: Guarded, selected: readonly Policy[], ruleSet: RuleSet | undefined): void {
+    const { key, cgroupId, workload } = guarded.bound;
+    try {
+      this.#enforcer.protect(key, { cgroupId, mode: workload.mode, ruleSet });
+    } catch (error) {
+      if (!(error instanceof KubeArmorError)) throw error;
+      return this.#fail(guarded, error.message);
+    }
+    guarded.inForce = selected;
+    guarded.notEnforced = ruleSet?.notEnforced ?? [];
+    guarded.problem = undefined;
+  }
+
+  #fail(guarded: Guarded, problem: string): void {
+    if (guarded.problem !== problem) this.#logger.error('the rules of a workload stay as they were', { workload: nameOf(guarded), problem });
+    guarded.problem = problem;
+  }
+}
+
+const selectedBy = (policies: readonly Policy[], workload: Workload): readonly Policy[] =>
+  workload.mode === 'disabled' ? [] : policies.filter((policy) => selects(policy, workload));
+
+/** Policies are values: the same object is the same policy. */
+const isSame = (selected: readonly Policy[], inForce: readonly Policy[] | undefined): boolean =>
+  inForce?.length === selected.length && selected.every((policy, i) => policy === inForce[i]);
+
+function compileFor({ bound, paths }: Guarded, selected: readonly Policy[]): RuleSet | CompileExceeded | undefined {
+  return selected.length === 0 ? undefined : paths.with((resolve) => compile(selected, bound.workload, resolve));
+}
+
+const exceededText = ({ exceeded, limit }: CompileExceeded): string => `more than ${limit} ${exceeded}`;
+const nameOf = ({ bound: { workload } }: Guarded): string => workload.containerName || workload.id;

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** What a setting's text may be. */
+export type SettingType =
+  | { readonly kind: 'text' }
+  | { readonly kind: 'boolean' }
+  | { readonly kind: 'integer'; readonly min: number; readonly max: number }
+  | { readonly kind: 'choice'; readonly values: readonly string[] }
+  /** Comma list. */
+  | { readonly kind: 'list'; readonly values: readonly string[] }
+  /** `unix:///path`, or empty. */
+  | { readonly kind: 'unixSocket' }
+  /** An absolute path. */
+  | { readonly kind: 'path' };
+
+export interface Setting {
+  readonly key: string;
+  readonly type: SettingType;
+  /** As text: what the setting is where nobody gives one. */
+  readonly fallback: string;
+  readonly meaning: string;
+  /** Environment variables, the first that is set counts. KubeArmor's are the key in upper case. */
+  readonly env: readonly string[];
+  /** Why only the default, or what `possible` matches, can be given yet. */
+  readonly notHere?: string;
+  readonly possible?: RegExp;
+  /** Another name of the same setting. */
+  readonly alias?: string;
+}
+
+const NO_KUBERNETES = 'this agent runs without Kubernetes';
+const NO_HOST = 'host policies are not enforced yet';
+const text = { kind: 'text' } as const;
+const bool = { kind: 'boolean' } as const;
+const path = { kind: 'path' } as const;
+const port = { kind: 'integer', min: 0, max: 65_535 } as const;
+const posture = { kind: 'choice', values: ['audit', 'block'] } as const;
+const anyPosture = { kind: 'choice', values: ['allow', 'audit', 'block'] } as const;
+const visibility = { kind: 'list', values: ['process', 'file', 'network', 'capabilities', 'none'] } as const;
+
+const WITH_BPF = /^((apparmor|selinux),)*bpf(,(apparmor|selinux))*$/;
+
+type Row = readonly [key: string, type: SettingType, fallback: string, meaning: string, more?: Partial<Setting>];
+
+/** KubeArmor's keys with KubeArmor's defaults; where `notHere` stands the feature is planned and only its default can be given. */
+const KUBEARMOR: readonly Row[] = [
+  ['cluster', text, 'default', 'ClusterName of alerts and logs'],
+  ['host', text, '', 'HostName of alerts and logs; empty: the host’s own'],
+  ['gRPC', port, '32767', 'TCP port of the API, 0 for any; TCP is served only where this is given'],
+  ['gRPCHealthPort', port, '32766', 'TCP port of grpc.health.v1 on loopback, 0 for any; served only where TCP is'],
+  ['tlsEnabled', bool, 'false', 'mutual TLS on the TCP port'],
+  ['tlsCertPath', path, '/var/lib/kubearmor/tls', 'folder of ca.crt, server.crt and server.key'],
+  ['tlsCertProvider', { kind: 'choice', values: ['external', 'self'] }, 'external', 'where certificates come from'],
+  ['logPath', text, 'none', 'JSON of alerts and logs: none, stdout or a file'],
+  ['seLinuxProfileDir', text, '/tmp/kubearmor.selinux', 'profiles', { notHere: 'this enforcer is not here yet' }],
+  ['criSocket', { kind: 'unixSocket' }, '', 'the container runtime; empty: looked for', { env: ['CRI_SOCKET', 'CRISOCKET'], alias: 'runtimeSocket' }],
+  ['nriSocket', { kind: 'unixSocket' }, '', 'NRI', { env: ['NRI_SOCKET', 'NRISOCKET'], notHere: 'NRI is not here yet' }],
+  ['nriIndex', { kind: 'integer', min: 0, max: 99 }, '99', 'NRI', { notHere: 'NRI is not here yet' }],
+  ['enableNRI', bool, 'false', 'NRI', { notHere: 'NRI is not here yet' }],
+  ['visibility', visibility, 'process,file,network,capabilities', 'what containers’ logs tell of'],
+  ['hostVisibility', text, 'default', 'what the host’s logs tell of', { notHere: 'the host is not observed yet', possible: /^none$/ }],
+  ['enableKubeArmorPolicy', bool, 'true', 'container policies'],
+  ['enableKubeArmorHostPolicy', bool, 'false', 'host policies', { notHere: NO_HOST }],
+  ['enableKubeArmorVm', bool, 'false', 'client of a KVM service', { notHere: 'the KVM client is not here yet' }],
+  ['k8s', bool, 'false', 'inside Kubernetes', { notHere: NO_KUBERNETES }],
+  ['debug', bool, 'false', 'more messages, and all of them to WatchMessages'],
+  ['defaultFilePosture', posture, 'audit', 'of files and processes where Allow rules are'],
+  ['defaultNetworkPosture', posture, 'audit', 'of the network where Allow rules are'],
+  ['defaultCapabilitiesPosture', posture, 'audit', 'of capabilities where Allow rules are'],
+  ['hostDefaultFilePosture', anyPosture, 'audit', 'posture of the host', { notHere: NO_HOST }],
+  ['hostDefaultNetworkPosture', anyPosture, 'audit', 'posture of the host', { notHere: NO_HOST }],
+  ['hostDefaultCapabilitiesPosture', anyPosture, 'audit', 'posture of the host', { notHere: NO_HOST }],
+  ['hostDefaultDevicePosture', anyPosture, 'audit', 'posture of the host', { notHere: NO_HOST }],
+  ['coverageTest', bool, 'false', 'KubeArmor’s own tests', { notHere: 'it is part of KubeArmor’s own tests' }],
+  ['untrackedNs', text, 'kube-system,kubearmor', 'namespaces left alone', { notHere: NO_KUBERNETES }],
+  ['lsm', text, 'bpf,apparmor,selinux', 'enforcers by preference', { notHere: 'the only enforcer is bpf', possible: WITH_BPF }],
+  ['bpfFsPath', path, '/sys/fs/bpf', 'the BPF file system; mounted if it is not'],
+  ['enforcerAlerts', bool, 'true', 'alerts of the enforcer', { notHere: 'a denial is always told' }],
+  ['defaultPostureLogs', bool, 'true', 'default posture as alerts', { notHere: 'a default posture is always told as an alert' }],
+  ['initTimeout', text, '60s', 'time for informers', { notHere: NO_KUBERNETES }],
+  ['enableKubeArmorStateAgent', bool, 'false', 'StateAgent service', { notHere: 'StateAgent is not here yet' }],
+  ['alertThrottling', bool, 'true', 'repeated alerts are folded into one with a count, never dropped'],
+  ['maxAlertPerSec', { kind: 'integer', min: 1, max: 1_000_000 }, '10', 'throttling', { notHere: 'repeated alerts are folded, not throttled' }],
+  ['throttleSec', { kind: 'integer', min: 1, max: 1_000_000 }, '30', 'throttling', { notHere: 'repeated alerts are folded, not throttled' }],
+  ['annotateResources', bool, 'false', 'annotates workloads', { notHere: NO_KUBERNETES }],
+  ['procfsMount', path, '/proc', 'the host’s procfs', { notHere: 'the agent runs on the host itself' }],
+  ['machineIDPath', path, '/etc/machine-id', 'file with the NodeID of alerts and logs'],
+  ['useOCIHooks', bool, 'false', 'OCI hooks', { notHere: 'OCI hooks are not here yet' }],
+  ['enableIMA', bool, 'false', 'hashes of programs', { notHere: 'IMA is not here yet' }],
+  ['enableUSBDeviceHandler', bool, 'false', 'USB devices', { notHere: NO_HOST }],
+  ['dropResourceFromProcessLogs', bool, 'false', 'leaves Resource out of process logs'],
+  ['matchArgs', bool, 'true', 'rules on arguments', { notHere: 'it cannot be switched off' }],
+  ['enableNetworkPolicyEnforcer', bool, 'true', 'network policies'],
+];
+
+/** Settings that KubeArmor does not have. Their variables carry a prefix: `SOCKET` may be anybody's. */
+const OURS: readonly Row[] = [
+  ['policyDir', path, '/opt/kubearmor/policies', 'folder of policies (.yaml .yml .json), watched; policies of the RPC are kept there'],
+  ['socket', path, '/run/kubearmor/kubearmor.sock', 'Unix socket of the API, for root and the agent’s own user'],
+  ['grpcInsecure', bool, 'false', 'plaintext on the TCP port, loopback only: every local user may then change policies'],
+  ['alertRingBytes', { kind: 'integer', min: 4096, max: 1 << 28 }, '4194304', 'kernel buffer of alerts in bytes, a power of two'],
+  ['stateDir', path, '/run/kubearmor', 'folder of probe.json'],
+  ['bpfObject', text, '', 'the compiled programs; empty: the agent’s own'],
+];
+
+const toSetting = (ours: boolean, [key, type, fallback, meaning, more]: Row): Setting => ({
+  key,
+  type,
+  fallback,
+  meaning,
+  env: ours ? [`KUBEARMOR_${key.toUpperCase()}`] : [key.toUpperCase()],
+  ...more,
+});
+
+/** Every setting of the agent: flag, key of `kubearmor.yaml`, environment variable, default. */
+export const SETTINGS: readonly Setting[] = [...KUBEARMOR.map((row) => toSetting(false, row)), ...OURS.map((row) => toSetting(true, row))];
+
+/** What a value may be, in words. */
+export function allowedText(type: SettingType): string {
+  switch (type.kind) {
+    case 'text':
+      return 'any text';
+    case 'boolean':
+      return 'true or false';
+    case 'integer':
+      return `a whole number from ${type.min} to ${type.max}`;
+    case 'choice':
+      return `one of ${type.values.join(', ')}`;
+    case 'list':
+      return `a comma list of ${type.values.join(', ')}`;
+    case 'unixSocket':
+      return 'unix:///path/to/socket, or empty';
+    case 'path':
+      return 'an absolute path';
+  }
+}
+
+/** As Go's flags read them. @source Go, strconv.ParseBool */
+const BOOLEANS: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(['1', 't', 'T', 'TRUE', 'true', 'True'].map((word) => [word, 'true'])),
+  ...Object.fromEntries(['0', 'f', 'F', 'FALSE', 'false', 'False'].map((word) => [word, 'false'])),
+};
+
+/** The value in its one form, or undefined where it is none. */
+export function normalise(type: SettingType, given: string): string | undefined {
+  const value = type.kind === 'text' ? given : given.trim();
+  switch (type.kind) {
+    case 'text':
+      return value.includes('\0') ? undefined : value;
+    case 'boolean':
+      return Object.hasOwn(BOOLEANS, value) ? BOOLEANS[value] : undefined;
+    case 'integer':
+      return /^\d{1,10}$/.test(value) && Number(value) >= type.min && Number(value) <= type.max ? String(Number(value)) : undefined;
+    case 'choice':
+      return type.values.includes(value) ? value : undefined;
+    case 'list':
+      return normaliseList(type.values, value);
+    case 'unixSocket':
+      return value === '' || /^unix:\/\/\/[^\0]+$/.test(value) ? value : undefined;
+    case 'path':
+      return /^\/[^\0]*$/.test(value) ? value : undefined;
+  }
+}
+
+function normaliseList(known: readonly string[], value: string): string | undefined {
+  const parts = value.split(',').map((part) => part.trim());
+  return parts.every((part) => known.includes(part)) ? [...new Set(parts)].join(',') : undefined;
+}

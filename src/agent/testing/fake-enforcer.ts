@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+import { KubeArmorError } from '#base';
+import type { Counters, Enforcer, EnforcerReport, ProtectOptions } from '#enforce';
+import type { KernelEvent } from '#events';
+import type { RuleInfo } from '#policy';
+
+/** An enforcer without a kernel: remembers what it was told. Events are put in by `emit`. */
+export class FakeEnforcer implements Enforcer {
+  readonly report: EnforcerReport = { name: 'FAKE', missing: [] };
+  readonly protected = new Map<string, ProtectOptions>();
+  readonly calls: string[] = [];
+  counts: Record<string, bigint> = { alerts_lost: 0n, logs_lost: 0n };
+  /** While set, `protect` throws it. */
+  failure: KubeArmorError | undefined;
+  isDisposed = false;
+  readonly #scopes: string[] = [];
+  #listener: ((event: KernelEvent) => void) | undefined;
+
+  protect(key: string, options: ProtectOptions): void {
+    if (this.failure !== undefined) throw this.failure;
+    this.calls.push(`protect ${key} ${options.ruleSet?.rules.length ?? 'none'}`);
+    if (!this.#scopes.includes(key)) this.#scopes.push(key);
+    this.protected.set(key, options);
+  }
+  release(key: string): void {
+    this.calls.push(`release ${key}`);
+    this.protected.delete(key);
+  }
+  workloadOf(scopeId: number): string | undefined {
+    return this.#scopes[scopeId - 1];
+  }
+  /** Image ids stand for scopes here. */
+  ruleOf(imageId: number, ruleId: number): RuleInfo | undefined {
+    return this.protected.get(this.#scopes[imageId - 1] ?? '')?.ruleSet?.rules[ruleId];
+  }
+  async watch(onEvent: (event: KernelEvent) => void, signal: AbortSignal): Promise<void> {
+    this.#listener = onEvent;
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+    this.#listener = undefined;
+  }
+  emit(event: KernelEvent): void {
+    this.#listener?.(event);
+  }
+  counters(): Counters {
+    return this.counts;
+  }
+  [Symbol.dispose](): void {
+    this.isDisposed = true;
+  }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { KernelEvent } from '#events';
+import { CAPABILITIES } from '#policy';
+import type { RuleInfo } from '#policy';
+
+/** An event with the rule that decided it. */
+export interface Alert {
+  readonly event: KernelEvent;
+  readonly rule: RuleInfo | undefined;
+}
+
+const FAMILIES: Readonly<Record<number, string>> = { 1: 'unix', 2: 'inet', 10: 'inet6', 16: 'netlink', 17: 'packet', 38: 'alg', 40: 'vsock' };
+const TYPES: Readonly<Record<number, string>> = { 1: 'stream', 2: 'dgram', 3: 'raw', 4: 'rdm', 5: 'seqpacket', 6: 'dccp' };
+
+function objectOf({ socket, capability, path }: KernelEvent): string {
+  if (capability !== undefined) return CAPABILITIES[capability] ?? String(capability);
+  if (socket === undefined) return path;
+  const name = `${FAMILIES[socket.domain] ?? socket.domain}/${TYPES[socket.type] ?? socket.type}/${socket.protocol}`;
+  return socket.port === undefined ? name : `${name}@${socket.address}:${socket.port}`;
+}
+
+/**
+ * One line an alert: `OUTCOME HOOK OBJECT RULE [by SUBJECT]`.
+ *
+ * OBJECT is a path, a capability, or `family/type/protocol[@address:port]`; RULE the field path without `spec.`, with
+ * `policy:` before it where there are several policies, or `posture`. The subject stands there when it is not /bin/stim.
+ */
+export function lineOf({ event, rule }: Alert, several: boolean): string {
+  const field = rule?.field.replace(/^spec\./, '') ?? (event.ruleId === undefined ? 'posture' : `rule?${event.ruleId}`);
+  const named = several && rule !== undefined ? `${rule.policy}:${field}` : field;
+  const by = event.subject === '/bin/stim' ? '' : ` by ${event.subject === '' ? '-' : event.subject}`;
+  return `${event.outcome} ${event.hook} ${objectOf(event)} ${named}${by}`;
+}
+
+function tally(pairs: Iterable<readonly [line: string, count: number]>): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const [line, count] of pairs) found.set(line, (found.get(line) ?? 0) + count);
+  return found;
+}
+
+const shorten = (line: string): string => (line.length > 400 ? `${line.slice(0, 200)}…${line.slice(-100)}` : line);
+
+/** What differs between the alerts expected and those that came; empty when nothing does. */
+export function compareAlerts(expected: readonly string[], alerts: readonly Alert[], several: boolean): string[] {
+  const wanted = tally(
+    expected.map((line) => {
+      const times = / x(\d+)$/.exec(line);
+      return times === null ? [line, 1] : [line.slice(0, times.index), Number(times[1])];
+    }),
+  );
+  const found = tally(alerts.map((alert) => [lineOf(alert, several), alert.event.count]));
+  return [...new Set([...wanted.keys(), ...found.keys()])].flatMap((line) => {
+    const [want, have] = [wanted.get(line) ?? 0, found.get(line) ?? 0];
+    return want === have ? [] : [`alert ${shorten(line)}: ${want} expected, ${have} came`];
+  });
+}
+
+/** The same for single fields of events, by hook. */
+export function compareFields(expected: Readonly<Record<string, Readonly<Record<string, string | number>>>>, alerts: readonly Alert[]): string[] {
+  return Object.entries(expected).flatMap(([hook, fields]) => {
+    const event = alerts.find((alert) => alert.event.hook === hook)?.event;
+    if (event === undefined) return [`no event of ${hook}`];
+    return Object.entries(fields).flatMap(([name, value]) => {
+      const have = (event as unknown as Record<string, unknown>)[name];
+      return have === value ? [] : [`${hook}.${name}: ${String(value)} expected, ${String(have)} came`];
+    });
+  });
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// run.ts [--kernel NAME] [--only REGEX] [--list] [--verbose] [--object FILE] [--build]: runs the kernel cases on this kernel,
+// all in one process, and ends with `N passed, N failed[, N skipped]`. --build: only builds the native programs, for a guest
+// that would need long. Needs root, a kernel with BPF LSM, gcc, busybox.
+import { parseArgs } from 'node:util';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { noLogger } from '#base';
+import { openEnforcer } from '#enforce';
+import type { Enforcer } from '#enforce';
+import type { KernelCase } from './case.ts';
+import { CASES } from './cases/index.ts';
+import { kernelRelease, missingFeatures } from './features.ts';
+import { buildNative } from './native.ts';
+import { Bench, runCase } from './run-case.ts';
+import type { CaseResult } from './run-case.ts';
+
+const OBJECT = join(import.meta.dirname, '../../.cache/bpf/kubearmor.bpf.o');
+const BUSYBOX = ['/bin/busybox', '/usr/bin/busybox'];
+/** Small, so that a stopped reader is soon a full ring. */
+const RING_BYTES = 1 << 20;
+
+const { values: options } = parseArgs({
+  options: {
+    kernel: { type: 'string', default: 'local' },
+    only: { type: 'string', default: '' },
+    object: { type: 'string', default: OBJECT },
+    list: { type: 'boolean', default: false },
+    verbose: { type: 'boolean', default: false },
+    build: { type: 'boolean', default: false },
+  },
+});
+
+const total = { passed: 0, failed: 0, skipped: 0 };
+
+function finish(): never {
+  console.log(`${total.passed} passed, ${total.failed} failed${total.skipped === 0 ? '' : `, ${total.skipped} skipped`}`);
+  process.exit(total.failed === 0 && total.passed > 0 ? 0 : 1);
+}
+
+/** A failure before or after the cases counts as one: `why` says what. */
+function broken(why: string, error?: unknown): void {
+  total.failed++;
+  console.log(`FAILED  ${why}`);
+  for (let cause = error; cause instanceof Error; cause = cause.cause) console.log(`    ${cause.stack ?? cause.message}`.split('\n').slice(0, 60).join('\n    '));
+}
+
+function selectCases(): KernelCase[] {
+  const names = CASES.map(({ name }) => name);
+  const twice = names.filter((name, index) => names.indexOf(name) !== index);
+  if (twice.length > 0) throw new Error(`two cases are called: ${twice.join(', ')}`);
+  return CASES.filter(({ name }) => new RegExp(options.only).test(name));
+}
+
+function open(): Enforcer | undefined {
+  const started = performance.now();
+  try {
+    const logger = { ...noLogger, warn: console.error, error: console.error };
+    const enforcer = openEnforcer({ objectPath: options.object, alertRingBytes: RING_BYTES, logger });
+    console.log(`${options.kernel}: ${kernelRelease()}, enforcer open after ${Math.round(performance.now() - started)} ms`);
+    for (const { hook, reason } of enforcer.report.missing) broken(`the hook ${hook} is not attached: ${reason}`);
+    return enforcer;
+  } catch (error) {
+    broken('the enforcer does not open', error);
+    return undefined;
+  }
+}
+
+function report(test: KernelCase, result: CaseResult, ms: number): void {
+  const failed = result.problems.length > 0;
+  total[failed ? 'failed' : 'passed']++;
+  console.log(`${failed ? 'FAILED ' : 'ok     '} ${test.name} (${Math.round(ms)} ms)`);
+  for (const problem of result.problems) console.log(`    ${problem}`);
+  if (!failed && !options.verbose) return;
+  for (const { step, result: came } of result.outcomes) console.log(`      | ${step.text.slice(0, 200)}  ${came}`);
+  for (const line of result.alerts) console.log(`      > ${line.slice(0, 300)}`);
+}
+
+async function runAll(cases: readonly KernelCase[], bench: Bench): Promise<void> {
+  const missing = missingFeatures(bench.programs.stim, cases.flatMap(({ needs }) => needs ?? []));
+  let compared = 0;
+  for (const [index, test] of cases.entries()) {
+    const lacking = (test.needs ?? []).filter((name) => missing.has(name));
+    if (lacking.length > 0) {
+      total.skipped++;
+      console.log(`skipped ${test.name}: this kernel has no ${lacking.join(', ')}`);
+      continue;
+    }
+    const started = performance.now();
+    const result = await runCase(test, bench, index);
+    compared += result.compared;
+    report(test, result, performance.now() - started);
+  }
+  await bench.stop();
+  if (bench.strays.length > 0) broken(`${bench.strays.length} events of no workload, the first: ${JSON.stringify(bench.strays[0]?.event, (_, v: unknown) => (typeof v === 'bigint' ? String(v) : v))}`);
+  console.log(`${compared} steps compared with the reference evaluator`);
+}
+
+if (options.build) {
+  buildNative();
+  process.exit(0);
+}
+const cases = selectCases();
+if (options.list) {
+  for (const { name } of cases) console.log(name);
+  console.log(`${cases.length} cases`);
+  process.exit(0);
+}
+const busybox = BUSYBOX.find((path) => existsSync(path));
+if (busybox === undefined) throw new Error('busybox is not here; tools/setup.sh installs it');
+const enforcer = open();
+if (enforcer === undefined) finish();
+try {
+  await runAll(cases, new Bench(enforcer, { ...buildNative(), busybox }));
+} catch (error) {
+  broken('the run ended early', error);
+}
+enforcer[Symbol.dispose]();
+finish();
