@@ -3,8 +3,6 @@
 #ifndef KA_EVENT_H
 #define KA_EVENT_H
 
-#define EVENT_DATA_SMALL 1024
-#define EVENT_DATA_LARGE 8192
 #define EVENT_PATH_MAX 4096
 
 enum hook {
@@ -43,7 +41,7 @@ enum outcome {
 
 #define EVENT_NO_RULE 0xffffffffU
 
-/* Head of every record; `data` holds the strings one after the other: subject, parent, path (not terminated). */
+/* Head of every record; then the strings one after the other: subject, parent, path, arguments (each ended by 0). */
 struct event {
 	unsigned long long boot_ns;
 	unsigned int scope;
@@ -68,9 +66,21 @@ struct event {
 	unsigned short subject_len;
 	unsigned short parent_len;
 	unsigned short path_len;
-	unsigned short spare;
+	unsigned short args_len;
 	char comm[16];
 	char tty[16];
+	unsigned long long fold; /* names what later counts belong to; 0: nothing is folded */
+	unsigned short argc;
+	unsigned short pad;
+	unsigned int pad2;
+};
+
+/* How often an alert came again since it was last written: value of the map `folds`. */
+struct fold {
+	unsigned long long id;
+	unsigned long long emitted_ns; /* CLOCK_MONOTONIC */
+	unsigned int pending;
+	unsigned int pad;
 };
 
 enum event_flag {
@@ -81,8 +91,8 @@ enum event_flag {
 
 /* Losses and oddities, one slot each per CPU. */
 enum counter {
-	COUNTER_ALERTS,	       /* records submitted to the alert ring */
-	COUNTER_ALERTS_LOST,   /* no room in the alert ring */
+	COUNTER_ALERTS,	       /* alerts generated: delivered, folded or lost */
+	COUNTER_ALERTS_LOST,   /* no room in the ring, or no buffer */
 	COUNTER_LOGS,
 	COUNTER_LOGS_LOST,
 	COUNTER_SCRATCH_FAILED, /* no memory: the path counted as unknown */

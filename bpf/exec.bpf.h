@@ -67,6 +67,11 @@ int BPF_PROG(ka_bprm_check, struct linux_binprm *bprm, int ret)
 	x->family = FAMILY_PROCESS;
 	x->hook = HOOK_SECURITY_BPRM_CHECK;
 	x->owner = owns(bprm->file->f_inode);
+	x->mm = (u64)bprm->mm;
+	x->argv = bprm->p;
+	x->argc = bprm->argc;
+	if (SCOPE_FLAGS(x->word) & IMAGE_FLAG_APPLET)
+		find_applet(x, bprm);
 	return check_object(x);
 }
 
@@ -126,6 +131,9 @@ int BPF_PROG(ka_bprm_committed, struct linux_binprm *bprm)
 	x->access = 0;
 	x->family = FAMILY_PROCESS;
 	x->hook = HOOK_SECURITY_BPRM_CHECK;
+	x->mm = (u64)bpf_get_current_task_btf()->mm; /* the new one by now */
+	x->argv = bprm->p;
+	x->argc = bprm->argc;
 	walk_shown(x);
 	if (SCOPE_IMAGE(x->word))
 		BY_CLASS(x->word, judge, x);

@@ -41,6 +41,7 @@ enum image_flag {
 	IMAGE_FLAG_BLOCK_PATH = 16, /* Block rules by path: forged names must not help */
 	IMAGE_FLAG_SUBJECT = 32, /* rules with a subject */
 	IMAGE_FLAG_MAPX = 64,	 /* mapping executable is restricted */
+	IMAGE_FLAG_APPLET = 128, /* rules for applets of multi-call binaries */
 };
 
 /* How a workload is governed, in its scope's word. */

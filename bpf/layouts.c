@@ -9,6 +9,7 @@ struct list layout_list;
 struct entry layout_entry;
 struct net_entry layout_net_entry;
 struct event layout_event;
+struct fold layout_fold;
 enum image_flag layout_image_flag;
 enum family layout_family;
 enum posture layout_posture;

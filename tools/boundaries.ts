@@ -19,7 +19,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   grpc: ['base', 'wire'],
   runtimes: ['base', 'grpc', 'host'],
   workloads: ['base', 'policy', 'runtimes', 'k8s'],
-  enforce: ['base', 'policy', 'libbpf', 'host'],
+  enforce: ['base', 'policy', 'libbpf', 'host', 'events', 'observe'],
   observe: ['base', 'events', 'libbpf'],
   store: ['base', 'events'],
   learn: ['base', 'policy', 'events'],

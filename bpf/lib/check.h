@@ -49,8 +49,8 @@ __noinline int reset(struct scratch *x, struct task_scope *t, u64 word)
 	x->ns_seq = t->ns_seq;
 	x->root_fs = t->root_fs;
 	x->root_sb = t->root_sb;
-	x->zero = x->flat = x->block_only = x->open_flags = x->applet = x->n = x->flags = x->bytes = x->silent = 0;
-	x->mnt = 0;
+	x->zero = x->flat = x->block_only = x->open_flags = x->applet = x->n = x->flags = x->silent = 0;
+	x->mnt = x->dentry = x->argv = 0;
 	x->hit[0].verdict = x->hit[0].audit = x->hit[1].verdict = x->hit[1].audit = 0;
 	x->capability = x->net_op = x->net_seen = x->addr_family = 0;
 	x->sock_domain = x->sock_type = x->sock_protocol = x->sock_port = 0;

@@ -1,9 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* Writes records into the rings. A full ring never changes a verdict: the record is counted as lost. */
+/*
+ * Writes records into the rings. Nothing here changes a verdict: a full ring, or no free buffer, is counted as lost.
+ *
+ * The same alert again within FOLD_NS is not written but counted, and the count goes out with the next one after that, or
+ * is collected by the agent: every alert that was generated is delivered, folded or counted as lost.
+ */
 #ifndef KA_EMIT_H
 #define KA_EMIT_H
 
-#include "scope.h"
+#include "argv.h"
+
+#define FOLD_NS 1000000000ULL
+#define FOLDS_MAX 8192
+#define BUFFERS_MAX 64
+#define BUFFER_TRIES 4
+#define STRINGS_MAX 512 /* subject and parent */
+#define ARGUMENTS_MAX 512
+#define PATH_END (STRINGS_MAX + EVENT_PATH_MAX)
 
 /* Denials and audit hits; sized by the agent. */
 struct {
@@ -17,30 +30,78 @@ struct {
 	__uint(max_entries, 1 << 22);
 } logs SEC(".maps");
 
-#define STRINGS_MAX 512 /* subject and parent */
+/*
+ * A record is built here and copied into the ring in its own length. The pool stands for per-CPU memory, which preemption
+ * would mix up: a buffer is claimed and given back.
+ */
+struct buffer {
+	u32 busy;
+	u32 pad;
+	struct event e;
+	char data[PATH_END + 2 * ARGUMENTS_MAX + 256]; /* the rest bounds the last copies */
+};
 
-#define RECORD(SIZE)                                                                                                             \
-	struct record_##SIZE {                                                                                                   \
-		struct event e;                                                                                                  \
-		char data[STRINGS_MAX + (SIZE) + 512];                                                                           \
-	};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, BUFFERS_MAX);
+	__type(key, u32);
+	__type(value, struct buffer);
+} buffers SEC(".maps");
 
-RECORD(512)
-RECORD(4096)
+/* What makes two alerts the same: everything but the process and the time. */
+struct fold_key {
+	u32 scope;
+	u32 image;
+	u32 rule;
+	u16 hook;
+	u8 outcome;
+	u8 pad;
+	u64 program; /* inode of the executable */
+	u64 object;  /* dentry */
+	u32 addr[4];
+	u32 capability;
+	u16 type;
+	u16 port;
+};
 
-static __always_inline void fill_task(struct event *e, struct scratch *x)
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, FOLDS_MAX);
+	__type(key, struct fold_key);
+	__type(value, struct fold);
+} folds SEC(".maps");
+
+static __always_inline void count_more(u32 which, u64 more)
+{
+	u64 *n = bpf_map_lookup_elem(&counters, &which);
+
+	if (n)
+		__sync_fetch_and_add(n, more);
+}
+
+static __always_inline struct buffer *claim(void)
+{
+	u32 first = bpf_get_smp_processor_id() * BUFFER_TRIES;
+
+	for (u32 i = 0; i < BUFFER_TRIES; i++) {
+		u32 at = (first + i) % BUFFERS_MAX;
+		struct buffer *b = bpf_map_lookup_elem(&buffers, &at);
+
+		if (b && !__sync_val_compare_and_swap(&b->busy, 0, 1))
+			return b;
+	}
+	return 0;
+}
+
+static __noinline int fill_task(struct event *e)
 {
 	struct task_struct *task = bpf_get_current_task_btf(), *parent = BPF_CORE_READ(task, real_parent);
 	struct pid *pid = BPF_CORE_READ(task, signal, pids[1]), *ppid = BPF_CORE_READ(parent, signal, pids[1]);
 	u32 level = BPF_CORE_READ(pid, level);
 
+	if (!e)
+		return 0;
 	e->boot_ns = bpf_ktime_get_boot_ns();
-	e->image = SCOPE_IMAGE(x->word);
-	e->rule = x->rule;
-	e->count = 1;
-	e->hook = x->hook;
-	e->outcome = x->outcome;
-	e->flags = x->flags;
 	e->host_pid = task->tgid;
 	e->host_ppid = BPF_CORE_READ(parent, tgid);
 	/* struct upid holds nr and its name space's pointer: 16 bytes a level */
@@ -49,6 +110,19 @@ static __always_inline void fill_task(struct event *e, struct scratch *x)
 	if (BPF_CORE_READ(ppid, level) >= level)
 		bpf_probe_read_kernel(&e->ppid, 4, &ppid->numbers[0].nr + (level & 31) * 4);
 	e->uid = bpf_get_current_uid_gid();
+	bpf_get_current_comm(e->comm, sizeof(e->comm));
+	__builtin_memset(e->tty, 0, sizeof(e->tty));
+	BPF_CORE_READ_STR_INTO(&e->tty, task, signal, tty, name);
+	return 0;
+}
+
+static __always_inline void fill_check(struct event *e, struct scratch *x)
+{
+	e->image = SCOPE_IMAGE(x->word);
+	e->rule = x->rule;
+	e->hook = x->hook;
+	e->outcome = x->outcome;
+	e->flags = x->flags;
 	e->open_flags = x->open_flags;
 	e->capability = x->capability;
 	e->sock_domain = x->sock_domain;
@@ -56,118 +130,174 @@ static __always_inline void fill_task(struct event *e, struct scratch *x)
 	e->sock_protocol = x->sock_protocol;
 	e->sock_port = x->sock_port;
 	__builtin_memcpy(e->sock_addr, x->sock_addr, 16);
-	e->spare = 0;
-	bpf_get_current_comm(e->comm, sizeof(e->comm));
-	__builtin_memset(e->tty, 0, sizeof(e->tty));
-	BPF_CORE_READ_STR_INTO(&e->tty, task, signal, tty, name);
+	e->path_len = e->args_len = e->argc = e->pad = 0;
 }
 
 /* Subject and parent, as of their exec. */
-static __always_inline u32 fill_subjects(struct event *e, char *data)
+static __noinline u32 fill_subjects(struct buffer *b)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_scope *t = bpf_task_storage_get(&tasks, task, 0, 0);
 	u32 len = 0, more;
 
-	e->subject_len = e->parent_len = 0;
+	if (!b)
+		return 0;
+	b->e.subject_len = b->e.parent_len = b->e.scope = 0;
 	if (!t)
 		return 0;
-	e->scope = t->scope;
+	b->e.scope = t->scope;
 	len = t->subject_len & (SUBJECT_MAX - 1);
-	bpf_probe_read_kernel(data, len, t->subject);
-	e->subject_len = len;
+	bpf_probe_read_kernel(b->data, len, t->subject);
+	b->e.subject_len = len;
 	t = bpf_task_storage_get(&tasks, task->real_parent, 0, 0);
 	if (!t)
 		return len;
 	more = t->subject_len & (SUBJECT_MAX - 1);
-	bpf_probe_read_kernel(data + len, more, t->subject);
-	e->parent_len = more;
+	bpf_probe_read_kernel(b->data + len, more, t->subject);
+	b->e.parent_len = more;
 	return len + more;
 }
 
 /* The position is in `x`: the verifier knows nothing of it there, so the loop converges (since 6.7). */
 struct fill {
 	struct scratch *x;
-	char *data;
+	struct buffer *b;
 };
 
-/* The path, root first. `x` still holds the components of the first name. */
-#define FILL_PATH(SIZE)                                                                                                          \
-	static long fill_component_##SIZE(u32 i, struct fill *f)                                                                 \
-	{                                                                                                                        \
-		struct component *p = &f->x->comp[(f->x->n - 1 - i) & (COMPONENTS_MAX - 1)];                                     \
-		struct record_##SIZE *r = (void *)f->data;                                                                       \
-		u32 len = p->len & 255, pos = f->x->pos;                                                                           \
-                                                                                                                                 \
-		if (pos >= STRINGS_MAX + (SIZE)) {                                                                               \
-			f->x->cut = 1;                                                                                              \
-			return 1;                                                                                                \
-		}                                                                                                                \
-		if (i || !f->x->bare)                                                                                            \
-			r->data[pos++] = '/';                                                                                    \
-		if (bpf_probe_read_kernel(&r->data[pos], len, (void *)p->name))                                                  \
-			return 1;                                                                                                \
-		f->x->pos = pos + len;                                                                                              \
-		return 0;                                                                                                        \
-	}                                                                                                                        \
-	static __always_inline void fill_path_##SIZE(struct record_##SIZE *r, struct scratch *x, u32 start)                      \
-	{                                                                                                                        \
-		struct fill f = { .x = x, .data = (void *)r };                                                     \
-                                                                                                                                 \
-		x->pos = start;                                                                                                  \
-		x->cut = 0;                                                                                                      \
-		if (x->n == 0 && x->mnt) {                                                                                       \
-			r->data[start & (STRINGS_MAX - 1)] = '/';                                                                \
-			x->pos++;                                                                                                \
-		}                                                                                                                \
-		bpf_loop(x->n < COMPONENTS_MAX ? x->n : COMPONENTS_MAX, fill_component_##SIZE, &f, 0);                           \
-		if (x->cut || x->n > COMPONENTS_MAX)                                                                              \
-			r->e.flags |= EVENT_FLAG_CUT;                                                                            \
-		r->e.path_len = x->pos - start;                                                                                   \
-	}
-
-FILL_PATH(512)
-FILL_PATH(4096)
-
-#define SUBMIT(SIZE)                                                                                                             \
-	static __noinline int fill_##SIZE(struct record_##SIZE *r, struct scratch *x)                                            \
-	{                                                                                                                        \
-		if (!r || !x)                                                                                                    \
-			return 0;                                                                                                \
-		r->e.scope = 0;                                                                                                  \
-		fill_task(&r->e, x);                                                                                             \
-		fill_path_##SIZE(r, x, fill_subjects(&r->e, r->data) & (STRINGS_MAX - 1));                                       \
-		return 0;                                                                                                        \
-	}                                                                                                                        \
-	__noinline int submit_##SIZE(struct scratch *x)                                                                          \
-	{                                                                                                                        \
-		struct record_##SIZE *r;                                                                                         \
-                                                                                                                                 \
-		if (!x)                                                                                                          \
-			return 0;                                                                                                \
-		if (x->outcome == OUTCOME_OBSERVED)                                                                              \
-			r = bpf_ringbuf_reserve(&logs, sizeof(*r), 0);                                                           \
-		else                                                                                                             \
-			r = bpf_ringbuf_reserve(&alerts, sizeof(*r), 0);                                                         \
-		if (!r) {                                                                                                        \
-			count(x->outcome == OUTCOME_OBSERVED ? COUNTER_LOGS_LOST : COUNTER_ALERTS_LOST);                         \
-			return 0;                                                                                                \
-		}                                                                                                                \
-		fill_##SIZE(r, x);                                                                                               \
-		bpf_ringbuf_submit(r, 0);                                                                                        \
-		count(x->outcome == OUTCOME_OBSERVED ? COUNTER_LOGS : COUNTER_ALERTS);                                           \
-		return 0;                                                                                                        \
-	}
-
-SUBMIT(512)
-SUBMIT(4096)
-
-static __always_inline void report(struct scratch *x)
+static long fill_component(u32 i, struct fill *f)
 {
-	if (x->bytes <= 512)
-		submit_512(x);
-	else
-		submit_4096(x);
+	struct component *p = &f->x->comp[(f->x->n - 1 - i) & (COMPONENTS_MAX - 1)];
+	u32 len = p->len & 255, pos = f->x->pos;
+
+	if (pos >= PATH_END) {
+		f->x->cut = 1;
+		return 1;
+	}
+	if (i || !f->x->bare)
+		f->b->data[pos++] = '/';
+	if (bpf_probe_read_kernel(&f->b->data[pos], len, (void *)p->name))
+		return 1;
+	f->x->pos = pos + len;
+	return 0;
+}
+
+/* The path, root first: `x` still holds the components of the first name. */
+static __noinline int fill_path(struct buffer *b, struct scratch *x, u32 start)
+{
+	struct fill f = { .x = x, .b = b };
+
+	if (!b || !x)
+		return 0;
+	x->pos = start;
+	x->cut = 0;
+	if (x->n == 0 && x->mnt) {
+		b->data[start & (STRINGS_MAX - 1)] = '/';
+		x->pos++;
+	}
+	bpf_loop(x->n < COMPONENTS_MAX ? x->n : COMPONENTS_MAX, fill_component, &f, 0);
+	if (x->cut || x->n > COMPONENTS_MAX)
+		b->e.flags |= EVENT_FLAG_CUT;
+	b->e.path_len = x->pos - start;
+	return 0;
+}
+
+/* The arguments of an exec, as they lie in the new program's memory: argc strings, then (not ours to show) the environment. */
+static __noinline int fill_arguments(struct buffer *b, struct scratch *x)
+{
+	u64 page = page_of((void *)x->mm, x->argv);
+	u32 pos = x->pos, offset = x->argv & (PAGE_BYTES - 1), first = PAGE_BYTES - offset, rest;
+
+	if (!b || !x || !page || pos >= PATH_END + 256)
+		return 0;
+	if (first > ARGUMENTS_MAX - 1)
+		first = ARGUMENTS_MAX - 1;
+	if (bpf_probe_read_kernel(&b->data[pos], first & (ARGUMENTS_MAX - 1), (void *)(page + offset)))
+		return 0;
+	b->e.argc = x->argc;
+	b->e.args_len = first;
+	rest = (ARGUMENTS_MAX - 1 - first) & (ARGUMENTS_MAX - 1);
+	page = rest ? page_of((void *)x->mm, x->argv + first) : 0;
+	if (page && !bpf_probe_read_kernel(&b->data[pos + (first & (ARGUMENTS_MAX - 1))], rest, (void *)page))
+		b->e.args_len = first + rest;
+	x->pos = pos + b->e.args_len;
+	return 0;
+}
+
+/* How many alerts this record stands for; 0: folded, nothing to write. */
+static __always_inline u32 fold(struct scratch *x, u64 now, u64 *id)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_scope *t = bpf_task_storage_get(&tasks, task, 0, 0);
+	struct fold_key key = {
+		.scope = t ? t->scope : 0,
+		.image = SCOPE_IMAGE(x->word),
+		.rule = x->rule,
+		.hook = x->hook,
+		.outcome = x->outcome,
+		.program = (u64)BPF_CORE_READ(task, mm, exe_file, f_inode),
+		.object = x->dentry,
+		.capability = x->capability,
+		.type = x->sock_type | x->sock_protocol << 4,
+		.port = x->sock_port,
+	};
+	struct fold fresh = { .emitted_ns = now }, *f;
+	u32 pending;
+
+	__builtin_memcpy(key.addr, x->sock_addr, sizeof(key.addr));
+	f = bpf_map_lookup_elem(&folds, &key);
+	if (!f) {
+		fresh.id = now ^ (u64)bpf_get_smp_processor_id() << 56;
+		*id = fresh.id;
+		bpf_map_update_elem(&folds, &key, &fresh, BPF_ANY);
+		return 1;
+	}
+	*id = f->id;
+	if (now - f->emitted_ns < FOLD_NS) {
+		__sync_fetch_and_add(&f->pending, 1);
+		return 0;
+	}
+	pending = __sync_lock_test_and_set(&f->pending, 0);
+	f->emitted_ns = now;
+	return pending + 1;
+}
+
+/* Writes the record of the check in `x` (rule, outcome set). */
+__noinline int report(struct scratch *x)
+{
+	struct buffer *b;
+	u32 times = 1, observed, length;
+	u64 id = 0;
+	long full;
+
+	if (!x)
+		return 0;
+	observed = x->outcome == OUTCOME_OBSERVED;
+	count(observed ? COUNTER_LOGS : COUNTER_ALERTS);
+	if (!observed)
+		times = fold(x, bpf_ktime_get_ns(), &id);
+	if (!times)
+		return 0;
+	b = claim();
+	if (!b) {
+		count_more(observed ? COUNTER_LOGS_LOST : COUNTER_ALERTS_LOST, times);
+		return 0;
+	}
+	fill_task(&b->e);
+	fill_check(&b->e, x);
+	b->e.count = times;
+	b->e.fold = id;
+	fill_path(b, x, fill_subjects(b));
+	if (x->argv)
+		fill_arguments(b, x);
+	length = x->pos;
+	if (length > sizeof(b->data))
+		length = sizeof(b->data);
+	length += sizeof(b->e);
+	full = observed ? bpf_ringbuf_output(&logs, &b->e, length, 0) : bpf_ringbuf_output(&alerts, &b->e, length, 0);
+	if (full)
+		count_more(observed ? COUNTER_LOGS_LOST : COUNTER_ALERTS_LOST, times);
+	__sync_lock_test_and_set(&b->busy, 0);
+	return 0;
 }
 
 #endif

@@ -98,7 +98,10 @@ struct file {
 };
 
 struct linux_binprm {
+	struct mm_struct *mm;
+	unsigned long p;
 	struct file *file;
+	int argc;
 };
 
 struct upid {
@@ -139,6 +142,7 @@ struct vm_area_struct {
 };
 
 struct mm_struct {
+	void *pgd;
 	struct file *exe_file;
 };
 

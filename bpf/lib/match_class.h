@@ -100,7 +100,9 @@ static long FN(try_entry)(u32 k, struct run *c)
 	x->at = at + ENTRY;
 	if (!(what & x->search) || (cond && cond != (x->owner ? CONDITION_OWNER : CONDITION_NOT_OWNER)))
 		return 0;
-	if ((x->block_only && what >> 16 == VERDICT_ALLOW) || (applet && applet != x->applet))
+	if (x->block_only && what >> 16 == VERDICT_ALLOW)
+		return 0;
+	if (applet && applet != x->applet && (x->applet != APPLET_UNKNOWN || what >> 16 == VERDICT_ALLOW))
 		return 0;
 	if (!FN(in_column)(c->w, x, FN(at)(c->w, at + 2)))
 		return 0;

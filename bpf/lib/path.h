@@ -16,7 +16,6 @@ struct walk {
 	u64 mnt; /* struct mount * */
 	u64 root; /* dentry at the mount's root */
 	u32 n;
-	u32 bytes;
 	u32 stop;
 };
 
@@ -83,7 +82,6 @@ static long walk_up(u32 i, struct walk *w)
 	c->name = part.name;
 	c->len = part.hash_len >> 32;
 	w->n++;
-	w->bytes += c->len + 1;
 	if (part.parent == w->dentry) {
 		w->stop = STOP_DISCONNECTED;
 		return 1;
@@ -106,7 +104,7 @@ __noinline int walk_shown(struct scratch *x)
 		return 0;
 	vm = (void *)x->mnt;
 	m = container_of(vm, struct mount, mnt);
-	w.n = w.bytes = x->zero;
+	w.n = x->zero;
 	w.dentry = x->dentry;
 	w.mnt = (u64)m;
 	w.root = (u64)BPF_CORE_READ(vm, mnt_root);
@@ -117,7 +115,6 @@ __noinline int walk_shown(struct scratch *x)
 	x->flags = 0;
 	bpf_loop(WALK_MAX, walk_up, &w, 0);
 	x->n = w.n;
-	x->bytes = w.bytes;
 	m = (void *)w.mnt;
 	if (w.stop == 0 || w.stop == STOP_FAULT) {
 		x->flags = EVENT_FLAG_UNKNOWN;

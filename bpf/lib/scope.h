@@ -28,6 +28,8 @@
 #define WANTS_IMAGE(flags) ((flags) << 4) /* image flags as bits of SCOPE_WANTS, beside enum scope_mode */
 #define SCOPE_FLAGS(v) ((u32)((v) >> 52) & 0xff)
 
+#define APPLET_UNKNOWN 0xffffffffU /* of a multi-call binary: Block rules for any applet match */
+
 #define CLASS_NOBODY 0	/* subject class: no subject of any rule */
 #define CLASS_UNKNOWN 1 /* subject class: matches the subjects of Block rules only */
 
@@ -67,6 +69,8 @@ struct hit {
 struct scratch {
 	/* in */
 	u64 word;
+	u64 mm;	    /* struct mm_struct * and address of the arguments of an exec; 0: none */
+	u64 argv;
 	u64 mnt;    /* struct vfsmount * */
 	u64 dentry;
 	u64 root;
@@ -76,12 +80,12 @@ struct scratch {
 	u32 access;
 	u32 hook;
 	u32 subject_class;
+	u32 argc;
 	u32 applet; /* hash of the applet's name that a multi-call binary is called by */
 	u32 owner;  /* 1: the task owns the object */
 	u32 family;
 	u32 open_flags;
 	/* the walk */
-	u32 bytes;  /* length of the path as a string */
 	u32 n;	    /* components seen; the COMPONENTS_MAX nearest the root are kept */
 	u32 flags;  /* enum event_flag, as of the first name */
 	u32 bare;   /* the first component has no slash before it (memfd) */
@@ -97,6 +101,9 @@ struct scratch {
 	u32 at;	    /* entry under examination */
 	u32 search; /* kind of access */
 	u32 found;
+	u32 hash;
+	u32 prefix;
+	u32 self;
 	u32 outcome;
 	u32 rule;
 	u32 pos;    /* where a string is being built */
@@ -115,7 +122,7 @@ struct scratch {
 	u16 sock_port;
 	u32 sock_addr[4];
 	struct component comp[COMPONENTS_MAX];
-	char name[256];
+	char name[512]; /* a component; more where reads at an offset must stay inside */
 };
 
 /* Word of a scope, by scope number; written by the agent, one store swaps a whole rule set. */

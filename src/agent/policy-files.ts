@@ -42,8 +42,13 @@ export async function listPolicyFiles(directory: string): Promise<string[]> {
   }
 }
 
-/** Reads one file. What is wrong is told in it, never thrown; undefined where it is not there. */
-export async function readPolicyFile(file: string): Promise<PolicyFile | undefined> {
+/**
+ * Reads one file. What is wrong is told in it, never thrown.
+ *
+ * @param known the digest it had before
+ * @returns `same` if it has it still, undefined where there is no such file
+ */
+export async function readPolicyFile(file: string, known?: string): Promise<PolicyFile | 'same' | undefined> {
   try {
     // O_NONBLOCK: a FIFO must not hold us up
     await using handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -53,7 +58,8 @@ export async function readPolicyFile(file: string): Promise<PolicyFile | undefin
     if (stat.size > limit) return fileIssue(file, `has ${stat.size} bytes; the limit is ${limit}`, 'split it');
     const bytes = Buffer.alloc(stat.size);
     const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0);
-    return parsePolicyFile(file, bytes.toString('utf8', 0, bytesRead));
+    const text = bytes.toString('utf8', 0, bytesRead);
+    return digestOf(text) === known ? 'same' : parsePolicyFile(file, text);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return undefined;
@@ -61,13 +67,14 @@ export async function readPolicyFile(file: string): Promise<PolicyFile | undefin
   }
 }
 
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
+
 /** The policies of a file's text. */
 export function parsePolicyFile(file: string, text: string): PolicyFile {
   const backup = parseBackup(file, text);
   const documents = backup === undefined ? parsePolicyText(text, file) : [backup];
   const policies = documents.flatMap(({ policy }) => (policy === undefined ? [] : [withoutKubernetes(policy)]));
-  const digest = createHash('sha256').update(text).digest('hex');
-  return { path: file, digest, policies, issues: documents.flatMap(({ issues }) => issues), isBackup: backup?.policy !== undefined };
+  return { path: file, digest: digestOf(text), policies, issues: documents.flatMap(({ issues }) => issues), isBackup: backup?.policy !== undefined };
 }
 
 /** The form this agent and KubeArmor keep policies of the RPC in: one JSON object, `apiVersion` not needed. */

@@ -71,6 +71,11 @@ export class PolicyStore {
     return [...this.#files.keys()];
   }
 
+  /** Of the content that was put last. */
+  digestOf(path: string): string | undefined {
+    return this.#files.get(path)?.file.digest;
+  }
+
   /** By kind, namespace and name. */
   find(key: string): StoredPolicy | undefined {
     return this.policies().find(({ policy }) => policyKey(policy) === key);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { BudgetExceeded, StepBudget } from './budget.ts';
 import { computeByteClasses } from './byte-classes.ts';
+import type { ByteClasses } from './byte-classes.ts';
 import { minimise } from './minimise.ts';
 import { SLASH } from './model.ts';
 import type { Automaton, AutomatonLimits, LimitExceeded, Pattern } from './model.ts';
@@ -19,21 +20,39 @@ import { buildDfa } from './subset.ts';
  * @throws {GlobError} for a glob with a problem: a bug of the caller, who asks `parseGlob` first
  */
 export function compileAutomaton(patterns: readonly Pattern[], limits: AutomatonLimits): Automaton | LimitExceeded {
+  const made = compileAutomata(patterns, [[...patterns.keys()]], limits);
+  return 'exceeded' in made ? made : made[0]!;
+}
+
+/**
+ * As {@link compileAutomaton}, but several automata with the same byte classes, one a group of pattern indexes: patterns that
+ * multiply each other's states in one automaton may be small apart. Their accept sets name patterns by index in `patterns`.
+ *
+ * @param limits states and cells of each automaton; steps of all together
+ */
+export function compileAutomata(
+  patterns: readonly Pattern[],
+  groups: readonly (readonly number[])[],
+  limits: AutomatonLimits,
+): readonly Automaton[] | LimitExceeded {
   try {
-    return compile(patterns, limits);
+    const budget = new StepBudget(limits.maxSteps);
+    const tries = groups.map((group) => {
+      const trie = new PatternTrie(budget);
+      for (const index of group) trie.add(patterns[index]!, index);
+      return trie;
+    });
+    return computeByteClasses(tries).map((classes, i) => compileTrie(tries[i]!, classes, { ...limits, budget }));
   } catch (error) {
     if (error instanceof BudgetExceeded) return error.limit;
     throw error;
   }
 }
 
-function compile(patterns: readonly Pattern[], limits: AutomatonLimits): Automaton {
-  const budget = new StepBudget(limits.maxSteps);
-  const trie = new PatternTrie(budget);
-  for (const [index, pattern] of patterns.entries()) trie.add(pattern, index);
-  const classes = computeByteClasses(trie);
+function compileTrie(trie: PatternTrie, classes: ByteClasses, limits: AutomatonLimits & { readonly budget: StepBudget }): Automaton {
+  const { budget } = limits;
   const made = buildDfa(trie, classes, { maxStates: limits.maxStates, budget });
-  const dfa = trie.isPlain && patterns.length > 0 ? made : minimise(made);
+  const dfa = trie.isPlain && trie.patterns.size > 0 ? made : minimise(made);
   const maxReachPatterns = limits.maxReachPatterns ?? Infinity;
   const reach = computeReach(dfa, classes.classOf[SLASH]!, { budget, maxReachPatterns });
   const { cells, bases } = packRows(dfa, { classEnd: classes.end, reach: reach.indexes, maxCells: limits.maxCells });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-export { compileAutomaton } from './compile.ts';
+export { compileAutomata, compileAutomaton } from './compile.ts';
 export { GLOB_LIMITS, GlobError, parseGlob } from './glob.ts';
 export type { GlobInfo } from './glob.ts';
 export { ACCEPT_CLASS, DEFAULT_CLASS, MAX_COMPONENTS, REACH_CLASS, UNUSED_CELL } from './model.ts';

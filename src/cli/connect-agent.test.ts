@@ -23,7 +23,8 @@ async function serve(): Promise<Served> {
   const folder = mkdtempSync(join(tmpdir(), 'karmor-grpc-'));
   const feed = new Feed({ runId: 'r' });
   const received: Served['received'] = [];
-  const take = (method: string) => (request: { policy: Uint8Array }) => {
+  const take = (method: string) => (request: { policy: Uint8Array }, { responseTrailer }: { responseTrailer: Headers }) => {
+    if (method === 'network') responseTrailer.set('kubearmor-reason', encodeURIComponent('zu viele Regeln: ä\n2'));
     received.push({ method, event: JSON.parse(new TextDecoder().decode(request.policy)) as Record<string, unknown> });
     return { status: PolicyStatus.Applied };
   };
@@ -65,7 +66,8 @@ test('connectAgentPort: each kind goes to its method as KubeArmor’s event', as
   await using agent = await serve();
   using port = await connectAgentPort({ address: agent.address });
   for (const kind of ['KubeArmorPolicy', 'KubeArmorHostPolicy', 'KubeArmorNetworkPolicy', 'KubeArmorClusterPolicy'] as const) {
-    assert.deepEqual(await port.sendPolicy(kind, { type: 'ADDED', object: { kind } }), { status: 'Applied' });
+    const reason = kind === 'KubeArmorNetworkPolicy' ? 'zu viele Regeln: ä\n2' : undefined;
+    assert.deepEqual(await port.sendPolicy(kind, { type: 'ADDED', object: { kind } }), { status: 'Applied', reason });
   }
   assert.deepEqual(
     agent.received.map(({ method, event }) => [method, event['type'], (event['object'] as { kind: string }).kind]),

@@ -19,7 +19,13 @@ const STATUS_NAMES: Readonly<Record<number, PolicyStatus | undefined>> = Object.
   Object.entries(WireStatus).map(([name, number]) => [number, name as PolicyStatus]),
 );
 
-type Send = (request: { readonly policy: Uint8Array }) => Promise<{ readonly status: number }>;
+interface SendOptions {
+  onTrailer(trailer: Headers): void;
+}
+type Send = (request: { readonly policy: Uint8Array }, options: SendOptions) => Promise<{ readonly status: number }>;
+
+/** Our agent's trailer with the reason of an answer, percent-encoded UTF-8; KubeArmor's agent sends none. */
+const REASON_TRAILER = 'kubearmor-reason';
 
 /**
  * Speaks to an agent or relay over gRPC; connects at the first call.
@@ -58,18 +64,31 @@ function sendOf(transport: GrpcTransport, kind: PolicyKind): Send {
   const client = policyClient(transport);
   switch (kind) {
     case 'KubeArmorHostPolicy':
-      return (request) => client.hostPolicy(request);
+      return (request, options) => client.hostPolicy(request, options);
     case 'KubeArmorNetworkPolicy':
-      return (request) => client.networkPolicy(request);
+      return (request, options) => client.networkPolicy(request, options);
     case 'KubeArmorPolicy':
     case 'KubeArmorClusterPolicy':
-      return (request) => client.containerPolicy(request);
+      return (request, options) => client.containerPolicy(request, options);
   }
 }
 
 async function sendPolicy(send: Send, event: object): Promise<PolicyAnswer> {
-  const { status } = await send({ policy: new TextEncoder().encode(JSON.stringify(event)) });
-  return { status: STATUS_NAMES[status] ?? 'Failure' };
+  let reason: string | undefined;
+  const onTrailer = (trailer: Headers): void => {
+    reason = decodeReason(trailer.get(REASON_TRAILER));
+  };
+  const { status } = await send({ policy: new TextEncoder().encode(JSON.stringify(event)) }, { onTrailer });
+  return { status: STATUS_NAMES[status] ?? 'Failure', reason };
+}
+
+function decodeReason(text: string | null): string | undefined {
+  if (text === null || text === '') return undefined;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // cut in the middle of a character: better raw than nothing
+  }
 }
 
 const byName = (a: { readonly name: string }, b: { readonly name: string }): number => (a.name < b.name ? -1 : 1);

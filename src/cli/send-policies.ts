@@ -10,7 +10,7 @@ import type { Io } from './io.ts';
 import { loadPolicyChecker } from './parse-policies.ts';
 import { readPolicyFiles } from './policy-files.ts';
 import type { PolicyAnswer, PolicyStatus } from './ports.ts';
-import type { Colour } from './text.ts';
+import type { Colour, Text } from './text.ts';
 
 /** What a bare status means where the agent gives no reason. */
 const REASONS: { readonly [K in PolicyStatus]: { readonly good: boolean; readonly why: string } } = {
@@ -23,7 +23,8 @@ const REASONS: { readonly [K in PolicyStatus]: { readonly good: boolean; readonl
   Failure: { good: false, why: 'the agent failed; see its log' },
 };
 
-const label = ({ kind, namespace, name }: Policy): string => `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`;
+/** Without the namespace: an agent outside Kubernetes puts every policy into one of its own. */
+const label = ({ kind, name }: Policy): string => `${kind} ${name}`;
 
 /**
  * Sends the documents of files one by one and prints each answer.
@@ -47,7 +48,10 @@ export async function sendPolicies(type: 'ADDED' | 'DELETED', names: readonly st
   for (const policy of policies) {
     const answer = await agent.sendPolicy(policy.kind, { type, object: policy.document });
     answers.push(answer);
-    await io.out([`${label(policy)}: `, { text: `Policy ${answer.status}`, colour: colourOf(answer) }, reasonText(answer)]);
+    const [why = '', ...more] = (answer.reason ?? REASONS[answer.status].why).split('\n');
+    const status: Text = { text: `Policy ${answer.status}`, colour: colourOf(answer) };
+    await io.out([`${label(policy)}: `, status, why === '' ? '' : ` (${why})`]);
+    for (const line of more) await io.out(`  ${line}`);
   }
   return exitCodeOf(answers);
 }
@@ -65,11 +69,6 @@ async function readAll(names: readonly string[], io: Io): Promise<{ policies: Po
 }
 
 const colourOf = ({ status }: PolicyAnswer): Colour => (REASONS[status].good ? 'green' : 'red');
-
-function reasonText({ status, reason }: PolicyAnswer): string {
-  const why = reason ?? REASONS[status].why;
-  return why === '' ? '' : ` (${why})`;
-}
 
 function exitCodeOf(answers: readonly PolicyAnswer[]): ExitCode {
   const bad = answers.filter(({ status }) => !REASONS[status].good);

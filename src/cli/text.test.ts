@@ -8,10 +8,11 @@ test('printable: what a terminal would obey becomes visible', () => {
   assert.equal(printable('\u009b2J a\u202eb\u2066c\u200bd'), '\\x9b2J a\\u202eb\\u2066c\\u200bd');
   assert.equal(printable('tab\tstays, ümläut 漢字 too'), 'tab\tstays, ümläut 漢字 too');
   assert.equal(printable('\ud800x'), '\ufffdx');
+  assert.equal(printable('soft\u00ad tag\u{e0041}'), 'soft\\xad tag\\u{e0041}');
 });
 
 test('printableJson: the same value, nothing for a terminal to obey', () => {
-  const value = { a: '\u001b[31m \u009b \u202e \u007f', b: ['x\ny'] };
+  const value = { a: '\u001b[31m \u009b \u202e \u007f \u{e0041}', b: ['x\ny'] };
   for (const indent of [undefined, 2]) {
     const json = printableJson(JSON.stringify(value, undefined, indent));
     assert.deepEqual(JSON.parse(json), value);

@@ -8,27 +8,33 @@ export type Text = Span | readonly Span[];
 const SGR: { readonly [K in Colour]: number } = { red: 31, green: 32, yellow: 33, cyan: 36, dim: 2, bold: 1 };
 
 /*
- * C0, DEL, C1, line separators, and the marks that reorder or hide text (bidi overrides and isolates, zero width): names and
- * arguments come from containers, and a terminal would obey them.
+ * Controls (C0 without tab, DEL, C1), line separators, marks that reorder or hide text, tags: names and arguments come from containers,
+ * and a terminal would obey them.
  */
-const UNSAFE = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu;
+const UNSAFE = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
 const LONE_SURROGATE = /\p{Surrogate}/gu;
 
 const hex = (unit: number, width: number): string => unit.toString(16).padStart(width, '0');
 
-function escapeUnit(character: string): string {
-  const unit = character.charCodeAt(0);
-  return unit < 0x100 ? `\\x${hex(unit, 2)}` : `\\u${hex(unit, 4)}`;
+function visible(character: string): string {
+  const code = character.codePointAt(0) ?? 0;
+  if (code < 0x100) return `\\x${hex(code, 2)}`;
+  return code < 0x10000 ? `\\u${hex(code, 4)}` : `\\u{${hex(code, 5)}}`;
+}
+
+/** As JSON spells it: one escape for each UTF-16 unit. */
+function jsonEscape(character: string): string {
+  return Array.from({ length: character.length }, (_, i) => `\\u${hex(character.charCodeAt(i), 4)}`).join('');
 }
 
 /** One line that a terminal only prints: control and reordering characters become visible escapes. A tab stays. */
 export function printable(text: string): string {
-  return text.replace(UNSAFE, escapeUnit).replace(LONE_SURROGATE, '\ufffd');
+  return text.replace(UNSAFE, visible).replace(LONE_SURROGATE, '\ufffd');
 }
 
 /** JSON text with the same characters as `\uXXXX`: the same value for every parser. Line ends between tokens stay. */
 export function printableJson(json: string): string {
-  return json.replace(UNSAFE, (character) => (character === '\n' ? character : `\\u${hex(character.charCodeAt(0), 4)}`));
+  return json.replace(UNSAFE, (character) => (character === '\n' ? character : jsonEscape(character)));
 }
 
 /** Renders a line for a stream; colours only where the stream wants them. */

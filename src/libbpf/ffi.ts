@@ -38,6 +38,7 @@ interface Libbpf {
   bpf_map_create(type: number, name: string, keySize: number, valueSize: number, maxEntries: number, opts: Uint8Array): number;
   bpf_map_update_elem(fd: number, key: Uint8Array, value: Uint8Array, flags: number): number;
   bpf_map_lookup_elem(fd: number, key: Uint8Array, value: Uint8Array): number;
+  bpf_map_lookup_and_delete_elem(fd: number, key: Uint8Array, value: Uint8Array): number;
   bpf_map_delete_elem(fd: number, key: Uint8Array): number;
   bpf_map_get_next_key(fd: number, key: Uint8Array | null, next: Uint8Array): number;
   bpf_map_freeze(fd: number): number;
@@ -92,6 +93,7 @@ const LIBBPF = {
   bpf_map_create: 'int bpf_map_create(int, const char *, uint32_t, uint32_t, uint32_t, const void *)',
   bpf_map_update_elem: 'int bpf_map_update_elem(int, const void *, const void *, uint64_t)',
   bpf_map_lookup_elem: 'int bpf_map_lookup_elem(int, const void *, void *)',
+  bpf_map_lookup_and_delete_elem: 'int bpf_map_lookup_and_delete_elem(int, const void *, void *)',
   bpf_map_delete_elem: 'int bpf_map_delete_elem(int, const void *)',
   bpf_map_get_next_key: 'int bpf_map_get_next_key(int, const void *, void *)',
   bpf_map_freeze: 'int bpf_map_freeze(int)',

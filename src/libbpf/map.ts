@@ -191,6 +191,16 @@ export class BpfMap implements Disposable {
     return true;
   }
 
+  /** Takes an element out of a hash: its last value, or undefined where the key is not there. */
+  take(key: Uint8Array): Buffer | undefined {
+    this.#requireKey(key);
+    const value = Buffer.alloc(this.cellBytes);
+    const result = this.#calls.bpf_map_lookup_and_delete_elem(this.#fd, key, value);
+    if (result === -ENOENT) return undefined;
+    if (result < 0) throw this.#error(result, 'taking a key of');
+    return value;
+  }
+
   /**
    * Sets one element. In an array or hash of maps the value is the inner map's descriptor (u32); the new inner map is in force at
    * once, but the call waits for an RCU grace period.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { runAutomaton } from '#automaton';
-import type { Automaton, Pattern } from '#automaton';
+import type { LimitExceeded, Pattern } from '#automaton';
+import { compileGroups } from './compile-groups.ts';
 import { ACCESS, IMAGE_FLAG, VERDICT } from './image-layout.gen.ts';
 import { fnv1a } from './image.ts';
 import type { ImageEntry, ImageWriter } from './image.ts';
@@ -42,62 +42,105 @@ function prune(lines: readonly Line[]): ImageEntry[] {
 
 /** The path rules of a workload: patterns, and what each set of matching patterns means. */
 export class PathTables {
-  readonly patterns: Pattern[] = [];
   /** `IMAGE_FLAG` bits that follow from the rules. */
   flags = 0;
   readonly #subjects: SubjectTable;
+  readonly #patterns: Pattern[] = [];
   readonly #byKey = new Map<string, number>();
   readonly #lines: Line[][] = [];
+  readonly #isSubject: boolean[] = [];
+  /** All lines by precedence, and the places in it of each pattern's: known when all are added. */
+  #ordered: readonly Line[] = [];
+  #places: readonly (readonly number[])[] = [];
 
   constructor(subjects: SubjectTable) {
     this.#subjects = subjects;
   }
 
-  /** The index of a pattern. */
-  intern(pattern: Pattern): number {
-    const key = JSON.stringify(pattern);
-    const seen = this.#byKey.get(key);
-    if (seen !== undefined) return seen;
-    this.#byKey.set(key, this.patterns.length);
-    this.#lines.push([]);
-    return this.patterns.push(pattern) - 1;
+  /** The index of a pattern that names a subject. */
+  internSubject(pattern: Pattern): number {
+    const index = this.#intern(pattern);
+    this.#isSubject[index] = true;
+    return index;
   }
 
   add(lowered: Lowered, rule: number, subject: number): void {
     if (lowered.action === 'Block') this.flags |= IMAGE_FLAG.BLOCK_PATH;
     if (lowered.action === 'Block' && lowered.access & ACCESS.MAPX) this.flags |= IMAGE_FLAG.MAPX;
     const what = lowered.access | (lowered.condition << 8) | (VERDICT_OF[lowered.action] << 16);
+    if (lowered.applet !== undefined) this.flags |= IMAGE_FLAG.APPLET;
     const applet = lowered.applet === undefined ? 0 : fnv1a(lowered.applet);
-    this.#lines[this.intern(lowered.pattern)]!.push({ lowered, entry: { rank: lowered.rank, rule, subject, what, applet } });
+    this.#lines[this.#intern(lowered.pattern)]!.push({ lowered, entry: { rank: lowered.rank, rule, subject, what, applet } });
+  }
+
+  /** Writes automata, records and what goes with them; or tells which limit they exceed. */
+  write(writer: ImageWriter): LimitExceeded | undefined {
+    const made = compileGroups(
+      this.#patterns,
+      this.#lines.map((lines) => lines.length > 0),
+      this.#isSubject,
+    );
+    if ('exceeded' in made) return made;
+    this.#order();
+    let written = 0;
+    for (const [group, automaton] of made.automata.entries()) {
+      if (group > 0 && automaton.start === 0) continue; // a start of 0 would end the list
+      const mine = (set: readonly number[]): readonly number[] => set.filter((pattern) => made.groupOf[pattern] === group);
+      const records = automaton.accepts.map((set) => this.#record(mine(set), group === 0 ? this.#subjects.classOf(set) : 0, writer));
+      const reaches = automaton.reaches.map((set) => this.#reachRecord(mine(set), writer));
+      writer.putAutomaton(written++, automaton, { records, reaches });
+    }
+    writer.setHead('unknown', this.#reachRecord([...this.#patterns.keys()], writer));
+    const runtime = this.#byKey.get(JSON.stringify({ kind: 'exact', path: RUNTIME_SUBJECT }));
+    writer.setHead('runtime_class', runtime === undefined ? 0 : this.#subjects.classOf([runtime]));
+    return undefined;
+  }
+
+  #intern(pattern: Pattern): number {
+    const key = JSON.stringify(pattern);
+    const seen = this.#byKey.get(key);
+    if (seen !== undefined) return seen;
+    this.#byKey.set(key, this.#patterns.length);
+    this.#lines.push([]);
+    this.#isSubject.push(false);
+    return this.#patterns.push(pattern) - 1;
+  }
+
+  #order(): void {
+    const all = this.#lines.flatMap((lines, pattern) => lines.map((line) => ({ line, pattern })));
+    all.sort((a, b) => compareLines(a.line, b.line));
+    const places: number[][] = this.#lines.map(() => []);
+    for (const [place, { pattern }] of all.entries()) places[pattern]!.push(place);
+    this.#ordered = all.map(({ line }) => line);
+    this.#places = places;
+  }
+
+  /** The lines of these patterns, by precedence. */
+  #linesOf(set: readonly number[]): Line[] {
+    const places = set.flatMap((pattern) => this.#places[pattern]!);
+    return places.sort((a, b) => a - b).map((place) => this.#ordered[place]!);
   }
 
   /** The record of an accept set. */
-  record(set: readonly number[], writer: ImageWriter): number {
-    const lines = set.flatMap((pattern) => this.#lines[pattern]!).sort(compareLines);
+  #record(set: readonly number[], subjectClass: number, writer: ImageWriter): number {
+    const lines = this.#linesOf(set);
     const list = (name: 'process' | 'file'): number => {
       const mine = lines.filter(({ lowered }) => lowered.list === name);
       const verdicts = prune(mine.filter(({ lowered }) => lowered.action !== 'Audit'));
       return writer.putList(verdicts, prune(mine.filter(({ lowered }) => lowered.action === 'Audit')));
     };
-    return writer.put([this.#subjects.classOf(set), list('process'), list('file')]);
+    return writer.put([subjectClass, list('process'), list('file')]);
   }
 
   /** The record of a path that is not known whole: the Block entries that could still match; equal ones once. */
-  reachRecord(set: readonly number[], writer: ImageWriter): number {
+  #reachRecord(set: readonly number[], writer: ImageWriter): number {
     const seen = new Set<string>();
-    const lines = set.flatMap((pattern) => this.#lines[pattern]!).filter(({ lowered }) => lowered.action === 'Block');
-    const distinct = lines.sort(compareLines).filter(({ entry }) => {
+    const distinct = this.#linesOf(set).filter(({ lowered, entry }) => {
       const key = `${entry.subject}:${entry.what}:${entry.applet}`;
-      return !seen.has(key) && seen.add(key);
+      return lowered.action === 'Block' && !seen.has(key) && seen.add(key);
     });
     const list = (name: 'process' | 'file'): number =>
       writer.putList(prune(distinct.filter(({ lowered }) => lowered.list === name)), []);
     return writer.put([CLASS_UNKNOWN, list('process'), list('file')]);
-  }
-
-  /** The subject class of the runtime. */
-  runtimeClass(automaton: Automaton): number {
-    const accept = runAutomaton(automaton, RUNTIME_SUBJECT);
-    return accept < 0 ? 0 : this.#subjects.classOf(automaton.accepts[accept]!);
   }
 }

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createHash } from 'node:crypto';
-import { compileAutomaton } from '#automaton';
 import { compileCapabilities, compileNetwork } from './compile-sockets.ts';
 import { PathTables } from './compile-paths.ts';
 import { FAMILY, IMAGE_FLAG, POSTURE } from './image-layout.gen.ts';
-import { IMAGE_CLASS_WORDS, ImageWriter } from './image.ts';
+import { IMAGE_CLASS_WORDS, ImageFull, ImageWriter } from './image.ts';
 import { LIMITS } from './limits.ts';
 import { lowerFile, lowerProcess, notEnforceable } from './lower.ts';
 import type { PathResolver } from './lower.ts';
@@ -29,8 +27,6 @@ export interface RuleSet {
   /** By rule id. */
   readonly rules: readonly RuleInfo[];
   readonly notEnforced: readonly NotEnforced[];
-  /** SHA-256 of the image: workloads with the same one share it. Rule ids are part of it, policies' texts are not. */
-  readonly hash: string;
 }
 
 /** A bound that the rules of a workload exceed: nothing of them is compiled. */
@@ -102,19 +98,40 @@ export function compile(policies: readonly Policy[], workload: Workload, resolve
     if (reason !== undefined) notEnforced.push({ rule: info, reason });
     return reason === undefined;
   });
+  try {
+    const { image, flags } = writeImage(active, workload, resolve);
+    const sizeClass = IMAGE_CLASS_WORDS.findIndex((words) => image.length <= words);
+    return { image, sizeClass, flags, rules: numbered.map(({ info }) => info), notEnforced };
+  } catch (error) {
+    if (error instanceof Exceeded) return error.limit;
+    if (error instanceof ImageFull) return { exceeded: 'bytes of one image', limit: IMAGE_CLASS_WORDS.at(-1)! * 4 };
+    throw error;
+  }
+}
+
+/** Ends a compilation that met a bound of the automaton; caught by `compile` only. */
+class Exceeded extends Error {
+  readonly limit: CompileExceeded;
+
+  constructor(limit: CompileExceeded) {
+    super(limit.exceeded);
+    this.limit = limit;
+  }
+}
+
+function writeImage(active: readonly Numbered[], workload: Workload, resolve: PathResolver): Pick<RuleSet, 'image' | 'flags'> {
   const writer = new ImageWriter();
   const subjects = new SubjectTable();
   const paths = new PathTables(subjects);
-  const flags = addRules(active, { paths, subjects, resolve, writer });
-  const exceeded = finishPaths(paths, subjects, writer);
-  if (exceeded !== undefined) return exceeded;
+  const flags = addRules(active, { paths, subjects, resolve, writer }) | paths.flags;
+  const met = paths.write(writer);
+  if (met !== undefined) throw new Exceeded({ exceeded: `${met.exceeded} of one automaton`, limit: met.limit });
+  if (subjects.matrixWords > IMAGE_CLASS_WORDS.at(-1)!) throw new ImageFull();
+  writer.setHead('matrix', writer.put(subjects.matrix()));
+  writer.setHead('matrix_words', subjects.rowWords);
   for (const [family, index] of FAMILIES) writer.setHead('posture', postureOf(family, active, workload), index);
-  writer.setHead('flags', flags | paths.flags);
-  const image = writer.finish();
-  const sizeClass = IMAGE_CLASS_WORDS.findIndex((words) => image.length <= words);
-  if (sizeClass < 0) return { exceeded: 'bytes of one image', limit: IMAGE_CLASS_WORDS.at(-1)! * 4 };
-  const hash = createHash('sha256').update(new Uint8Array(image.buffer, image.byteOffset, image.byteLength)).digest('hex');
-  return { image, sizeClass, flags: flags | paths.flags, rules: numbered.map(({ info }) => info), notEnforced, hash };
+  writer.setHead('flags', flags);
+  return { image: writer.finish(), flags };
 }
 
 interface Tables {
@@ -132,27 +149,12 @@ function addRules(active: readonly Numbered[], { paths, subjects, resolve, write
     return subjects.column(rule.subjects, rule.action, resolve, paths);
   };
   for (const { rule, info } of active) {
-    const lowered = rule.family === 'process' ? lowerProcess(rule, resolve) : rule.family === 'file' ? lowerFile(rule, resolve) : [];
-    for (const item of lowered) paths.add(item, info.id, columnOf(rule));
+    if (rule.family !== 'process' && rule.family !== 'file') continue;
+    const column = columnOf(rule);
+    const lowered = rule.family === 'process' ? lowerProcess(rule, resolve) : lowerFile(rule, resolve);
+    for (const item of lowered) paths.add(item, info.id, column);
   }
   writer.setHead('net', compileNetwork(active, columnOf, writer));
   writer.setHead('caps', compileCapabilities(active, columnOf, writer));
   return flags;
-}
-
-function finishPaths(paths: PathTables, subjects: SubjectTable, writer: ImageWriter): CompileExceeded | undefined {
-  const automaton = compileAutomaton(paths.patterns, {
-    maxStates: LIMITS.states.value,
-    maxSteps: LIMITS.compileSteps.value,
-    maxCells: LIMITS.cells.value,
-  });
-  if ('exceeded' in automaton) return { exceeded: `${automaton.exceeded} of one automaton`, limit: automaton.limit };
-  const records = automaton.accepts.map((set) => paths.record(set, writer));
-  const reaches = automaton.reaches.map((set) => paths.reachRecord(set, writer));
-  writer.putAutomaton(automaton, records, reaches);
-  writer.setHead('unknown', paths.reachRecord(paths.patterns.map((_, i) => i), writer));
-  writer.setHead('runtime_class', paths.runtimeClass(automaton));
-  writer.setHead('matrix', writer.put(subjects.matrix()));
-  writer.setHead('matrix_words', subjects.rowWords);
-  return undefined;
 }

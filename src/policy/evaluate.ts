@@ -22,8 +22,8 @@ export interface PathAccess extends Acting {
   readonly object: ObjectName;
   /** The acting task's fsuid owns the object. */
   readonly owner: boolean;
-  /** For an exec of a multi-call binary: the applet's name. */
-  readonly applet?: string | undefined;
+  /** For an exec of a multi-call binary: the applet's name; `unknown`: which applet is meant cannot be told. */
+  readonly applet?: string | { readonly unknown: true } | undefined;
 }
 export interface SocketAccess extends Acting {
   readonly kind: 'socket';
@@ -48,6 +48,8 @@ export type Verdict =
   | { readonly outcome: 'denied' | 'audited'; readonly rule?: number | undefined };
 
 interface Hit {
+  /** Whether the default posture decides where no rule does. */
+  readonly hasPosture: boolean;
   rank: number;
   rule: number;
   verdict: number;
@@ -66,7 +68,7 @@ const PATH_ACCESS = {
   rename: ACCESS.WRITE | ACCESS.MOVE,
 } as const;
 
-const newHit = (): Hit => ({ rank: 0, rule: 0, verdict: VERDICT.NONE, audit: false, auditRank: 0, auditRule: 0 });
+const newHit = (hasPosture = true): Hit => ({ hasPosture, rank: 0, rule: 0, verdict: VERDICT.NONE, audit: false, auditRank: 0, auditRule: 0 });
 
 /** The words of an image with the walks that lib/match.h does. */
 class Image {
@@ -82,8 +84,9 @@ class Image {
     return this.w[IMAGE_HEAD.offsets[field] / 4 + index]!;
   }
 
-  run(bytes: Uint8Array): number {
-    let s = this.head('starts');
+  /** The state of the k-th automaton behind these bytes. */
+  run(bytes: Uint8Array, k: number): number {
+    let s = this.head('starts', k);
     for (const byte of bytes) {
       if (s === 0) return 0;
       const byteClass = this.#classes[byte]!;
@@ -93,11 +96,17 @@ class Image {
     return s;
   }
 
+  /** The record that each automaton has for a name. */
+  recordsOf(path: string): number[] {
+    const used = [0, 1, 2, 3].filter((k) => this.head('starts', k) !== 0);
+    return used.map((k) => this.recordOf(path, k)).filter((record) => record !== 0);
+  }
+
   /** The record of a name, 0 for none: what its state accepts, or what is reachable where only the beginning is known. */
-  recordOf(path: string): number {
+  recordOf(path: string, k: number): number {
     const parts = path.split('/');
     const deep = path.startsWith('/') && parts.length - 1 > COMPONENTS_MAX;
-    const s = this.run(Buffer.from(deep ? parts.slice(0, COMPONENTS_MAX + 1).join('/') : path));
+    const s = this.run(Buffer.from(deep ? parts.slice(0, COMPONENTS_MAX + 1).join('/') : path), k);
     const cell = s === 0 ? 0 : (this.w[s + (deep ? 2 : 1)] ?? 0);
     return (cell & 0xff) === (deep ? 2 : 1) ? cell >>> 8 : 0;
   }
@@ -105,7 +114,7 @@ class Image {
   subjectClass(subject: Acting['subject']): number {
     if (subject === undefined) return CLASS_UNKNOWN;
     if (typeof subject === 'object') return this.head('runtime_class');
-    const record = this.recordOf(subject);
+    const record = this.recordOf(subject, 0); // subjects are in the first automaton only
     return record === 0 ? CLASS_NOBODY : this.w[record]!;
   }
 
@@ -115,6 +124,9 @@ class Image {
     return ((word >>> (column & 31)) & 1) === 1;
   }
 }
+
+/** Block and Audit rules for any applet match it. @source bpf/lib/scope.h */
+const APPLET_UNKNOWN = 0xffffffff;
 
 interface Query {
   readonly subjectClass: number;
@@ -132,7 +144,8 @@ function searchList(image: Image, list: number, access: number, query: Query, hi
     if (condition !== 0 && condition !== (query.owner ? CONDITION.OWNER : CONDITION.NOT_OWNER)) return false;
     if (query.blockOnly && what >>> 16 === VERDICT.ALLOW) return false;
     const applet = w[at + 4]!;
-    return (applet === 0 || applet === query.applet) && image.inColumn(query.subjectClass, w[at + 2]!);
+    const unknown = query.applet === APPLET_UNKNOWN && what >>> 16 !== VERDICT.ALLOW;
+    return (applet === 0 || applet === query.applet || unknown) && image.inColumn(query.subjectClass, w[at + 2]!);
   };
   const first = list + 2;
   const audits = first + w[list]! * ENTRY_WORDS;
@@ -155,7 +168,7 @@ function searchList(image: Image, list: number, access: number, query: Query, hi
 function conclude(hits: readonly Hit[], posture: number): Verdict {
   const blocked = hits.find((hit) => hit.verdict === VERDICT.BLOCK);
   if (blocked) return { outcome: 'denied', rule: blocked.rule };
-  const open = hits.some((hit) => hit.verdict === VERDICT.NONE);
+  const open = hits.some((hit) => hit.hasPosture && hit.verdict === VERDICT.NONE);
   if (open && posture === POSTURE.BLOCK) return { outcome: 'denied' };
   const audited = hits.find((hit) => hit.audit);
   if (audited) return { outcome: 'audited', rule: audited.auditRule };
@@ -167,41 +180,43 @@ function evaluatePath(image: Image, access: PathAccess): Verdict {
   if (!(image.head('flags') & (process ? IMAGE_FLAG.EXEC : IMAGE_FLAG.FILE))) return { outcome: 'passed' };
   const bits = PATH_ACCESS[access.kind];
   const each = [ACCESS.READ, ACCESS.WRITE, ACCESS.EXEC, ACCESS.MAPX, ACCESS.MOVE].filter((bit) => bits & bit);
-  const hits = each.map(newHit);
+  // executable mappings and moves have no posture: exec and write have
+  const hits = each.map((bit) => newHit(((ACCESS.MAPX | ACCESS.MOVE) & bit) === 0));
   const { state, path, superblockPath } = access.object;
   const query = {
     subjectClass: image.subjectClass(access.subject),
     owner: access.owner,
-    applet: access.applet === undefined ? 0 : fnv1a(access.applet),
+    applet: access.applet === undefined ? 0 : typeof access.applet === 'string' ? fnv1a(access.applet) : APPLET_UNKNOWN,
   };
-  const search = (record: number, blockOnly: boolean): void => {
-    const list = record === 0 ? 0 : image.w[record + (process ? 1 : 2)]!;
-    if (list !== 0) for (const [i, bit] of each.entries()) searchList(image, list, bit, { ...query, blockOnly }, hits[i]!);
+  const search = (records: readonly number[], blockOnly: boolean): void => {
+    for (const record of records) {
+      const list = image.w[record + (process ? 1 : 2)]!;
+      if (list !== 0) for (const [i, bit] of each.entries()) searchList(image, list, bit, { ...query, blockOnly }, hits[i]!);
+    }
   };
-  search(state === 'unknown' ? image.head('unknown') : image.recordOf(path), state === 'foreign');
-  if (superblockPath !== undefined && image.head('flags') & IMAGE_FLAG.BLOCK_PATH) search(image.recordOf(superblockPath), true);
-  // executable mappings and moves have no posture: exec and write have
-  const judged = hits.filter((hit, i) => hit.verdict !== VERDICT.NONE || hit.audit || !((ACCESS.MAPX | ACCESS.MOVE) & each[i]!));
-  return conclude(judged, image.head('posture', process ? FAMILY.PROCESS : FAMILY.FILE));
+  search(state === 'unknown' ? [image.head('unknown')] : image.recordsOf(path), state === 'foreign');
+  if (superblockPath !== undefined && image.head('flags') & IMAGE_FLAG.BLOCK_PATH) search(image.recordsOf(superblockPath), true);
+  return conclude(hits, image.head('posture', process ? FAMILY.PROCESS : FAMILY.FILE));
 }
 
-const AF = { UNIX: 1, INET: 2, INET6: 10, NETLINK: 16, PACKET: 17, XDP: 44 } as const;
+const AF = { UNIX: 1, INET: 2, INET6: 10, NETLINK: 16, PACKET: 17, SMC: 43, XDP: 44 } as const;
 const SOCK_RAW = 3;
 const NET_WORDS = NET_ENTRY.size / 4;
 
-/** The protocol that rules speak of: MPTCP is tcp, UDP-Lite is udp. @source include/uapi/linux/in.h */
-function ruleProtocol(protocol: number): number {
-  return protocol === 262 ? 6 : protocol === 136 ? 17 : protocol;
+/** The protocol that rules speak of: MPTCP and SMC are tcp, UDP-Lite is udp. @source include/uapi/linux/in.h */
+function ruleProtocol({ domain, protocol }: SocketAccess): number {
+  if (domain === AF.SMC || protocol === 262) return 6;
+  return protocol === 136 ? 17 : protocol;
 }
 
 function socketMatches(image: Image, at: number, access: SocketAccess): boolean {
   const { w } = image;
   const kind = (w[at + 3]! >>> 8) & 0xff;
   const value = w[at + 4]!;
-  const inet = access.domain === AF.INET || access.domain === AF.INET6;
+  const inet = access.domain === AF.INET || access.domain === AF.INET6 || access.domain === AF.SMC;
   if (kind === NET_KIND.ALL) return true;
   if (kind === NET_KIND.TYPE) return access.type === value;
-  if (kind === NET_KIND.PROTOCOL) return inet && ruleProtocol(access.protocol) === value;
+  if (kind === NET_KIND.PROTOCOL) return inet && ruleProtocol(access) === value;
   return (inet && access.type === SOCK_RAW) || access.domain === AF.PACKET || access.domain === AF.XDP;
 }
 

@@ -60,6 +60,7 @@ export const IMAGE_FLAG = {
   BLOCK_PATH: 16,
   SUBJECT: 32,
   MAPX: 64,
+  APPLET: 128,
 } as const;
 
 export const FAMILY = {

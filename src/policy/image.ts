@@ -21,12 +21,22 @@ export interface ImageEntry {
   readonly applet: number;
 }
 
+/** Word indexes of the records that accept and reach indexes stand for. */
+interface AutomatonRecords {
+  readonly records: readonly number[];
+  readonly reaches: readonly number[];
+}
+
+/** Ends a compilation whose image would be longer than the biggest size class; caught by `compile` only. */
+export class ImageFull extends Error {}
+
 export type HeadField = keyof typeof IMAGE_HEAD.offsets;
 
 /**
  * Writes an image word by word (bpf/image.h). Equal lists and records are written once.
  *
- * Word indexes must stay below 2^24, as a cell holds one in 24 bits; the biggest size class is far below.
+ * Word indexes stay below the biggest size class, and far below the 2^24 that a cell can name. Whatever is longer ends in
+ * {@link ImageFull}.
  */
 export class ImageWriter {
   #words = new Uint32Array(1 << 14);
@@ -60,8 +70,8 @@ export class ImageWriter {
     return this.put(words);
   }
 
-  /** The automaton's tables, with states as word indexes and accept and reach cells naming records. */
-  putAutomaton(automaton: Automaton, records: readonly number[], reaches: readonly number[]): void {
+  /** The k-th automaton's tables, with states as word indexes and accept and reach cells naming records. All have the same classes. */
+  putAutomaton(k: number, automaton: Automaton, { records, reaches }: AutomatonRecords): void {
     new Uint8Array(this.#words.buffer).set(automaton.classes, CLASSES_BYTE);
     const at = this.#reserve(automaton.cells.length);
     const out = this.#words;
@@ -73,7 +83,7 @@ export class ImageWriter {
       else if (byteClass === REACH_CLASS) next = reaches[value] ?? 0;
       out[at + i] = cell === UNUSED_CELL ? UNUSED_CELL : ((next << 8) | byteClass) >>> 0;
     }
-    this.setHead('starts', automaton.start === 0 ? 0 : automaton.start + at);
+    this.setHead('starts', automaton.start === 0 ? 0 : automaton.start + at, k);
   }
 
   get length(): number {
@@ -89,6 +99,7 @@ export class ImageWriter {
   #reserve(length: number): number {
     const at = this.#used;
     this.#used += length;
+    if (this.#used > IMAGE_CLASS_WORDS.at(-1)!) throw new ImageFull();
     if (this.#used > this.#words.length) {
       const grown = new Uint32Array(2 ** Math.ceil(Math.log2(this.#used)));
       grown.set(this.#words);

@@ -89,12 +89,12 @@ export function lowerFile(rule: FileRule, resolve: PathResolver): Lowered[] {
   for (const { object } of resolve(rule.object, 'file')) {
     const common = { list: 'file', action: rule.action, rank: pathRank(object, rule.action, rule.subjects.length > 0) } as const;
     for (const part of fileParts(rule)) lowered.push({ ...common, ...part, pattern: patternOf(object) });
-    if (rule.action !== 'Block') continue;
+    if (!(rule.action === 'Block' || (rule.action === 'Audit' && rule.readOnly))) continue;
+    const condition = rule.ownerOnly && !rule.readOnly ? CONDITION.NOT_OWNER : 0;
     const fixed = fixedPart(object);
     const above = object.kind === 'path' || object.kind === 'glob' ? ancestors(fixed) : [...ancestors(fixed), fixed];
     for (const path of above) {
-      if (path === '/') continue;
-      lowered.push({ ...common, pattern: { kind: 'exact', path }, access: ACCESS.MOVE, condition: rule.ownerOnly ? CONDITION.NOT_OWNER : 0 });
+      if (path !== '/') lowered.push({ ...common, pattern: { kind: 'exact', path }, access: ACCESS.MOVE, condition });
     }
   }
   return lowered;
@@ -114,7 +114,7 @@ export function netKind(rule: NetworkRule): { kind: 'ALL' | 'PROTOCOL' | 'TYPE' 
 
 /** Why the enforcer cannot do a rule, or undefined where it can. One sentence each, shown to the user. */
 export function notEnforceable(rule: { family: string; pts?: boolean | undefined; allowedArgs?: readonly string[] | undefined; capability?: string }): string | undefined {
-  if (rule.pts !== undefined) return '`pts` is not enforced yet';
+  if (rule.pts === false) return '`pts` is not enforced yet';
   if (rule.allowedArgs !== undefined) return '`allowedArgs` is not enforced yet';
   if (rule.family === 'capabilities' && capabilityNumber(rule.capability ?? '') < 0) return `this kernel interface has no ${rule.capability}`;
   return NOT_YET[rule.family];

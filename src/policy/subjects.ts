@@ -10,7 +10,7 @@ export const CLASS_NOBODY = 0;
 export const CLASS_UNKNOWN = 1;
 
 interface Column {
-  readonly patterns: readonly number[];
+  /** Whether unknown subjects are in it. */
   readonly strict: boolean;
 }
 
@@ -19,31 +19,38 @@ interface Column {
  * path is in. The matrix says which class is in which column.
  */
 export class SubjectTable {
-  readonly #columns: Column[] = [{ patterns: [], strict: false }];
+  readonly #columns: Column[] = [{ strict: false }];
+  readonly #columnsOf = new Map<number, number[]>();
   readonly #byKey = new Map<string, number>();
   readonly #classes = new Map<string, number>();
   readonly #rows: (readonly number[])[] = [[], []];
 
   /** The column of a rule's subjects; 0 where it has none. Allow rules have columns of their own. */
-  column(subjects: readonly PathObject[], action: Action, resolve: PathResolver, patterns: { intern(pattern: Pattern): number }): number {
+  column(subjects: readonly PathObject[], action: Action, resolve: PathResolver, patterns: { internSubject(pattern: Pattern): number }): number {
     if (subjects.length === 0) return 0;
     const strict = action !== 'Allow';
     const indexes = new Set<number>();
-    for (const subject of subjects) for (const { object } of resolve(subject, 'subject')) indexes.add(patterns.intern(patternOf(object)));
+    for (const subject of subjects) for (const { object } of resolve(subject, 'subject')) indexes.add(patterns.internSubject(patternOf(object)));
     const sorted = [...indexes].sort((a, b) => a - b);
     const key = `${strict}:${sorted.join()}`;
     const seen = this.#byKey.get(key);
     if (seen !== undefined) return seen;
     this.#byKey.set(key, this.#columns.length);
-    return this.#columns.push({ patterns: sorted, strict }) - 1;
+    const column = this.#columns.push({ strict }) - 1;
+    for (const pattern of sorted) {
+      const columns = this.#columnsOf.get(pattern);
+      if (columns === undefined) this.#columnsOf.set(pattern, [column]);
+      else columns.push(column);
+    }
+    return column;
   }
 
-  /** The class of a program whose path matches these patterns (sorted). */
+  /** The class of a program whose path matches these patterns. */
   classOf(patterns: readonly number[]): number {
-    const set = new Set(patterns);
-    const columns: number[] = [];
-    for (const [i, column] of this.#columns.entries()) if (column.patterns.some((p) => set.has(p))) columns.push(i);
-    if (columns.length === 0) return CLASS_NOBODY;
+    const found = new Set<number>();
+    for (const pattern of patterns) for (const column of this.#columnsOf.get(pattern) ?? []) found.add(column);
+    if (found.size === 0) return CLASS_NOBODY;
+    const columns = [...found].sort((a, b) => a - b);
     const key = columns.join();
     const seen = this.#classes.get(key);
     if (seen !== undefined) return seen;
@@ -53,6 +60,11 @@ export class SubjectTable {
 
   get rowWords(): number {
     return Math.ceil(this.#columns.length / 32);
+  }
+
+  /** Words of the matrix. */
+  get matrixWords(): number {
+    return this.#rows.length * this.rowWords;
   }
 
   /** One row a class, `rowWords` words each, bit n is column n. */

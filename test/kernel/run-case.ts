@@ -154,7 +154,7 @@ export interface CaseResult {
 
 /** Runs one case. Throws nothing for what the product does wrong: that is in `problems`. */
 export async function runCase(test: KernelCase, bench: Bench, number: number): Promise<CaseResult> {
-  const directory = `/run/kernel-cases/${number}`;
+  const directory = `/run/kernel-cases/case-${number}`;
   const cgroup = `${CGROUPS}/kernel-case-${number}`;
   const outcomes: Outcome[] = [];
   const problems: string[] = [];

@@ -4,15 +4,17 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { create } from '@bufbuild/protobuf';
 import { KubeArmorError } from '#base';
-import type { FeedItem } from '../ports.ts';
+import { AlertSchema, LogSchema, MessageSchema } from '#wire';
+import type { FeedItem, FeedRecord } from '../ports.ts';
 import { runCli } from '../run-cli.ts';
 import { FakeAgent, recordingIo } from '../testing.ts';
 import type { FakeAgentScript } from '../testing.ts';
 
 const block = (over: Record<string, unknown> = {}): FeedItem => ({
   stream: 'alert',
-  record: {
+  record: create(AlertSchema, {
     UpdatedTime: '2026-11-21T09:05:11.940319Z',
     NamespaceName: 'shop',
     PodName: 'web-1',
@@ -26,9 +28,18 @@ const block = (over: Record<string, unknown> = {}): FeedItem => ({
     Action: 'Block',
     Result: 'Permission denied',
     ...over,
-  },
+  }) as unknown as FeedRecord,
 });
-const opened: FeedItem = { stream: 'log', record: { Type: 'ContainerLog', Operation: 'File', Resource: '/etc/passwd', NamespaceName: 'shop', Result: 'Passed' } };
+const opened: FeedItem = {
+  stream: 'log',
+  record: create(LogSchema, {
+    Type: 'ContainerLog',
+    Operation: 'File',
+    Resource: '/etc/passwd',
+    NamespaceName: 'shop',
+    Result: 'Passed',
+  }) as unknown as FeedRecord,
+};
 const lost = new KubeArmorError('UNREACHABLE', 'calling: the connection was reset');
 
 interface Ran {
@@ -142,7 +153,8 @@ test('karmor logs --logPath FILE appends, for its owner only', async () => {
 });
 
 test('karmor logs --msgPath shows the agent’s messages; they do not count', async () => {
-  const message: FeedItem = { stream: 'message', record: { UpdatedTime: 't', ClusterName: 'c', HostName: 'h', Level: 'INFO', Message: 'started' } };
+  const record = create(MessageSchema, { UpdatedTime: 't', ClusterName: 'c', HostName: 'h', Level: 'INFO', Message: 'started' });
+  const message: FeedItem = { stream: 'message', record: record as unknown as FeedRecord };
   const { out, agent } = await run('--msgPath stdout --logPath none --limit 1', { feeds: [{ items: [message, message] }] });
   assert.deepEqual(agent.watched, ['message']);
   assert.equal(out.length, 2);

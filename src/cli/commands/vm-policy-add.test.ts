@@ -29,7 +29,7 @@ test('karmor vm policy add: each document to its RPC, each answer on a line', as
   const text = `---\n${policy('one')}---\n\n---\n${policy('two', 'KubeArmorHostPolicy')}`;
   const { code, out, agent } = await send('add', text, [{ status: 'Applied' }, { status: 'Modified' }]);
   assert.equal(code, 0);
-  assert.deepEqual(out, ['KubeArmorPolicy default/one: Policy Applied', 'KubeArmorHostPolicy two: Policy Modified']);
+  assert.deepEqual(out, ['KubeArmorPolicy one: Policy Applied', 'KubeArmorHostPolicy two: Policy Modified']);
   assert.deepEqual(
     agent.sent.map(({ kind, type }) => `${type} ${kind}`),
     ['ADDED KubeArmorPolicy', 'ADDED KubeArmorHostPolicy'],
@@ -52,14 +52,14 @@ test('karmor vm policy add: with one error anywhere nothing is sent', async () =
 test('karmor vm policy delete', async () => {
   const { code, out, agent } = await send('delete', policy('one'), [{ status: 'Deleted' }]);
   assert.equal(code, 0);
-  assert.deepEqual(out, ['KubeArmorPolicy default/one: Policy Deleted']);
+  assert.deepEqual(out, ['KubeArmorPolicy one: Policy Deleted']);
   assert.equal(agent.sent[0]?.type, 'DELETED');
 });
 
 const refusals: readonly { readonly answers: PolicyAnswer[]; readonly code: number; readonly says: RegExp }[] = [
   { answers: [{ status: 'NotExist' }, { status: 'NotExist' }], code: 1, says: /Policy NotExist \(the agent has no policy/ },
   { answers: [{ status: 'NotEnabled' }, { status: 'Failure' }], code: 1, says: /Policy NotEnabled \(/ },
-  { answers: [{ status: 'Invalid', reason: 'too many rules' }, { status: 'Invalid' }], code: 65, says: /Policy Invalid \(too many rules\)/ },
+  { answers: [{ status: 'Invalid', reason: 'too many rules\nand more' }, { status: 'Invalid' }], code: 65, says: /Policy Invalid \(too many rules\)/ },
   { answers: [{ status: 'Failure' }, { status: 'Applied' }], code: 4, says: /Policy Failure \(/ },
 ];
 for (const { answers, code, says } of refusals) {
@@ -69,6 +69,11 @@ for (const { answers, code, says } of refusals) {
     assert.match(got.out[0] ?? '', says);
   });
 }
+
+test('karmor vm policy add: a reason of several lines keeps them', async () => {
+  const { out } = await send('add', policy('one'), [{ status: 'Invalid', reason: 'first\nsecond\u001b[31m' }]);
+  assert.deepEqual(out, ['KubeArmorPolicy one: Policy Invalid (first)', '  second\\x1b[31m']);
+});
 
 test('karmor vm policy add: an empty file is wrong usage', async () => {
   const { code, err, agent } = await send('add', '---\n# nothing\n');

@@ -46,9 +46,27 @@ function fixed(record: Buffer, at: number, length: number): string {
   return record.toString('utf8', at, end < 0 || end > at + length ? at + length : end);
 }
 
+/**
+ * Arguments after argv[0]. The bytes behind the last one are the environment, which is never shown; an argument that is
+ * cut ends with `…`.
+ */
+function argumentsOf(bytes: Buffer, argc: number): string[] {
+  const found: string[] = [];
+  let start = 0;
+  for (let i = 0; i < argc && start < bytes.length; i++) {
+    const end = bytes.indexOf(0, start);
+    found.push(end < 0 ? `${bytes.toString('utf8', start)}…` : bytes.toString('utf8', start, end));
+    start = end < 0 ? bytes.length : end + 1;
+  }
+  if (found.length < argc && argc > 0 && found.at(-1)?.endsWith('…') !== true) found.push('…');
+  return found.slice(1);
+}
+
 /** An event and what its path is not. */
 export interface DecodedEvent {
   readonly event: KernelEvent;
+  /** Names what later counts of the same alert belong to; 0n for none. */
+  readonly fold: bigint;
   readonly foreign: boolean;
   readonly cut: boolean;
 }
@@ -76,6 +94,7 @@ export function decodeEvent(record: Buffer): DecodedEvent | undefined {
   const subject = text(AT.subject_len);
   const parent = text(AT.parent_len);
   const path = text(AT.path_len);
+  const args = argumentsOf(record.subarray(at, at + record.readUInt16LE(AT.args_len)), record.readUInt16LE(AT.argc));
   const event: KernelEvent = {
     bootNs: record.readBigUInt64LE(AT.boot_ns),
     scopeId: record.readUInt32LE(AT.scope),
@@ -95,10 +114,10 @@ export function decodeEvent(record: Buffer): DecodedEvent | undefined {
     subject,
     parent,
     path,
-    args: [],
+    args,
     openFlags: hook === 'FILE_OPEN' ? record.readUInt32LE(AT.open_flags) : undefined,
     socket: SOCKET_HOOKS.has(hook) ? socketOf(record) : undefined,
     capability: hook === 'CAPABLE' ? record.readUInt32LE(AT.capability) : undefined,
   };
-  return { event, foreign: (flags & EVENT_FLAG.FOREIGN) !== 0, cut: (flags & EVENT_FLAG.CUT) !== 0 };
+  return { event, fold: record.readBigUInt64LE(AT.fold), foreign: (flags & EVENT_FLAG.FOREIGN) !== 0, cut: (flags & EVENT_FLAG.CUT) !== 0 };
 }

@@ -10,6 +10,7 @@ import type { RuleInfo } from '#policy';
 import type { Counters, Enforcer, EnforcerReport, ProtectOptions } from '../enforcer.ts';
 import { decodeEvent } from './decode-event.ts';
 import { COUNTER, SCOPE_MODE } from './event-layout.gen.ts';
+import { Folds } from './folds.ts';
 import { ImageStore, u32 } from './images.ts';
 import type { LoadedImage } from './images.ts';
 
@@ -29,6 +30,8 @@ interface Scope {
 
 const SCOPES_MAX = 16384;
 const ALERT_RING_BYTES = 4 << 20;
+/** How often repetitions are collected. */
+const COLLECT_MS = 1000;
 
 /** A scope's word (bpf/lib/scope.h): image id, slot, size class, mode, image flags. */
 function wordOf(image: LoadedImage | undefined, mode: number): Buffer {
@@ -68,6 +71,7 @@ export class BpfLsmEnforcer implements Enforcer {
   readonly #freeScopes: number[] = [];
   readonly #logger: Logger;
   #nextScope = 1;
+  #foldsLost = 0n;
 
   /**
    * Loads and attaches everything.
@@ -123,27 +127,35 @@ export class BpfLsmEnforcer implements Enforcer {
   }
 
   async watch(onEvent: (event: KernelEvent) => void, signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#watchRing('alerts', onEvent, signal), this.#watchRing('logs', onEvent, signal)]);
+    const folds = new Folds(this.#object.map('folds'));
+    const collect = (): void => {
+      this.#foldsLost += BigInt(folds.collect(process.hrtime.bigint(), onEvent));
+    };
+    const timer = setInterval(collect, COLLECT_MS);
+    try {
+      await Promise.all([this.#watchRing('alerts', folds, onEvent, signal), this.#watchRing('logs', folds, onEvent, signal)]);
+    } finally {
+      clearInterval(timer);
+    }
   }
 
-  async #watchRing(name: string, onEvent: (event: KernelEvent) => void, signal: AbortSignal): Promise<void> {
+  async #watchRing(name: string, folds: Folds, onEvent: (event: KernelEvent) => void, signal: AbortSignal): Promise<void> {
     const ring = this.#object.map(name);
     using reader = new RingReader(ring.fd, ring.info.maxEntries);
     const onRecord = (buffer: Buffer, offset: number, length: number): void => {
       const decoded = decodeEvent(buffer.subarray(offset, offset + length));
-      if (decoded === undefined) this.#logger.error('a kernel record cannot be read', { ring: name, length });
-      else onEvent(decoded.event);
+      if (decoded === undefined) return this.#logger.error('a kernel record cannot be read', { ring: name, length });
+      folds.note(decoded.fold, decoded.event);
+      onEvent(decoded.event);
     };
     await watchRing(reader, onRecord, signal);
   }
 
   counters(): Counters {
     const map = this.#object.map('counters');
-    return Object.fromEntries(
-      Object.entries(COUNTER)
-        .filter(([name]) => name !== 'COUNT')
-        .map(([name, index]) => [name.toLowerCase(), sumPerCpu(map, index, 1)[0] ?? 0n]),
-    );
+    const names = Object.entries(COUNTER).filter(([name]) => name !== 'COUNT');
+    const totals = Object.fromEntries(names.map(([name, index]) => [name.toLowerCase(), sumPerCpu(map, index, 1)[0] ?? 0n]));
+    return { ...totals, alerts_lost: (totals['alerts_lost'] ?? 0n) + this.#foldsLost };
   }
 
   [Symbol.dispose](): void {

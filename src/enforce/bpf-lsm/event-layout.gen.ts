@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 export const EVENT = {
-  size: 120,
+  size: 136,
   offsets: {
     boot_ns: 0,
     scope: 8,
@@ -27,15 +27,30 @@ export const EVENT = {
     subject_len: 80,
     parent_len: 82,
     path_len: 84,
-    spare: 86,
+    args_len: 86,
     comm: 88,
     tty: 104,
+    fold: 120,
+    argc: 128,
+    pad: 130,
+    pad2: 132,
   },
   lengths: {
     sock_addr: 16,
     comm: 16,
     tty: 16,
   },
+} as const;
+
+export const FOLD = {
+  size: 24,
+  offsets: {
+    id: 0,
+    emitted_ns: 8,
+    pending: 16,
+    pad: 20,
+  },
+  lengths: {},
 } as const;
 
 export const HOOK = {

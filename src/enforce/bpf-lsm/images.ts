@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { createHash } from 'node:crypto';
 import { KubeArmorError } from '#base';
 import { BpfMap } from '#libbpf';
 import { IMAGE_CLASS_WORDS, imageIdWord } from '#policy';
@@ -42,7 +43,7 @@ export class ImageStore {
   /** The image of a rule set, loaded if it is not there yet; one user more. */
   acquire(ruleSet: RuleSet): LoadedImage {
     // rule ids alone do not tell which policies they belong to: sets that differ only there need images of their own
-    const key = `${ruleSet.hash}:${ruleSet.rules.map((r) => `${r.kind}/${r.namespace}/${r.policy}/${r.field}`).join('\n')}`;
+    const key = `${hashOf(ruleSet.image)}:${ruleSet.rules.map((r) => `${r.kind}/${r.namespace}/${r.policy}/${r.field}`).join('\n')}`;
     let entry = this.#byKey.get(key);
     if (entry === undefined) {
       entry = this.#load(key, ruleSet);
@@ -99,6 +100,11 @@ export class ImageStore {
     this.#rules.set(id, ruleSet.rules);
     return { id, slot, sizeClass, flags: ruleSet.flags, rules: ruleSet.rules, key, users: 0 };
   }
+}
+
+/** Workloads whose images have the same words share one. */
+function hashOf(image: Uint32Array): string {
+  return createHash('sha256').update(new Uint8Array(image.buffer, image.byteOffset, image.byteLength)).digest('hex');
 }
 
 function createInner(sizeClass: number): BpfMap {

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** One line for every code of an Issue. docs/generate.ts fails where this list and the sources differ. */
+export const ISSUE_MEANINGS: Readonly<Record<string, string>> = {
+  ALLOW_WITHOUT_BLOCK: 'The policy has Allow rules and no posture of its own: where the posture is `audit`, what is outside the list passes with an alert.',
+  FIELDS_EXCLUDE: 'Two fields stand together that exclude each other.',
+  FIELD_EMPTY: 'A field or an entry is there and says nothing.',
+  FIELD_MISSING: 'A field that is needed is not there.',
+  FIELD_UNKNOWN: 'There is no such field here. The cure names the nearest one, or where the field belongs.',
+  FIELD_WITHOUT_EFFECT: 'A field is well formed and changes nothing, for example `allowedArgs` on an Allow rule.',
+  FILE_UNREADABLE: 'A file of the policy folder cannot be read, is no regular file, or is too big.',
+  GLOB_INVALID: 'A pattern is no glob, for example a bracket is not closed.',
+  GLOB_LITERAL: '`*` or `?` stands where it is a character of the name and no glob.',
+  KEY_DUPLICATE: 'A key is written twice in one map: an error with different values, a warning with the same.',
+  LIMIT_EXCEEDED: 'A bound of [limits.md](limits.md) is exceeded.',
+  MERGED_USR: '`/bin/x` and `/usr/bin/x` are one program on many images, and two rules disagree about it.',
+  NAME_INVALID: 'A name or namespace has characters that Kubernetes does not take in names.',
+  NOT_ENFORCEABLE: 'The policy is taken, and the enforcer cannot do this rule. The reason is in the text.',
+  NO_RULES: 'The policy has no rules.',
+  PATH_INVALID: 'A path is not absolute, or ends in `/` where it names a file.',
+  PATH_NORMALISED: 'A path has a `.` component, which is left out.',
+  PATTERN_SUSPECT: 'A pattern looks like a regular expression, or like a command line. A pattern is a glob over the path alone.',
+  RULE_NEVER_MATCHES: 'The rule, or a part of it, can match nothing.',
+  SELECTS_NOTHING: 'The selector, or a part of it, selects no workload.',
+  SETTING_INVALID: 'A setting of the agent has a wrong value, or two settings contradict each other.',
+  SETTING_UNKNOWN: 'There is no such setting.',
+  TEXT_INVALID: 'The text is not UTF-8 or has NUL bytes.',
+  TYPE_WRONG: 'A value has the wrong type, for example a number where a list is expected.',
+  VALUE_OUT_OF_RANGE: 'A number is outside its range.',
+  VALUE_UNKNOWN: 'A word is none of those that may stand here.',
+  YAML_INVALID: 'The document is not YAML.',
+};

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { KubeArmorError, noLogger } from '#base';
+import { dialGrpc, Feed, healthClient, policyClient, probeClient, watchFeed } from '#grpc';
+import type { GrpcTransport } from '#grpc';
+import type { Container, ContainerChange, ContainerSource } from '#runtimes';
+import { PolicyStatus, ServingStatus } from '#wire';
+import { startAgent } from './agent.ts';
+import type { AgentParts, RunningAgent } from './agent.ts';
+import { readConfig } from './config.ts';
+import { REASON_TRAILER } from './policy-service.ts';
+import { RuntimeSource } from './runtime-source.ts';
+import { FakeEnforcer } from './testing/fake-enforcer.ts';
+import { kernelEvent, plainRoot, policyObject } from './testing/samples.ts';
+
+const web: Container = {
+  key: 'default/web',
+  id: 'web',
+  runtimeNamespace: 'default',
+  name: 'web',
+  image: 'busybox',
+  imageDigest: undefined,
+  labels: { app: 'web' },
+  pod: undefined,
+  status: 'running',
+  initPid: 7,
+  cgroupPath: '/default/web',
+  cgroup: { id: 7n, path: '/c', directory: '/sys/fs/cgroup/c', version: 2 },
+  mounts: [],
+};
+
+/** Tells of the containers, then of nothing until aborted. */
+function sourceOf(...changes: readonly ContainerChange[]): ContainerSource {
+  return {
+    list: () => Promise.resolve([]),
+    async *watch(signal) {
+      yield* changes;
+      if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+    },
+  };
+}
+
+interface Started {
+  readonly agent: RunningAgent;
+  readonly enforcer: FakeEnforcer;
+  readonly lines: string[];
+  readonly directory: string;
+  readonly transport: GrpcTransport;
+}
+
+async function start(t: TestContext, over: Partial<AgentParts> & { flags?: readonly string[]; directory?: string } = {}): Promise<Started> {
+  const directory = over.directory ?? mkdtempSync(join(tmpdir(), 'agent-'));
+  const socket = join(directory, 'k.sock');
+  const argv = [`-policyDir=${directory}/policies`, `-socket=${socket}`, `-stateDir=${directory}`, ...(over.flags ?? [])];
+  const result = readConfig({ argv, env: {}, readFile: () => undefined });
+  assert.ok('config' in result, JSON.stringify(result));
+  const enforcer = new FakeEnforcer();
+  const lines: string[] = [];
+  const agent = await startAgent({
+    config: result.config,
+    enforcer,
+    runtime: new RuntimeSource({ socket: '/none', logger: noLogger, open: () => sourceOf({ kind: 'synced', containers: [web], gapMs: 0 }) }),
+    feed: new Feed({ runId: 'r' }),
+    names: { clusterName: 'default', hostName: 'node', nodeId: 'id', version: '9.9.9', wallClock: () => new Date(0) },
+    host: { kernelRelease: '6.12', osImage: 'Linux' },
+    peerCredentials: () => ({ pid: 1, uid: 0, gid: 0 }),
+    lines: { write: (line) => void lines.push(line), close: () => {}, lost: 0 },
+    json: undefined,
+    logger: noLogger,
+    kubearmorProbePath: join(directory, 'karmorProbeData.cfg'),
+    openRoot: plainRoot,
+    ...over,
+  });
+  const transport = dialGrpc({ address: `unix://${socket}` });
+  t.after(async () => {
+    transport.close();
+    await agent.stop();
+    if (over.directory === undefined) rmSync(directory, { recursive: true, force: true });
+  });
+  return { agent, enforcer, lines, directory, transport };
+}
+const event = (type: string, object: object): { policy: Uint8Array } => ({ policy: Buffer.from(JSON.stringify({ type, object })) });
+
+async function until(holds: () => boolean): Promise<void> {
+  const deadlineMs = performance.now() + 5_000;
+  while (!holds()) {
+    if (performance.now() > deadlineMs) assert.fail(`not in time: ${holds.toString()}`);
+    await sleep(10);
+  }
+}
+
+test('from a policy by RPC to an alert on the stream, a line and the probe', { timeout: 20_000 }, async (t) => {
+  const { agent, enforcer, lines, directory, transport } = await start(t);
+  assert.equal(agent.containers, 1);
+  const added = await policyClient(transport).containerPolicy(event('ADDED', policyObject('no-shell', '/bin/sh')));
+  assert.equal(added.status, PolicyStatus.Applied);
+  assert.equal(enforcer.protected.get('default/web')?.ruleSet?.rules.length, 1);
+
+  const stream = watchFeed(transport, 'alerts')[Symbol.asyncIterator]();
+  const first = stream.next();
+  await until(() => {
+    if (lines.length < 20) enforcer.emit(kernelEvent());
+    return lines.length >= 20;
+  });
+  const told = setInterval(() => enforcer.emit(kernelEvent()), 20);
+  const { value } = await first;
+  clearInterval(told);
+  assert.equal(value?.PolicyName, 'no-shell');
+  assert.match(lines[0] ?? '', /Blocked/);
+  await stream.return?.(undefined);
+
+  const probe = await probeClient(transport).getProbeData({});
+  assert.deepEqual(probe.containerMap['web']?.policyList, ['no-shell']);
+  assert.equal(probe.containerMap['web']?.policyEnabled, 1);
+  const file = join(directory, 'probe.json');
+  await until(() => existsSync(file) && readFileSync(file, 'utf8').includes('no-shell'));
+  const detail = JSON.parse(readFileSync(file, 'utf8')) as { status: string; version: string; postures: object };
+  assert.deepEqual([detail.status, detail.version], ['enforcing', '9.9.9']);
+  assert.equal(statSync(join(directory, 'karmorProbeData.cfg')).mode & 0o777, 0o600);
+});
+
+test('the reason of a refusal comes as a trailer; the policies of before stay', { timeout: 20_000 }, async (t) => {
+  const { transport, enforcer } = await start(t);
+  const client = policyClient(transport);
+  await client.containerPolicy(event('ADDED', policyObject('a', '/bin/sh')));
+  let reason = '';
+  const onTrailer = (trailer: Headers): void => void (reason = decodeURIComponent(trailer.get(REASON_TRAILER) ?? ''));
+  const answer = await client.containerPolicy(event('MODIFIED', { metadata: { name: 'a' }, spec: { selektor: {} } }), { onTrailer });
+  assert.equal(answer.status, PolicyStatus.Invalid);
+  assert.match(reason, /selektor/);
+  assert.equal(enforcer.protected.get('default/web')?.ruleSet?.rules.length, 1);
+});
+
+test('a folder of policies is followed; a restart finds what was there', { timeout: 20_000 }, async (t) => {
+  const first = await start(t);
+  const { directory, enforcer } = first;
+  const file = join(directory, 'policies', 'p.yaml');
+  const yaml = `apiVersion: security.kubearmor.com/v1\nkind: KubeArmorPolicy\nmetadata: {name: p}\nspec: {process: {matchPaths: [{path: /x}]}}\n`;
+  const rules = (): number => enforcer.protected.get('default/web')?.ruleSet?.rules.length ?? 0;
+  writeFileSync(file, yaml);
+  await until(() => rules() === 1);
+  writeFileSync(file, 'a: [');
+  await sleep(400);
+  assert.equal(rules(), 1, 'a file that breaks keeps its last good version');
+  writeFileSync(file, yaml.replace('/x}', '/x}, {path: /y}'));
+  await until(() => rules() === 2);
+  rmSync(file);
+  await until(() => rules() === 0);
+  await policyClient(first.transport).containerPolicy(event('ADDED', policyObject('kept', '/bin/sh')));
+  await first.agent.stop();
+  const second = await start(t, { directory });
+  assert.equal(second.enforcer.protected.get('default/web')?.ruleSet?.rules[0]?.policy, 'kept');
+});
+
+test('health: serving, by name', { timeout: 20_000 }, async (t) => {
+  const { transport } = await start(t);
+  for (const service of ['', 'feeder.LogService', 'policy.PolicyService', 'policy.ProbeService']) {
+    assert.equal((await healthClient(transport).check({ service })).status, ServingStatus.SERVING, service);
+  }
+  await assert.rejects(healthClient(transport).check({ service: 'unknown' }));
+});
+
+test('a stop ends streams with Unavailable and removes the socket', { timeout: 20_000 }, async (t) => {
+  const { agent, transport, directory } = await start(t);
+  const next = watchFeed(transport, 'alerts')[Symbol.asyncIterator]().next();
+  await sleep(100);
+  await Promise.all([assert.rejects(next, (error) => error instanceof KubeArmorError && error.code === 'UNREACHABLE'), agent.stop()]);
+  assert.ok(!existsSync(join(directory, 'k.sock')));
+});
+
+test('without a container runtime the agent serves all the same and says so', { timeout: 20_000 }, async (t) => {
+  const runtime = new RuntimeSource({ socket: undefined, logger: noLogger, find: () => undefined, retryMs: 10 });
+  const { transport, directory } = await start(t, { runtime });
+  assert.equal((await policyClient(transport).containerPolicy(event('ADDED', policyObject('a', '/bin/sh')))).status, PolicyStatus.Applied);
+  await until(() => existsSync(join(directory, 'probe.json')));
+  assert.match(readFileSync(join(directory, 'probe.json'), 'utf8'), /"degraded"[\s\S]*the container runtime is away: there is no socket/);
+});
+
+test('a runtime that comes later is found', { timeout: 20_000 }, async (t) => {
+  let isThere = false;
+  const runtime = new RuntimeSource({
+    socket: undefined,
+    logger: noLogger,
+    retryMs: 10,
+    find: () => (isThere ? { kind: 'containerd', path: '/c.sock' } : undefined),
+    open: () => sourceOf({ kind: 'synced', containers: [web], gapMs: 0 }),
+  });
+  const { enforcer } = await start(t, { runtime });
+  assert.equal(enforcer.protected.size, 0);
+  isThere = true;
+  await until(() => enforcer.protected.size === 1);
+  assert.deepEqual(runtime.state, { kind: 'connected', socket: '/c.sock' });
+});
+
+test('TCP with plaintext on loopback where it is asked for, health beside it', { timeout: 20_000 }, async (t) => {
+  const { agent } = await start(t, { flags: ['-gRPC=0', '-gRPCHealthPort=0', '-grpcInsecure'] });
+  assert.equal(agent.addresses.length, 3);
+  const [, api = '', health = ''] = agent.addresses;
+  using transport = dialGrpc({ address: api });
+  await probeClient(transport).getProbeData({});
+  using healthTransport = dialGrpc({ address: health });
+  assert.equal((await healthClient(healthTransport).check({ service: '' })).status, ServingStatus.SERVING);
+  await assert.rejects(probeClient(healthTransport).getProbeData({}));
+});
+
+test('TLS without certificates: a clear error, and nothing is left', { timeout: 20_000 }, async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'agent-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const flags = ['-gRPC=0', '-tlsEnabled', `-tlsCertPath=${directory}/tls`];
+  await assert.rejects(start(t, { directory, flags }), (error) => error instanceof KubeArmorError && /ca\.crt \(tlsCertPath\): ENOENT/.test(error.message));
+  assert.ok(!existsSync(join(directory, 'k.sock')));
+});
+
+test('a link in the place of the probe file is replaced, not followed', { timeout: 20_000 }, async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'agent-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const [victim, link] = [join(directory, 'victim'), join(directory, 'karmorProbeData.cfg')];
+  writeFileSync(victim, 'precious');
+  symlinkSync(victim, link);
+  await start(t, { directory });
+  await until(() => readFileSync(link, 'utf8').includes('ActiveLSM'));
+  assert.equal(readFileSync(victim, 'utf8'), 'precious');
+});
+
+test('a part that fails for good is told', { timeout: 20_000 }, async (t) => {
+  const boom = new Error('a bug');
+  const runtime = new RuntimeSource({
+    socket: '/x',
+    logger: noLogger,
+    open: () => ({ list: () => Promise.resolve([]), watch: () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(boom) }) }) }),
+  });
+  await assert.rejects(start(t, { runtime }), boom);
+});

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from '#base';
+import type { Enforcer } from '#enforce';
+import type { EventContext } from '#events';
+import { createHealth, Feed, logService } from '#grpc';
+import type { GrpcService } from '#grpc';
+import type { PeerCredentials } from '#libbpf';
+import type { PolicyKind } from '#policy';
+import { Workloads } from '#workloads';
+import type { WorkloadChange } from '#workloads';
+import type { AgentConfig } from './config.ts';
+import { pumpEvents } from './event-pump.ts';
+import { followFolder } from './follow-folder.ts';
+import type { LineOutput } from './line-output.ts';
+import { nodeStatus } from './node-status.ts';
+import { folderBackups } from './policy-files.ts';
+import { PolicyKeeper } from './policy-keeper.ts';
+import { policyService } from './policy-service.ts';
+import { detailText, kubearmorText, ProbeFiles } from './probe-files.ts';
+import { probeService } from './probe-service.ts';
+import { Protector } from './protector.ts';
+import type { OpenRoot } from './path-resolver.ts';
+import type { RuntimeSource } from './runtime-source.ts';
+import { serveAll } from './serve.ts';
+import type { Servers } from './serve.ts';
+
+/** What the agent works with; tests bring their own. */
+export interface AgentParts {
+  readonly config: AgentConfig;
+  readonly enforcer: Enforcer;
+  readonly runtime: RuntimeSource;
+  readonly feed: Feed;
+  readonly names: Pick<EventContext, 'clusterName' | 'hostName' | 'nodeId' | 'version' | 'wallClock'>;
+  readonly host: { readonly kernelRelease: string; readonly osImage: string };
+  readonly peerCredentials: (socketFd: number) => PeerCredentials | undefined;
+  readonly lines: LineOutput;
+  readonly json: LineOutput | undefined;
+  readonly logger: Logger;
+  /** KubeArmor's own probe file. */
+  readonly kubearmorProbePath: string;
+  readonly openRoot?: OpenRoot;
+}
+
+export interface RunningAgent {
+  /** Where the API is. */
+  readonly addresses: readonly string[];
+  /** Containers that are protected now. */
+  readonly containers: number;
+  /** Rejects when a part of the agent failed for good; never resolves. */
+  readonly failed: Promise<never>;
+  /** Ends the streams with Unavailable, then everything else. The enforcer is left to its owner. */
+  stop(): Promise<void>;
+}
+
+/** How long existing containers are waited for before the API is served all the same. */
+const FIRST_SYNC_MS = 10_000;
+const PROBE_EVERY_MS = 2_000;
+const SERVICES = ['', 'feeder.LogService', 'policy.PolicyService', 'policy.ProbeService'];
+
+/**
+ * Puts the agent to work: policies and containers first, then the services, so that nobody is answered before rules are in force.
+ *
+ * @throws {KubeArmorError} `HOST_IO`, `CONFIG_INVALID` when an address cannot be served; everything else is ended then
+ */
+export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
+  const { config, enforcer, logger, feed, runtime } = parts;
+  const stop = new AbortController();
+  const failure = Promise.withResolvers<never>();
+  failure.promise.catch(() => {}); // whoever waits for it hears of it
+  const loops: Promise<void>[] = [];
+  const run = (loop: Promise<void>): void => void loops.push(loop.catch(failure.reject));
+
+  const protector = new Protector({ enforcer, logger, ...(parts.openRoot === undefined ? {} : { openRoot: parts.openRoot }) });
+  const keeper = keeperOf(config, protector, logger);
+  const workloads = new Workloads(runtime, { posturesOf: () => config.postures }, logger);
+  const first = Promise.withResolvers<void>();
+  workloads.onChange((change) => follow(change, { protector, logger, onFirst: first.resolve }));
+
+  run(pumpEvents({ ...parts, workloadOf: (scope) => protector.workloadOf(scope), visibility: config.visibility, dropProcessResource: config.dropProcessResource }, stop.signal));
+  const health = createHealth(SERVICES);
+  const requests = { keeper, containerPolicies: config.containerPolicies, hostPolicies: false, networkPolicies: config.networkPolicies };
+  const services: GrpcService[] = [
+    logService(feed),
+    policyService(requests, logger),
+    probeService(() => protector.status(), () => keeper.policies()),
+  ];
+  let servers: Servers | undefined;
+  const end = async (): Promise<void> => {
+    for (const name of SERVICES) health.set(name, false);
+    await servers?.stop();
+    stop.abort();
+    await Promise.all(loops);
+  };
+  try {
+    await keeper.rescan();
+    run(followFolder(config.policyDir, () => keeper.rescan(), { signal: stop.signal }));
+    run(workloads.run(stop.signal));
+    await Promise.race([first.promise, failure.promise, sleep(FIRST_SYNC_MS, undefined, { ref: false })]);
+    servers = await serveAll({ ...config, services, health, peerCredentials: parts.peerCredentials, logger });
+  } catch (error) {
+    await end();
+    throw error;
+  }
+  for (const name of SERVICES) health.set(name, true);
+  const { addresses } = servers;
+  run(keepProbeFiles(parts, { keeper, addresses, signal: stop.signal }));
+  return { addresses, containers: protector.status().length, failed: failure.promise, stop: end };
+}
+
+function keeperOf(config: AgentConfig, protector: Protector, logger: Logger): PolicyKeeper {
+  const kinds = new Set<PolicyKind>([
+    ...(config.containerPolicies ? (['KubeArmorPolicy', 'KubeArmorClusterPolicy'] as const) : []),
+    ...(config.networkPolicies ? (['KubeArmorNetworkPolicy'] as const) : []),
+  ]);
+  return new PolicyKeeper({ directory: config.policyDir, backups: folderBackups(config.policyDir), protector, kinds, logger });
+}
+
+interface Followed {
+  readonly protector: Protector;
+  readonly logger: Logger;
+  readonly onFirst: () => void;
+}
+
+function follow(change: WorkloadChange, { protector, logger, onFirst }: Followed): void {
+  switch (change.kind) {
+    case 'bound':
+      protector.bind(change.now);
+      logger.info('detected a container', { name: change.now.workload.containerName, id: change.now.workload.id.slice(0, 12) });
+      break;
+    case 'changed':
+      protector.bind(change.now);
+      break;
+    case 'unbound':
+      protector.unbind(change.before.key);
+      logger.info('a container is gone', { name: change.before.workload.containerName });
+      break;
+    case 'lost':
+    case 'synced':
+      onFirst();
+      break;
+    case 'expected':
+    case 'forgotten':
+      break;
+  }
+}
+
+interface ProbeKeeping {
+  readonly keeper: PolicyKeeper;
+  readonly addresses: readonly string[];
+  readonly signal: AbortSignal;
+}
+
+async function keepProbeFiles(parts: AgentParts, { keeper, addresses, signal }: ProbeKeeping): Promise<void> {
+  const { config, enforcer, runtime, logger } = parts;
+  const files = new ProbeFiles(logger);
+  while (!signal.aborted) {
+    const policies = keeper.status();
+    const facts = {
+      ...parts.host,
+      version: parts.names.version,
+      enforcer: enforcer.report.name,
+      node: nodeStatus(enforcer.report, runtime.state, policies),
+      postures: config.postures,
+      runtime: runtime.state,
+      containerPolicies: config.containerPolicies,
+      addresses,
+      policies,
+      losses: enforcer.counters(),
+    };
+    await files.write({ [path.join(config.stateDir, 'probe.json')]: detailText(facts), [parts.kubearmorProbePath]: kubearmorText(facts) });
+    await sleep(PROBE_EVERY_MS, undefined, { signal }).catch(() => {});
+  }
+}

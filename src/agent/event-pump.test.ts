@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { noLogger } from '#base';
+import type { Alert, KernelEvent, Log } from '#events';
+import type { Lost } from '#grpc';
+import { pumpEvents } from './event-pump.ts';
+import type { EventPumpOptions } from './event-pump.ts';
+import { Protector } from './protector.ts';
+import { FakeEnforcer } from './testing/fake-enforcer.ts';
+import { bound, kernelEvent, plainRoot, policy } from './testing/samples.ts';
+
+interface Told {
+  readonly alerts: Alert[];
+  readonly logs: Log[];
+  readonly lines: string[];
+  readonly json: string[];
+  readonly lost: [string, Lost][];
+}
+
+async function pumped(events: readonly KernelEvent[], over: Partial<EventPumpOptions> = {}, enforcer = new FakeEnforcer()): Promise<Told> {
+  const told: Told = { alerts: [], logs: [], lines: [], json: [], lost: [] };
+  const protector = new Protector({ enforcer, logger: noLogger, openRoot: plainRoot });
+  protector.apply([policy('no-shell')]);
+  protector.bind(bound());
+  const to = (lines: string[]) => ({ write: (line: string) => void lines.push(line), close: () => {}, lost: 0 });
+  const stop = new AbortController();
+  const done = pumpEvents(
+    {
+      enforcer,
+      workloadOf: (scope) => protector.workloadOf(scope),
+      feed: {
+        publishAlert: (alert) => void told.alerts.push(alert as Alert),
+        publishLog: (log) => void told.logs.push(log as Log),
+        countLost: (kind, lost) => void told.lost.push([kind, lost]),
+      },
+      names: { clusterName: 'c', hostName: 'h', nodeId: 'n', version: '1', wallClock: () => new Date(0) },
+      visibility: new Set(['process', 'file']),
+      dropProcessResource: false,
+      lines: to(told.lines),
+      json: to(told.json),
+      logger: noLogger,
+      ...over,
+    },
+    stop.signal,
+  );
+  for (const event of events) enforcer.emit(event);
+  enforcer.counts = { alerts_lost: 3n, logs_lost: 0n };
+  stop.abort();
+  await done;
+  return told;
+}
+
+test('a denial names its policy and is one line with `Blocked`', async () => {
+  const { alerts, lines, json } = await pumped([kernelEvent()]);
+  assert.equal(alerts[0]?.PolicyName, 'no-shell');
+  assert.deepEqual([alerts[0]?.ContainerName, alerts[0]?.ClusterName, alerts[0]?.Enforcer, alerts[0]?.RuleField], ['web', 'c', 'FAKE', 'spec.process.matchPaths[0]']);
+  assert.match(lines[0] ?? '', /^Blocked: MatchedPolicy - Block - Process \/bin\/sh/);
+  assert.equal((JSON.parse(json[0] ?? '') as { policyName: string }).policyName, 'no-shell');
+});
+
+test('an event of a workload that is not known is told all the same', async () => {
+  const { alerts } = await pumped([kernelEvent({ scopeId: 9 })]);
+  assert.equal(alerts[0]?.ContainerName, 'Unknown');
+});
+
+test('telemetry is no alert, and only what is visible is told', async () => {
+  const observed = { outcome: 'observed', ruleId: undefined } as const;
+  const events = [kernelEvent(observed), kernelEvent({ ...observed, hook: 'SOCKET_CONNECT', socket: { domain: 2, type: 1, protocol: 6 } })];
+  const { alerts, lines, logs } = await pumped(events);
+  assert.deepEqual([alerts.length, lines.length], [0, 0]);
+  assert.deepEqual(logs.map(({ Operation, Resource }) => [Operation, Resource]), [['Process', '/bin/sh']]);
+  const dropped = await pumped(events, { dropProcessResource: true });
+  assert.equal(dropped.logs[0]?.Resource, '');
+});
+
+test('what the kernel lost is told once, what was lost before the start never', async () => {
+  const enforcer = new FakeEnforcer();
+  enforcer.counts = { alerts_lost: 1n, logs_lost: 0n };
+  const { lost } = await pumped([], {}, enforcer);
+  assert.deepEqual(lost, [['alerts', { kernel: 2n, queue: 0n }]]);
+});

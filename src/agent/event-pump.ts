@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Logger } from '#base';
+import type { Counters, Enforcer } from '#enforce';
+import { alertOf, formatAgentJson, formatAgentLine, logOf } from '#events';
+import type { Alert, EventContext, KernelEvent, Log } from '#events';
+import type { Feed } from '#grpc';
+import type { Workload } from '#policy';
+import type { LineOutput } from './line-output.ts';
+
+export interface EventPumpOptions {
+  readonly enforcer: Pick<Enforcer, 'watch' | 'ruleOf' | 'counters' | 'report'>;
+  /** The workload of a scope, also for a while after it is gone. */
+  readonly workloadOf: (scopeId: number) => Workload | undefined;
+  readonly feed: Pick<Feed, 'publishAlert' | 'publishLog' | 'countLost'>;
+  readonly names: Pick<EventContext, 'clusterName' | 'hostName' | 'nodeId' | 'version' | 'wallClock'>;
+  /** Which logs are told: `process`, `file`, `network`, `capabilities`. */
+  readonly visibility: ReadonlySet<string>;
+  readonly dropProcessResource: boolean;
+  /** One line an alert, for people. */
+  readonly lines: LineOutput;
+  /** JSON of alerts and logs, where asked for. */
+  readonly json: LineOutput | undefined;
+  readonly logger: Logger;
+}
+
+/** KubeArmor's word for a container whose description has not come. */
+const UNKNOWN: Workload = {
+  id: '',
+  kind: 'container',
+  namespace: 'Unknown',
+  podName: 'Unknown',
+  containerName: 'Unknown',
+  image: '',
+  labels: {},
+  mode: 'enabled',
+  postures: { file: 'audit', network: 'audit', capabilities: 'audit' },
+};
+const POLL_MS = 1_000;
+
+/** Turns what the kernel tells into alerts and logs, for streams and lines, until aborted. */
+export async function pumpEvents(options: EventPumpOptions, signal: AbortSignal): Promise<void> {
+  const loss = new LossPoll(options);
+  const timer = setInterval(() => loss.poll(), POLL_MS);
+  try {
+    await options.enforcer.watch((event) => handle(event, options), signal);
+  } finally {
+    clearInterval(timer);
+    loss.poll();
+  }
+}
+
+function handle(event: KernelEvent, options: EventPumpOptions): void {
+  const { enforcer, names, feed, json } = options;
+  const workload = options.workloadOf(event.scopeId) ?? UNKNOWN;
+  const rule = event.ruleId === undefined ? undefined : enforcer.ruleOf(event.imageId, event.ruleId);
+  const context: EventContext = { ...names, workload, rule, enforcer: enforcer.report.name };
+  if (event.outcome === 'observed') {
+    const log = logFor(event, context, options);
+    if (log === undefined) return;
+    feed.publishLog(log);
+    json?.write(formatAgentJson(log));
+    return;
+  }
+  const alert: Alert = alertOf(event, context);
+  feed.publishAlert(alert);
+  options.lines.write(formatAgentLine(alert));
+  json?.write(formatAgentJson(alert));
+}
+
+function logFor(event: KernelEvent, context: EventContext, { visibility, dropProcessResource }: EventPumpOptions): Log | undefined {
+  const log = logOf(event, context);
+  if (!visibility.has(log.Operation.toLowerCase())) return undefined;
+  return dropProcessResource && log.Operation === 'Process' ? { ...log, Resource: '' } : log;
+}
+
+/** Tells streams and the log how many events the kernel could not hand over. */
+class LossPoll {
+  readonly #options: EventPumpOptions;
+  #before: Counters;
+
+  constructor(options: EventPumpOptions) {
+    this.#options = options;
+    this.#before = options.enforcer.counters();
+  }
+
+  poll(): void {
+    const { enforcer, feed, logger } = this.#options;
+    const now = enforcer.counters();
+    for (const kind of ['alerts', 'logs'] as const) {
+      const kernel = (now[`${kind}_lost`] ?? 0n) - (this.#before[`${kind}_lost`] ?? 0n);
+      if (kernel <= 0n) continue;
+      feed.countLost(kind, { kernel, queue: 0n });
+      logger.warn(`${kernel} ${kind} did not fit the kernel's buffer and are lost`, { total: now[`${kind}_lost`] });
+    }
+    this.#before = now;
+  }
+}

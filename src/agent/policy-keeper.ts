@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+import { KubeArmorError } from '#base';
+import type { Logger } from '#base';
+import { asWritten, compile } from '#policy';
+import type { NotEnforced, Policy, PolicyKind, Workload } from '#policy';
+import { backupText, listPolicyFiles, parsePolicyFile, readPolicyFile } from './policy-files.ts';
+import type { Backups } from './policy-files.ts';
+import { policyKey } from './policy-identity.ts';
+import type { PolicyId } from './policy-identity.ts';
+import { PolicyStore } from './policy-store.ts';
+import type { FileProblem, PolicyFile, StoredPolicy } from './policy-store.ts';
+import type { Protector } from './protector.ts';
+
+export interface PolicyKeeperOptions {
+  readonly directory: string;
+  readonly backups: Backups;
+  readonly protector: Protector;
+  /** Kinds that are switched on. */
+  readonly kinds: ReadonlySet<PolicyKind>;
+  readonly logger: Logger;
+}
+
+export type PutResult =
+  | { readonly kind: 'added' | 'modified' | 'unchanged' }
+  /** The policy cannot be taken: beyond a limit. */
+  | { readonly kind: 'refused'; readonly reason: string }
+  /** This node failed; nothing changed. */
+  | { readonly kind: 'failed'; readonly reason: string };
+export type RemoveResult = { readonly kind: 'removed' | 'absent' } | { readonly kind: 'failed'; readonly reason: string };
+
+/** One policy and what became of it. */
+export interface PolicyStatus {
+  readonly id: PolicyId;
+  readonly path: string;
+  /** The names of the workloads under its rules. */
+  readonly workloads: readonly string[];
+  /** Rules that this node cannot enforce, with the reason. */
+  readonly notEnforced: readonly { readonly field: string; readonly reason: string }[];
+  /** Why it is not in force although it was taken. */
+  readonly problem: string | undefined;
+}
+
+export interface KeeperStatus {
+  readonly policies: readonly PolicyStatus[];
+  /** Files, or policies in them, that are not in force as they stand. */
+  readonly files: readonly FileProblem[];
+  /** Workloads whose rules could not be put in force. */
+  readonly workloads: readonly string[];
+}
+
+/** Whom a policy is compiled for that selects nobody yet: what it cannot do here shows all the same. */
+const NOBODY: Workload = {
+  id: 'nobody',
+  kind: 'container',
+  namespace: '',
+  podName: '',
+  containerName: '',
+  image: '',
+  labels: {},
+  mode: 'enabled',
+  postures: { file: 'audit', network: 'audit', capabilities: 'audit' },
+};
+
+/**
+ * All policies of this node and their way into force: from the folder and from the RPC, one change after the other.
+ *
+ * Policies of the RPC are files of the same folder: what is answered as applied is in force, and on the disk.
+ */
+export class PolicyKeeper {
+  readonly #options: PolicyKeeperOptions;
+  readonly #store = new PolicyStore();
+  readonly #alone = new WeakMap<Policy, readonly NotEnforced[]>();
+  #turn: Promise<unknown> = Promise.resolve();
+  #folderProblem: string | undefined;
+  #notInForce: readonly string[] = [];
+
+  constructor(options: PolicyKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Reads the folder; what changed is in force when this resolves. What is wrong is in the status. */
+  rescan(): Promise<void> {
+    return this.#inTurn(() => this.#rescan());
+  }
+
+  /** Takes a policy of the RPC. */
+  put(policy: Policy): Promise<PutResult> {
+    return this.#inTurn(() => this.#put(policy));
+  }
+
+  /** Ends a policy of the RPC. */
+  remove(id: PolicyId): Promise<RemoveResult> {
+    return this.#inTurn(() => this.#remove(id));
+  }
+
+  policies(): readonly StoredPolicy[] {
+    return this.#store.policies();
+  }
+
+  status(): KeeperStatus {
+    const guarded = this.#options.protector.status();
+    const folder = this.#folderProblem;
+    return {
+      policies: this.#store.policies().map(({ policy, path }) => this.#statusOf(policy, path, guarded)),
+      files: [...(folder === undefined ? [] : [{ path: this.#options.directory, problem: folder }]), ...this.#store.problems()],
+      workloads: this.#notInForce,
+    };
+  }
+
+  #statusOf(policy: Policy, path: string, guarded: ReturnType<Protector['status']>): PolicyStatus {
+    const mine = guarded.filter(({ policies }) => policies.includes(policy));
+    const notEnforced = this.#notEnforcedAlone(policy) ?? [];
+    return {
+      id: { kind: policy.kind, namespace: policy.namespace, name: policy.name },
+      path,
+      workloads: mine.map(({ workload }) => workload.containerName || workload.id),
+      notEnforced: notEnforced.map(({ rule, reason }) => ({ field: rule.field, reason })),
+      problem: this.#whyIdle(policy),
+    };
+  }
+
+  #whyIdle({ kind, selector }: Policy): string | undefined {
+    if (!this.#options.kinds.has(kind)) return `policies of kind ${kind} are switched off, or not enforced yet`;
+    return selector.target === 'node' ? 'policies for nodes are not enforced yet' : undefined;
+  }
+
+  /** What this node cannot enforce of a policy; undefined where the policy alone exceeds a limit. */
+  #notEnforcedAlone(policy: Policy): readonly NotEnforced[] | undefined {
+    const known = this.#alone.get(policy);
+    if (known !== undefined) return known;
+    const compiled = compile([policy], NOBODY, asWritten);
+    if ('exceeded' in compiled) return undefined;
+    this.#alone.set(policy, compiled.notEnforced);
+    return compiled.notEnforced;
+  }
+
+  async #rescan(): Promise<void> {
+    const { directory, logger } = this.#options;
+    let paths: string[];
+    try {
+      paths = await listPolicyFiles(directory);
+    } catch (error) {
+      if (!(error instanceof KubeArmorError)) throw error;
+      if (this.#folderProblem === undefined) logger.error('the folder of policies cannot be read; policies stay as they are', { why: error.message });
+      this.#folderProblem = `${error.message}; policies stay as they are`;
+      return;
+    }
+    this.#folderProblem = undefined;
+    const before = this.#problemTexts();
+    let changed = false;
+    for (const gone of this.#store.paths().filter((path) => !paths.includes(path))) changed = this.#store.remove(gone) || changed;
+    for (const path of paths) {
+      const file = await readPolicyFile(path, this.#store.digestOf(path));
+      if (file !== undefined && file !== 'same') changed = this.#store.put(this.#withinLimits(file)) || changed;
+    }
+    if (changed) this.#notInForce = this.#options.protector.apply(this.#active());
+    for (const problem of this.#problemTexts()) if (!before.includes(problem)) logger.error(problem);
+    if (changed) logger.info('policies were read', { directory, policies: this.#store.policies().length });
+  }
+
+  #problemTexts(): string[] {
+    return this.#store.problems().map(({ path, problem }) => `${path}: ${problem}`);
+  }
+
+  /** A policy that exceeds a limit by itself is an error of its file. */
+  #withinLimits(file: PolicyFile): PolicyFile {
+    const beyond = file.policies.filter((policy) => this.#notEnforcedAlone(policy) === undefined);
+    if (beyond.length === 0) return file;
+    const issues = beyond.map((policy) => ({
+      severity: 'error' as const,
+      code: 'LIMIT_EXCEEDED',
+      file: file.path,
+      at: '',
+      problem: `${policyKey(policy)}: ${limitText(policy)}`,
+      cure: 'split or shorten it',
+    }));
+    return { ...file, policies: file.policies.filter((policy) => !beyond.includes(policy)), issues: [...file.issues, ...issues] };
+  }
+
+  async #put(sent: Policy): Promise<PutResult> {
+    const before = this.#store.find(policyKey(sent));
+    if (before !== undefined && !before.isBackup) return { kind: 'failed', reason: `it is defined in ${before.path}; change it there` };
+    const path = before?.path ?? this.#options.backups.pathOf(sent);
+    if (before === undefined && this.#store.paths().includes(path)) return { kind: 'failed', reason: `the file ${path} is in the way` };
+    const text = backupText(sent);
+    const file = parsePolicyFile(path, text);
+    const [policy] = file.policies;
+    if (policy === undefined) throw new Error(`a policy cannot be read back: ${text.slice(0, 200)}`);
+    if (this.#notEnforcedAlone(policy) === undefined) return { kind: 'refused', reason: limitText(policy) };
+    const plan = this.#options.protector.plan(this.#active({ policy, path, isBackup: true }));
+    if ('refused' in plan) return { kind: 'refused', reason: plan.refused };
+    try {
+      await this.#options.backups.save(path, text);
+    } catch (error) {
+      return failed(error);
+    }
+    const changed = this.#store.put(file);
+    this.#notInForce = this.#options.protector.apply(this.#active(), plan);
+    if (this.#notInForce.length > 0 && changed) return await this.#takeBack(path, before?.policy);
+    if (before === undefined) return { kind: 'added' };
+    return { kind: changed ? 'modified' : 'unchanged' };
+  }
+
+  /** The kernel refused: as if nothing had been sent. */
+  async #takeBack(path: string, before: Policy | undefined): Promise<PutResult> {
+    const reason = this.#notInForce.join('; ');
+    try {
+      if (before === undefined) await this.#options.backups.remove(path);
+      else await this.#options.backups.save(path, backupText(before));
+    } catch (error) {
+      return failed(error);
+    }
+    if (before === undefined) this.#store.remove(path);
+    else this.#store.put(parsePolicyFile(path, backupText(before)));
+    this.#notInForce = this.#options.protector.apply(this.#active());
+    return { kind: 'failed', reason };
+  }
+
+  async #remove(id: PolicyId): Promise<RemoveResult> {
+    const found = this.#store.find(policyKey(id));
+    if (found === undefined) return { kind: 'absent' };
+    if (!found.isBackup) return { kind: 'failed', reason: `it is defined in ${found.path}; remove it there` };
+    try {
+      await this.#options.backups.remove(found.path);
+    } catch (error) {
+      return failed(error);
+    }
+    this.#store.remove(found.path);
+    this.#notInForce = this.#options.protector.apply(this.#active());
+    return this.#notInForce.length === 0 ? { kind: 'removed' } : { kind: 'failed', reason: this.#notInForce.join('; ') };
+  }
+
+  /** The policies that count, with one put in or replaced. */
+  #active(put?: StoredPolicy): Policy[] {
+    const key = put === undefined ? undefined : policyKey(put.policy);
+    const all = this.#store.policies().map(({ policy }) => policy);
+    const replaced = all.map((policy) => (put !== undefined && policyKey(policy) === key ? put.policy : policy));
+    const whole = put === undefined || replaced.includes(put.policy) ? replaced : [...replaced, put.policy];
+    return whole.filter(({ kind }) => this.#options.kinds.has(kind));
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(work);
+    this.#turn = mine.catch(() => {});
+    return mine;
+  }
+}
+
+function limitText(policy: Policy): string {
+  const compiled = compile([policy], NOBODY, asWritten);
+  return 'exceeded' in compiled ? `it has more than ${compiled.limit} ${compiled.exceeded}` : '';
+}
+
+function failed(error: unknown): { readonly kind: 'failed'; readonly reason: string } {
+  if (!(error instanceof KubeArmorError)) throw error;
+  return { kind: 'failed', reason: error.message };
+}

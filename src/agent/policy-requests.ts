@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+import { formatIssue } from '#base';
+import { LIMITS, parsePolicyObject } from '#policy';
+import type { Policy, PolicyKind } from '#policy';
+import { PolicyStatus } from '#wire';
+import { CONTAINER_NAMESPACE } from './policy-identity.ts';
+import type { PolicyKeeper, PutResult } from './policy-keeper.ts';
+
+/** What the RPC answers, and why: KubeArmor's answer has no room for a reason. */
+export interface Answer {
+  readonly status: PolicyStatus;
+  /** Empty where there is nothing to say. */
+  readonly reason: string;
+}
+
+export interface PolicyRequestOptions {
+  readonly keeper: Pick<PolicyKeeper, 'put' | 'remove'>;
+  readonly containerPolicies: boolean;
+  readonly hostPolicies: boolean;
+  readonly networkPolicies: boolean;
+}
+
+export type PolicyMethod = 'containerPolicy' | 'hostPolicy' | 'networkPolicy';
+
+const KIND_OF: { readonly [K in PolicyMethod]: PolicyKind } = {
+  containerPolicy: 'KubeArmorPolicy',
+  hostPolicy: 'KubeArmorHostPolicy',
+  networkPolicy: 'KubeArmorNetworkPolicy',
+};
+
+type Fields = Readonly<Record<string, unknown>>;
+const fieldsOf = (value: unknown): Fields => (typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {});
+const answer = (status: PolicyStatus, reason = ''): Answer => ({ status, reason });
+const invalid = (reason: string): Answer => answer(PolicyStatus.Invalid, reason);
+
+/**
+ * Answers a request of `policy.PolicyService` as KubeArmor does.
+ *
+ * The bytes are JSON: `{"type": "ADDED|MODIFIED|DELETED", "object": {"metadata": …, "spec": …}}`. Another type changes nothing and is
+ * answered with Modified, as KubeArmor's agent does. Beyond KubeArmor a policy with any problem is Invalid, and cluster policies
+ * come with the container policies, told apart by `kind`.
+ */
+export async function answerPolicy(method: PolicyMethod, bytes: Uint8Array, options: PolicyRequestOptions): Promise<Answer> {
+  if (method === 'hostPolicy' && !options.hostPolicies) return answer(PolicyStatus.NotEnabled, 'host policies are not enforced yet');
+  if (method === 'networkPolicy' && !options.networkPolicies) return answer(PolicyStatus.NotEnabled, 'network policies are switched off');
+  const event = decodeEvent(bytes);
+  if (typeof event === 'string') return invalid(event);
+  if (event.type === 'DELETED') return await answerDelete(method, event.object, options);
+  const read = readPolicy(method, event.object);
+  if ('status' in read) return read;
+  if (event.type !== 'ADDED' && event.type !== 'MODIFIED') {
+    return answer(PolicyStatus.Modified, `nothing was changed: the type ${JSON.stringify(event.type)} is none of ADDED, MODIFIED, DELETED`);
+  }
+  const result = await options.keeper.put(read.policy);
+  const isOff = method === 'containerPolicy' && !options.containerPolicies;
+  return putAnswer(method, event.type, isOff ? { ...result, isOff } : result);
+}
+
+function decodeEvent(bytes: Uint8Array): { readonly type: unknown; readonly object: Fields } | string {
+  const limit = LIMITS.documentBytes.value;
+  if (bytes.length > limit) return `the policy has ${bytes.length} bytes; the limit is ${limit}`;
+  try {
+    const event = fieldsOf(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)));
+    const object = fieldsOf(event['object']);
+    const { name } = fieldsOf(object['metadata']);
+    return typeof name === 'string' && name !== '' ? { type: event['type'] ?? '', object } : 'object.metadata.name is missing or empty';
+  } catch (error) {
+    return `the request is no JSON: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+function kindOf(method: PolicyMethod, object: Fields): PolicyKind {
+  return method === 'containerPolicy' && object['kind'] === 'KubeArmorClusterPolicy' ? 'KubeArmorClusterPolicy' : KIND_OF[method];
+}
+
+function readPolicy(method: PolicyMethod, object: Fields): { readonly policy: Policy } | Answer {
+  const kind = kindOf(method, object);
+  if (kind === 'KubeArmorNetworkPolicy' && fieldsOf(object['spec'])['selector'] === undefined) {
+    return answer(PolicyStatus.NotEnabled, 'network policies for nodes are not enforced yet; those with a selector are');
+  }
+  const { policy, issues } = parsePolicyObject(object, { kind, file: 'rpc', namespace: CONTAINER_NAMESPACE });
+  if (policy === undefined) return invalid(issues.filter(({ severity }) => severity === 'error').map(formatIssue).join('\n'));
+  const problem = kind === 'KubeArmorPolicy' ? selectorProblem(policy) : undefined;
+  return problem === undefined ? { policy } : invalid(problem);
+}
+
+const CONTAINER_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
+
+/** What KubeArmor refuses of a container policy that comes by RPC. */
+function selectorProblem({ selector: { matchLabels, matchExpressions, containerNames } }: Policy): string | undefined {
+  const hasLabels = Object.keys(matchLabels).length > 0;
+  if (!hasLabels && containerNames.length === 0 && matchExpressions.length === 0) return 'spec.selector: is missing or empty; name labels or containers';
+  if (hasLabels && containerNames.length > 0) return 'spec.selector.matchLabels: kubearmor.io/container.name has to be the only label';
+  const wrong = containerNames.find((name) => !CONTAINER_NAME.test(name));
+  return wrong === undefined ? undefined : `spec.selector.matchLabels: ${JSON.stringify(wrong)} is not the name of a container`;
+}
+
+function putAnswer(method: PolicyMethod, type: 'ADDED' | 'MODIFIED', result: PutResult & { readonly isOff?: boolean }): Answer {
+  if (result.kind === 'refused') return invalid(result.reason);
+  if (result.kind === 'failed') return answer(PolicyStatus.Failure, result.reason);
+  const reason = result.isOff === true ? 'it is kept and not in force: container policies are switched off (enableKubeArmorPolicy)' : '';
+  if (method === 'containerPolicy') return answer(type === 'ADDED' ? PolicyStatus.Applied : PolicyStatus.Modified, reason);
+  // For the host KubeArmor's answer tells what happened, not what was asked for.
+  const isChange = result.kind === 'modified' || (result.kind === 'added' && type === 'MODIFIED');
+  return answer(isChange ? PolicyStatus.Modified : PolicyStatus.Applied, reason);
+}
+
+async function answerDelete(method: PolicyMethod, object: Fields, { keeper }: PolicyRequestOptions): Promise<Answer> {
+  const kind = kindOf(method, object);
+  const { name, namespace: written } = fieldsOf(object['metadata']);
+  const isSpaced = kind === 'KubeArmorPolicy' || (kind === 'KubeArmorNetworkPolicy' && typeof written === 'string' && written !== '');
+  const result = await keeper.remove({ kind, namespace: isSpaced ? CONTAINER_NAMESPACE : '', name: String(name) });
+  if (result.kind === 'failed') return answer(PolicyStatus.Failure, result.reason);
+  return answer(result.kind === 'removed' ? PolicyStatus.Deleted : PolicyStatus.NotExist);
+}

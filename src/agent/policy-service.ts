@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Logger } from '#base';
+import { grpcService } from '#grpc';
+import type { GrpcService } from '#grpc';
+import { PolicyService, PolicyStatus } from '#wire';
+import { answerPolicy } from './policy-requests.ts';
+import type { PolicyMethod, PolicyRequestOptions } from './policy-requests.ts';
+
+/** Trailer with the reason of an answer, percent-encoded UTF-8: the message has no field for it, and KubeArmor's clients ignore it. */
+export const REASON_TRAILER = 'kubearmor-reason';
+const REASON_MAX = 2_000;
+
+const nameOf = (status: PolicyStatus): string => Object.entries(PolicyStatus).find(([, number]) => number === status)?.[0] ?? String(status);
+
+/** `policy.PolicyService`. When it answers Applied, Modified or Deleted the next access obeys. */
+export function policyService(options: PolicyRequestOptions, logger: Logger): GrpcService {
+  type Context = { readonly responseTrailer: Headers };
+  const handle =
+    (method: PolicyMethod) =>
+    async ({ policy }: { readonly policy: Uint8Array }, { responseTrailer }: Context): Promise<{ status: PolicyStatus }> => {
+      const { status, reason } = await answerPolicy(method, policy, options);
+      if (reason === '') logger.info(`${method} was answered`, { status: nameOf(status) });
+      else logger.warn(`${method} was answered`, { status: nameOf(status), reason });
+      if (reason !== '') responseTrailer.set(REASON_TRAILER, encodeURIComponent(reason.slice(0, REASON_MAX).toWellFormed()));
+      return { status };
+    };
+  return grpcService(PolicyService, {
+    containerPolicy: handle('containerPolicy'),
+    hostPolicy: handle('hostPolicy'),
+    networkPolicy: handle('networkPolicy'),
+  });
+}

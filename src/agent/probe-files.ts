@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+import { KubeArmorError } from '#base';
+import type { Logger } from '#base';
+import type { Postures } from '#policy';
+import { writeAtomically } from './policy-files.ts';
+import type { NodeStatus } from './node-status.ts';
+import type { KeeperStatus } from './policy-keeper.ts';
+import type { RuntimeState } from './runtime-source.ts';
+
+/** KubeArmor's own file, for its `karmor probe`. */
+export const KUBEARMOR_PROBE_PATH = '/tmp/karmorProbeData.cfg';
+
+/** Everything that the files say. */
+export interface ProbeFacts {
+  readonly version: string;
+  readonly enforcer: string;
+  readonly node: NodeStatus;
+  readonly postures: Postures;
+  readonly runtime: RuntimeState;
+  readonly kernelRelease: string;
+  readonly osImage: string;
+  readonly containerPolicies: boolean;
+  readonly addresses: readonly string[];
+  readonly policies: KeeperStatus;
+  readonly losses: Readonly<Record<string, bigint>>;
+}
+
+/** `probe.json`: what the agent says of itself beside the RPCs, for `karmor probe`. */
+export function detailText(facts: ProbeFacts): string {
+  const { version, enforcer, node, postures, runtime, addresses, policies, losses } = facts;
+  const { file, network, capabilities } = postures;
+  return `${JSON.stringify(
+    {
+      schemaVersion: 1,
+      version,
+      enforcer,
+      status: node.status,
+      reasons: node.reasons,
+      postures: { container: { file, network, capabilities } },
+      containerRuntime: runtimeText(runtime),
+      addresses,
+      policies: policies.policies.map(({ id, path, workloads, notEnforced, problem }) => ({ ...id, path, workloads, notEnforced, problem })),
+      losses: Object.fromEntries(Object.entries(losses).map(([name, count]) => [name, Number(count)])),
+    },
+    undefined,
+    2,
+  )}\n`;
+}
+
+/** KubeArmor's form. @source reference: KubeArmor's `karmorProbeData.cfg`, JSON with PascalCase keys */
+export function kubearmorText(facts: ProbeFacts): string {
+  const { file, network, capabilities } = facts.postures;
+  const posture = { file, network, capabilities, device: 'audit' };
+  return JSON.stringify({
+    OSImage: facts.osImage,
+    KernelVersion: facts.kernelRelease,
+    KubeletVersion: '',
+    ContainerRuntime: runtimeText(facts.runtime),
+    ActiveLSM: facts.enforcer,
+    KernelHeaderPresent: true,
+    HostSecurity: false,
+    ContainerSecurity: facts.containerPolicies,
+    ContainerDefaultPosture: posture,
+    HostDefaultPosture: { file: 'audit', network: 'audit', capabilities: 'audit', device: 'audit' },
+    HostVisibility: 'none',
+  });
+}
+
+const runtimeText = (runtime: RuntimeState): string => (runtime.kind === 'connected' ? `containerd (${runtime.socket})` : '');
+
+/** Keeps files current: a file is written only when its text changed, and one that cannot be written is told once. */
+export class ProbeFiles {
+  readonly #written = new Map<string, string>();
+  readonly #failed = new Set<string>();
+  readonly #logger: Logger;
+  #busy = false;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  async write(files: Readonly<Record<string, string>>): Promise<void> {
+    if (this.#busy) return; // the next round has newer facts
+    this.#busy = true;
+    try {
+      for (const [path, text] of Object.entries(files)) if (this.#written.get(path) !== text) await this.#writeOne(path, text);
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async #writeOne(path: string, text: string): Promise<void> {
+    try {
+      await writeAtomically(path, text);
+      this.#written.set(path, text);
+      this.#failed.delete(path);
+    } catch (error) {
+      if (!(error instanceof KubeArmorError)) throw error;
+      if (!this.#failed.has(path)) this.#logger.warn(error.message);
+      this.#failed.add(path);
+    }
+  }
+}

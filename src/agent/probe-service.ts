@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+import { grpcService } from '#grpc';
+import type { GrpcService } from '#grpc';
+import type { Policy, WorkloadMode } from '#policy';
+import { ProbeService } from '#wire';
+import type { StoredPolicy } from './policy-store.ts';
+import type { WorkloadStatus } from './protector.ts';
+
+/** `ContainerData.policyEnabled`. @source KubeArmor's protobuf/policy.proto */
+const ENABLED: { readonly [K in WorkloadMode]: number } = { disabled: 0, enabled: 1, audited: 2 };
+
+interface PolicyData {
+  policyList: string[];
+  policyDataList: { policy: Uint8Array }[];
+}
+interface ProbeData {
+  containerList: string[];
+  containerMap: Record<string, PolicyData & { policyEnabled: number }>;
+  hostMap: Record<string, PolicyData>;
+  networkMap: Record<string, PolicyData>;
+}
+
+/** `policy.ProbeService`: which policies are in force where. */
+export function probeService(workloads: () => readonly WorkloadStatus[], policies: () => readonly StoredPolicy[]): GrpcService {
+  return grpcService(ProbeService, { getProbeData: () => probeData(workloads(), policies()) });
+}
+
+/**
+ * What `getProbeData` answers. Pure.
+ *
+ * Containers are named as KubeArmor names their end points. A policy that selects none that runs stands under the names, or the
+ * labels, of those it waits for.
+ */
+export function probeData(workloads: readonly WorkloadStatus[], policies: readonly StoredPolicy[]): ProbeData {
+  const containerMap: ProbeData['containerMap'] = Object.create(null) as ProbeData['containerMap'];
+  const add = (name: string, policy: Policy | undefined, enabled: number): void => {
+    const entry = (containerMap[name] ??= { policyList: [], policyEnabled: enabled, policyDataList: [] });
+    if (policy === undefined || entry.policyList.includes(policy.name)) return;
+    entry.policyList.push(policy.name);
+    entry.policyDataList.push({ policy: dataOf(policy) });
+  };
+  for (const { workload, policies: inForce } of workloads) {
+    const name = workload.podName || workload.containerName;
+    add(name, undefined, ENABLED[workload.mode]);
+    for (const policy of inForce) add(name, policy, ENABLED[workload.mode]);
+  }
+  const selecting = new Set(workloads.flatMap((status) => status.policies));
+  for (const { policy } of policies) if (!selecting.has(policy)) for (const name of waitedFor(policy)) add(name, policy, ENABLED.enabled);
+  return { containerList: workloads.map(({ workload }) => workload.containerName || workload.podName), containerMap, hostMap: {}, networkMap: {} };
+}
+
+function waitedFor({ selector }: Policy): readonly string[] {
+  if (selector.containerNames.length > 0) return selector.containerNames;
+  const labels = Object.entries(selector.matchLabels).map(([key, value]) => `${key}=${value}`);
+  return [labels.length === 0 ? '*' : labels.join(',')];
+}
+
+/** In KubeArmor's shape: metadata with these two names, and the specification. */
+function dataOf({ namespace, name, document }: Policy): Uint8Array {
+  const { spec } = document as { spec?: unknown };
+  return new TextEncoder().encode(JSON.stringify({ metadata: { namespaceName: namespace, policyName: name }, spec }));
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readFileSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { KubeArmorError } from '#base';
+import type { Logger } from '#base';
+import { openEnforcer } from '#enforce';
+import { Feed } from '#grpc';
+import { openBootClock, readHostFacts } from '#host';
+import type { HostFacts } from '#host';
+import { mountBpffs, peerCredentials } from '#libbpf';
+import manifest from '../../package.json' with { type: 'json' };
+import { startAgent } from './agent.ts';
+import type { RunningAgent } from './agent.ts';
+import { agentLogger } from './agent-logger.ts';
+import type { LogLevel } from './agent-logger.ts';
+import type { AgentConfig } from './config.ts';
+import { fileOutput, streamOutput } from './line-output.ts';
+import type { LineOutput, LineStream } from './line-output.ts';
+import { checkNode } from './preflight.ts';
+import { KUBEARMOR_PROBE_PATH } from './probe-files.ts';
+import { RuntimeSource } from './runtime-source.ts';
+
+/** This program's version. */
+export const AGENT_VERSION: string = manifest.version;
+
+export interface Console {
+  /** One line an alert, and the line that says that the agent is ready. */
+  readonly stdout: LineStream;
+  /** The agent's log. */
+  readonly stderr: LineStream;
+}
+
+const OWN_OBJECT = fileURLToPath(new URL('../../.cache/bpf/kubearmor.bpf.o', import.meta.url));
+
+/**
+ * Runs the agent on this node until the signal aborts.
+ *
+ * @throws {KubeArmorError} where it cannot start, or a part of it failed for good
+ */
+export async function runOnThisNode(config: AgentConfig, console: Console, signal: AbortSignal): Promise<void> {
+  const facts = readHostFacts();
+  const feed = new Feed({ runId: Date.now().toString(36) });
+  const logger = agentLogger(streamOutput(console.stderr), config.debug ? 'debug' : 'info', config.debug ? tellMessages(feed, config, facts) : undefined);
+  const objectPath = config.bpfObject ?? OWN_OBJECT;
+  await checkNode(facts, config.socket, objectPath);
+  await prepareFolders(config);
+  const lines = streamOutput(console.stdout);
+  const json = jsonOutput(config.logPath, console, logger);
+  using enforcer = openEnforcer({ objectPath, alertRingBytes: config.alertRingBytes, logger });
+  for (const { hook, reason } of enforcer.report.missing) logger.error('a hook is not attached: what it guards is not enforced', { hook, reason });
+  const clock = openBootClock();
+  const agent = await startAgent({
+    config,
+    enforcer,
+    feed,
+    runtime: new RuntimeSource({ socket: config.runtimeSocket, logger }),
+    names: {
+      clusterName: config.cluster,
+      hostName: hostNameOf(config, facts),
+      nodeId: nodeIdOf(config, facts),
+      version: AGENT_VERSION,
+      wallClock: (bootNs) => new Date(clock.toWallMs(bootNs)),
+    },
+    host: { kernelRelease: facts.kernelRelease, osImage: osImage() },
+    peerCredentials,
+    lines,
+    json,
+    logger,
+    kubearmorProbePath: KUBEARMOR_PROBE_PATH,
+  });
+  lines.write(`KubeArmor ${AGENT_VERSION} is ready: ${agent.containers} containers protected, API at ${agent.addresses.join(', ')}`);
+  try {
+    await untilStopped(agent, signal);
+  } finally {
+    logger.info('stopping');
+    await agent.stop();
+    await rm(path.join(config.stateDir, 'probe.json'), { force: true });
+    json?.close();
+  }
+}
+
+async function untilStopped(agent: RunningAgent, signal: AbortSignal): Promise<void> {
+  const stopped = new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    if (signal.aborted) resolve();
+  });
+  await Promise.race([stopped, agent.failed]);
+}
+
+async function prepareFolders({ stateDir, bpfFsPath }: AgentConfig): Promise<void> {
+  await mkdir(stateDir, { recursive: true, mode: 0o755 }).catch((error: unknown) => {
+    throw new KubeArmorError('HOST_IO', `making ${stateDir}: ${String(error)}`, { cause: error });
+  });
+  try {
+    mountBpffs(bpfFsPath);
+  } catch (error) {
+    if (!(error instanceof KubeArmorError)) throw error;
+    throw new KubeArmorError('NOT_SUPPORTED', `starting: ${error.message}: mount -t bpf bpf ${bpfFsPath}, or set bpfFsPath`, { cause: error });
+  }
+}
+
+function jsonOutput(logPath: string, { stdout }: Console, logger: Logger): LineOutput | undefined {
+  if (logPath === 'none') return undefined;
+  return logPath === 'stdout' ? streamOutput(stdout) : fileOutput(logPath, logger);
+}
+
+const hostNameOf = (config: AgentConfig, facts: HostFacts): string => (config.host === '' ? facts.hostname : config.host);
+
+/** KubeArmor's NodeID: the machine's id, else the node's name. */
+function nodeIdOf(config: AgentConfig, facts: HostFacts): string {
+  const id = firstLine(config.machineIdPath) || facts.machineId;
+  return id === '' ? hostNameOf(config, facts) : id;
+}
+
+/** @source os-release(5) */
+function osImage(): string {
+  const text = readAny('/etc/os-release');
+  return /^PRETTY_NAME=(.*)$/m.exec(text)?.[1]?.replace(/^"|"$/g, '') ?? '';
+}
+
+const firstLine = (file: string): string => readAny(file).split('\n', 1)[0]?.trim() ?? '';
+
+function readAny(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** KubeArmor's `WatchMessages`: the agent's own log, where debugging is on. */
+function tellMessages(feed: Feed, config: AgentConfig, facts: HostFacts): (level: LogLevel, text: string) => void {
+  return (level, text) => {
+    const now = new Date();
+    feed.publishMessage({
+      Timestamp: BigInt(Math.floor(now.getTime() / 1000)),
+      UpdatedTime: now.toISOString().replace('Z', '000Z'),
+      ClusterName: config.cluster,
+      HostName: hostNameOf(config, facts),
+      HostIP: '',
+      Type: 'Message',
+      Level: level.toUpperCase(),
+      Message: text,
+    });
+  };
+}
