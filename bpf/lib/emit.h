@@ -236,7 +236,7 @@ static __always_inline u32 fold(struct scratch *x, u64 now, u64 *id)
 		.outcome = x->outcome,
 		.program = (u64)BPF_CORE_READ(task, mm, exe_file, f_inode),
 		.object = x->dentry,
-		.capability = x->capability,
+		.capability = x->capability ^ x->applet,
 		.type = x->sock_type | x->sock_protocol << 4,
 		.port = x->sock_port,
 	};

@@ -37,7 +37,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     words: ['completion'],
     summary: 'print a completion script for bash, zsh or fish',
-    load: async () => (await import('./commands/completion.ts')).completion,
+    load: async () => (await import('./commands/completion.ts')).completionOf({ commands: COMMANDS, groups: GROUPS }),
   },
   {
     words: ['version'],

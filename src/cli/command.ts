@@ -41,7 +41,7 @@ export interface CommandEntry {
   /** Words below `karmor`: `['policy', 'check']`. */
   readonly words: readonly string[];
   readonly summary: string;
-  load(): Promise<Command>;
+  readonly load: () => Promise<Command>;
 }
 
 /** A word that groups commands. */
@@ -49,4 +49,10 @@ export interface CommandGroup {
   readonly words: readonly string[];
   readonly summary: string;
   readonly options?: readonly OptionSpec[] | undefined;
+}
+
+/** All words of the program. */
+export interface CommandTable {
+  readonly commands: readonly CommandEntry[];
+  readonly groups: readonly CommandGroup[];
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { CommandEntry, CommandGroup, OptionSpec } from './command.ts';
-import { COMMANDS, GROUPS } from './command-table.ts';
+import type { CommandEntry, CommandGroup, CommandTable, OptionSpec } from './command.ts';
 
 /** What to offer for a value: these words, paths, or nothing. */
 export type Offer = { readonly words: readonly string[] } | 'file' | 'directory' | 'nothing';
@@ -27,19 +26,19 @@ export interface CompletionNode {
 const HELP: CompletionOption = { long: '--help', summary: 'print this help' };
 
 /** Loads every command and gives what a shell has to know. */
-export async function loadCompletionTree(): Promise<CompletionNode[]> {
+export async function loadCompletionTree(table: CommandTable): Promise<CompletionNode[]> {
   const program: CommandGroup = { words: [], summary: '' };
-  const groups = [program, ...GROUPS].map(({ words, options = [] }) => ({
+  const groups = [program, ...table.groups].map(({ words, options = [] }) => ({
     words,
-    children: childrenOf(words),
+    children: childrenOf(table, words),
     options: [...options.map(toCompletion), HELP],
     argument: 'nothing' as const,
   }));
-  return [...groups, ...(await Promise.all(COMMANDS.map(leafNode)))];
+  return [...groups, ...(await Promise.all(table.commands.map(leafNode)))];
 }
 
-function childrenOf(words: readonly string[]): { name: string; summary: string }[] {
-  return [...GROUPS, ...COMMANDS]
+function childrenOf({ commands, groups }: CommandTable, words: readonly string[]): { name: string; summary: string }[] {
+  return [...groups, ...commands]
     .filter((entry) => entry.words.length === words.length + 1 && words.every((word, i) => entry.words[i] === word))
     .map(({ words: own, summary }) => ({ name: own.at(-1) ?? '', summary }))
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));

@@ -23,11 +23,13 @@ async function serve(): Promise<Served> {
   const folder = mkdtempSync(join(tmpdir(), 'karmor-grpc-'));
   const feed = new Feed({ runId: 'r' });
   const received: Served['received'] = [];
-  const take = (method: string) => (request: { policy: Uint8Array }, { responseTrailer }: { responseTrailer: Headers }) => {
-    if (method === 'network') responseTrailer.set('kubearmor-reason', encodeURIComponent('zu viele Regeln: ä\n2'));
-    received.push({ method, event: JSON.parse(new TextDecoder().decode(request.policy)) as Record<string, unknown> });
-    return { status: PolicyStatus.Applied };
-  };
+  const take =
+    (method: string) =>
+    (request: { policy: Uint8Array }, { responseTrailer }: { responseTrailer: Headers }) => {
+      if (method === 'network') responseTrailer.set('kubearmor-reason', encodeURIComponent('zu viele Regeln: ä\n2'));
+      received.push({ method, event: JSON.parse(new TextDecoder().decode(request.policy)) as Record<string, unknown> });
+      return { status: PolicyStatus.Applied };
+    };
   const server = await serveGrpc({
     logger: noLogger,
     listen: { kind: 'unix', path: join(folder, 'agent.sock') },
@@ -84,7 +86,8 @@ test('karmor logs over a real connection', async () => {
   await using agent = await serve();
   const { io, out, err } = recordingIo({ connect: connectAgentPort });
   const running = runCli(['logs', '--gRPC', agent.address, '--limit', '2', '--json'], io);
-  while (agent.feed.stats('alerts').subscribers === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  for (let tries = 0; tries < 1_000 && agent.feed.stats('alerts').subscribers === 0; tries++)
+    await new Promise((resolve) => setTimeout(resolve, 5));
   for (const Resource of ['/bin/sh', '/bin/\ud800x']) {
     agent.feed.publishAlert(create(AlertSchema, { Type: 'MatchedPolicy', Operation: 'Process', Resource, Action: 'Block' }));
   }
@@ -99,6 +102,9 @@ test('connectAgentPort: nobody there, no certificate, no address', async () => {
   const signal = new AbortController().signal;
   using port = await connectAgentPort({ address: 'unix:///nonexistent/agent.sock' });
   await assert.rejects(port.ping(signal), (error) => error instanceof KubeArmorError && error.code === 'UNREACHABLE');
-  await assert.rejects(connectAgentPort({ address: 'h:1', tlsCertPath: '/nonexistent' }), (error) => error instanceof KubeArmorError && error.code === 'HOST_IO');
+  await assert.rejects(
+    connectAgentPort({ address: 'h:1', tlsCertPath: '/nonexistent' }),
+    (error) => error instanceof KubeArmorError && error.code === 'HOST_IO',
+  );
   await assert.rejects(connectAgentPort({ address: 'nonsense' }), (error) => error instanceof KubeArmorError && error.code === 'USAGE');
 });

@@ -7,7 +7,17 @@ import type { FeedRecords, GrpcTransport } from '#grpc';
 import type { PolicyKind } from '#policy';
 import { PolicyStatus as WireStatus } from '#wire';
 import type { ProbeResponse } from '#wire';
-import type { AgentAddress, AgentPort, FeedItem, FeedRecord, PolicyAnswer, PolicyMode, PolicyStatus, ProbeAnswer, StreamName } from './ports.ts';
+import type {
+  AgentAddress,
+  AgentPort,
+  FeedItem,
+  FeedRecord,
+  PolicyAnswer,
+  PolicyMode,
+  PolicyStatus,
+  ProbeAnswer,
+  StreamName,
+} from './ports.ts';
 
 const KINDS: { readonly [K in StreamName]: keyof FeedRecords } = { alert: 'alerts', log: 'logs', message: 'messages' };
 const MODES: readonly PolicyMode[] = ['disabled', 'enabled', 'audited'];

@@ -10,7 +10,11 @@ import type { FakeAgentScript } from './testing.ts';
 const alert = (Sequence: number): FeedItem => ({ stream: 'alert', record: { Sequence } });
 const broken = new KubeArmorError('UNREACHABLE', 'calling: the connection was reset');
 
-async function follow(script: FakeAgentScript, count: number, streams: StreamName[] = ['alert']): Promise<{ got: unknown[]; notes: string[]; agent: FakeAgent }> {
+async function follow(
+  script: FakeAgentScript,
+  count: number,
+  streams: StreamName[] = ['alert'],
+): Promise<{ got: unknown[]; notes: string[]; agent: FakeAgent }> {
   const agent = new FakeAgent(script);
   const { io } = recordingIo();
   const [got, notes]: [unknown[], string[]] = [[], []];

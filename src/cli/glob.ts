@@ -7,9 +7,9 @@
  */
 export function compileFilterGlob(glob: string, options: { ignoreCase?: boolean } = {}): (text: string) => boolean {
   const fold = (text: string): string => (options.ignoreCase === true ? text.toLowerCase() : text);
-  const pattern = [...fold(glob)];
+  const pattern = Array.from(fold(glob));
   if (!pattern.includes('*') && !pattern.includes('?')) return (text) => fold(text) === fold(glob);
-  return (text) => globMatches(pattern, [...fold(text)]);
+  return (text) => globMatches(pattern, Array.from(fold(text)));
 }
 
 /** Greedy with one point to come back to: the last `*`. */

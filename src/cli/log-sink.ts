@@ -21,9 +21,11 @@ export type LogEntry = { readonly json: string } | { readonly lines: readonly Te
 export async function openLogSink(target: string, io: Io): Promise<LogSink> {
   if (target === 'none') return { write: async () => {}, [Symbol.asyncDispose]: async () => {} };
   if (target === 'stdout') return stdoutSink(io);
-  const failing = (doing: string) => (error: unknown): never => {
-    throw new KubeArmorError('HOST_IO', `${doing} ${printable(target)}: ${(error as Error).message}`, { cause: error });
-  };
+  const failing =
+    (doing: string) =>
+    (error: unknown): never => {
+      throw new KubeArmorError('HOST_IO', `${doing} ${printable(target)}: ${(error as Error).message}`, { cause: error });
+    };
   const file = await open(target, 'a', 0o600).catch(failing('opening'));
   return {
     write: async (entry) => {

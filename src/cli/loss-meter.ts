@@ -44,7 +44,8 @@ export class LossMeter {
     if (sequence === 0) return undefined;
     const key = JSON.stringify([stream, record['HostName']]);
     const last = this.#last.get(key);
-    const run = String(record['EventID'] ?? '').replace(/\d+$/, '');
+    const id = record['EventID'];
+    const run = typeof id === 'string' ? id.replace(/\d+$/, '') : '';
     this.#last.set(key, { sequence, run, connection: this.#connection });
     if (last === undefined || last.connection === this.#connection) return undefined;
     if (run !== last.run || sequence <= last.sequence) {

@@ -32,10 +32,20 @@ export async function loadPolicyChecker(): Promise<CheckPolicies> {
     const result = compile([policy], ANY_WORKLOAD);
     if ('exceeded' in result) {
       const problem = `beyond the limit of ${result.limit} ${result.exceeded}`;
-      return { fits: false, issues: [{ severity: 'error', code: 'LIMIT_EXCEEDED', file, at: 'spec', problem, cure: 'split or shorten it' }] };
+      return {
+        fits: false,
+        issues: [{ severity: 'error', code: 'LIMIT_EXCEEDED', file, at: 'spec', problem, cure: 'split or shorten it' }],
+      };
     }
     const issues = result.notEnforced.map(({ rule, reason }): Issue => {
-      return { severity: 'warning', code: 'NOT_ENFORCEABLE', file, at: rule.field, problem: reason, cure: 'this version does not enforce it' };
+      return {
+        severity: 'warning',
+        code: 'NOT_ENFORCEABLE',
+        file,
+        at: rule.field,
+        problem: reason,
+        cure: 'this version does not enforce it',
+      };
     });
     return { fits: true, issues };
   };

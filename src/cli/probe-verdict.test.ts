@@ -10,18 +10,46 @@ const base: ProbeInputs = { unreachable: undefined, detail: { enforcer: 'E', rea
 const reason = { problem: 'p', cure: 'c' };
 const { lsms: _, ...unknownLsms } = GOOD_NODE;
 
-const cases: readonly { readonly name: string; readonly inputs: Partial<ProbeInputs>; readonly verdict: string; readonly reasons: RegExp[] }[] = [
+const cases: readonly {
+  readonly name: string;
+  readonly inputs: Partial<ProbeInputs>;
+  readonly verdict: string;
+  readonly reasons: RegExp[];
+}[] = [
   { name: 'all well', inputs: {}, verdict: 'ENFORCING', reasons: [] },
-  { name: 'the agent says so', inputs: { detail: { enforcer: 'E', status: 'audit-only', reasons: [reason] } }, verdict: 'AUDIT-ONLY', reasons: [/^p c$/] },
-  { name: 'degraded', inputs: { detail: { enforcer: 'E', status: 'degraded', reasons: [reason] } }, verdict: 'DEGRADED', reasons: [/^p c$/] },
-  { name: 'a status of the future is no good news', inputs: { detail: { enforcer: 'E', status: 'shiny', reasons: [] } }, verdict: 'DEGRADED', reasons: [/shiny/] },
+  {
+    name: 'the agent says so',
+    inputs: { detail: { enforcer: 'E', status: 'audit-only', reasons: [reason] } },
+    verdict: 'AUDIT-ONLY',
+    reasons: [/^p c$/],
+  },
+  {
+    name: 'degraded',
+    inputs: { detail: { enforcer: 'E', status: 'degraded', reasons: [reason] } },
+    verdict: 'DEGRADED',
+    reasons: [/^p c$/],
+  },
+  {
+    name: 'a status of the future is no good news',
+    inputs: { detail: { enforcer: 'E', status: 'shiny', reasons: [] } },
+    verdict: 'DEGRADED',
+    reasons: [/shiny/],
+  },
   { name: 'no enforcer', inputs: { detail: { status: 'enforcing', reasons: [] } }, verdict: 'AUDIT-ONLY', reasons: [/no enforcer/] },
-  { name: 'state unreadable', inputs: { detail: undefined, detailMissing: 'f: EACCES' }, verdict: 'DEGRADED', reasons: [/f: EACCES.*root/] },
+  {
+    name: 'state unreadable',
+    inputs: { detail: undefined, detailMissing: 'f: EACCES' },
+    verdict: 'DEGRADED',
+    reasons: [/f: EACCES.*root/],
+  },
   { name: 'agent elsewhere', inputs: { detail: undefined, facts: undefined }, verdict: 'DEGRADED', reasons: [/another machine/] },
   { name: 'no agent', inputs: { unreachable: reason }, verdict: 'NOT RUNNING', reasons: [/^p c$/] },
   {
     name: 'no agent and a kernel that could not',
-    inputs: { unreachable: reason, facts: { ...GOOD_NODE, lsms: ['capability'], hasBtf: false, bpffs: undefined, kernelMajor: 5, kernelMinor: 10 } },
+    inputs: {
+      unreachable: reason,
+      facts: { ...GOOD_NODE, lsms: ['capability'], hasBtf: false, bpffs: undefined, kernelMajor: 5, kernelMinor: 10 },
+    },
     verdict: 'NOT RUNNING',
     reasons: [/^p c$/, /older than 5\.17/, /bpf is not active.*lsm=capability,bpf/, /no BTF/, /mount -t bpf/],
   },
@@ -41,7 +69,15 @@ test('kernelLacks tells an unreadable list from a list without bpf', () => {
 });
 
 test('parseAgentDetail takes what it understands', () => {
-  const file = { json: { version: '1', enforcer: 'E', status: 'Degraded', reasons: ['a', { problem: 'b', cure: 'c' }, 7], postures: { file: 'audit', x: 1 } } };
+  const file = {
+    json: {
+      version: '1',
+      enforcer: 'E',
+      status: 'Degraded',
+      reasons: ['a', { problem: 'b', cure: 'c' }, 7],
+      postures: { file: 'audit', x: 1 },
+    },
+  };
   assert.deepEqual(parseAgentDetail(file), {
     version: '1',
     enforcer: 'E',

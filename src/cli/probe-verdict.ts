@@ -39,7 +39,10 @@ export function decideVerdict({ unreachable, detail, detailMissing, facts }: Pro
   if (detail === undefined) return withoutDetail(detailMissing, facts, lacks);
   const reasons = [...detail.reasons];
   if (detail.enforcer === undefined) {
-    reasons.push({ problem: 'the agent has no enforcer: policies are not enforced', cure: 'see the agent’s log, and what the kernel lacks' });
+    reasons.push({
+      problem: 'the agent has no enforcer: policies are not enforced',
+      cure: 'see the agent’s log, and what the kernel lacks',
+    });
     return { verdict: 'AUDIT-ONLY', reasons: [...reasons, ...lacks] };
   }
   const claimed = STATUS_VERDICTS[detail.status ?? 'enforcing'];

@@ -49,7 +49,11 @@ for (const words of PLANNED) {
 }
 
 for (const { words } of [{ words: [] }, ...GROUPS, ...COMMANDS]) {
-  for (const args of [[...words, '--help'], [...words, '-h'], ['help', ...words]]) {
+  for (const args of [
+    [...words, '--help'],
+    [...words, '-h'],
+    ['help', ...words],
+  ]) {
     test(`karmor ${args.join(' ')}: help on stdout, exit 0`, async () => {
       const { io, out, err } = recordingIo();
       assert.equal(await runCli(args, io), EXIT_CODES.ok.code);

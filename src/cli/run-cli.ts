@@ -67,7 +67,14 @@ function reportUsage(error: CommanderError, { prefix, parser }: { prefix: string
 /** Ours instead of commander's: `--logfilter` and `--grpc=x` are the slips to expect, and it counts case and `=x` as differences. */
 function suggestionFor(error: CommanderError, parser: Command): string | undefined {
   const typed = /'([^'=]*)/.exec(error.message)?.[1] ?? '';
-  if (error.code === 'commander.unknownCommand') return nearestWord(typed, parser.createHelp().visibleCommands(parser).map((command) => command.name()));
+  if (error.code === 'commander.unknownCommand')
+    return nearestWord(
+      typed,
+      parser
+        .createHelp()
+        .visibleCommands(parser)
+        .map((command) => command.name()),
+    );
   if (error.code !== 'commander.unknownOption' || !typed.startsWith('--')) return undefined;
   const known = ['--help'];
   for (let at: Command | null = parser; at !== null; at = at.parent) {

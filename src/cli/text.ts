@@ -11,7 +11,8 @@ const SGR: { readonly [K in Colour]: number } = { red: 31, green: 32, yellow: 33
  * Controls (C0 without tab, DEL, C1), line separators, marks that reorder or hide text, tags: names and arguments come from containers,
  * and a terminal would obey them.
  */
-const UNSAFE = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+const UNSAFE =
+  /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
 const LONE_SURROGATE = /\p{Surrogate}/gu;
 
 const hex = (unit: number, width: number): string => unit.toString(16).padStart(width, '0');

@@ -12,9 +12,15 @@ export interface Alert {
 const FAMILIES: Readonly<Record<number, string>> = { 1: 'unix', 2: 'inet', 10: 'inet6', 16: 'netlink', 17: 'packet', 38: 'alg', 40: 'vsock' };
 const TYPES: Readonly<Record<number, string>> = { 1: 'stream', 2: 'dgram', 3: 'raw', 4: 'rdm', 5: 'seqpacket', 6: 'dccp' };
 
+/** Numbers of unnamed files, which differ from run to run, become `#N`; a long path is cut to its first 20 bytes and `…`. */
+function plainPath(path: string): string {
+  const text = path.replace(/#\d+$/, '#N');
+  return text.length > 100 ? `${text.slice(0, 20)}…` : text;
+}
+
 function objectOf({ socket, capability, path }: KernelEvent): string {
   if (capability !== undefined) return CAPABILITIES[capability] ?? String(capability);
-  if (socket === undefined) return path;
+  if (socket === undefined) return plainPath(path);
   const name = `${FAMILIES[socket.domain] ?? socket.domain}/${TYPES[socket.type] ?? socket.type}/${socket.protocol}`;
   return socket.port === undefined ? name : `${name}@${socket.address}:${socket.port}`;
 }
@@ -28,7 +34,7 @@ function objectOf({ socket, capability, path }: KernelEvent): string {
 export function lineOf({ event, rule }: Alert, several: boolean): string {
   const field = rule?.field.replace(/^spec\./, '') ?? (event.ruleId === undefined ? 'posture' : `rule?${event.ruleId}`);
   const named = several && rule !== undefined ? `${rule.policy}:${field}` : field;
-  const by = event.subject === '/bin/stim' ? '' : ` by ${event.subject === '' ? '-' : event.subject}`;
+  const by = event.subject === '/bin/stim' ? '' : ` by ${event.subject === '' ? '-' : plainPath(event.subject)}`;
   return `${event.outcome} ${event.hook} ${objectOf(event)} ${named}${by}`;
 }
 

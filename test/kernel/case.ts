@@ -14,6 +14,8 @@ export interface KernelCase {
   /** Default posture of every family, or of some. `audit` where absent. */
   readonly posture?: Postures['file'] | Partial<Postures>;
   readonly mode?: 'audited';
+  /** Nothing is in force until `! bind`: the agent finds a container that runs already. */
+  readonly late?: boolean;
   readonly namespace?: string;
   /** Besides `app: web`. */
   readonly labels?: Readonly<Record<string, string>>;

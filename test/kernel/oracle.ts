@@ -61,7 +61,7 @@ function accessOf(outcome: Outcome, root: string): Access | undefined {
   const named = pathAccess(words);
   if (named === undefined || !plainObject(root, named.path)) return undefined;
   const stat = lstatSync(join(root, named.path));
-  if (stat.nlink > 1 && stat.isFile() && named.kind === 'exec') return undefined; // an applet, perhaps
+  if (named.kind === 'exec' && (stat.nlink > 1 || stat.size < 1024)) return undefined; // an applet, perhaps, or a script
   return { kind: named.kind, object: { path: named.path }, owner: stat.uid === 0, subject: outcome.program };
 }
 

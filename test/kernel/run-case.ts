@@ -19,11 +19,10 @@ import { setStage } from './stage.ts';
 import type { Stage } from './stage.ts';
 
 const CGROUPS = '/sys/fs/cgroup';
-const EVENTS_DEADLINE_MS = 5000;
-/** Repeated alerts are folded in the kernel: counts may come a little later than the first. */
-const FOLDED_DEADLINE_MS = 1500;
+/** Repeated alerts are folded in the kernel: the last counts come seconds later. */
+const EVENTS_DEADLINE_MS = 10_000;
 /** Actions that stop the evaluator's comparison: it knows one rule set. */
-const CHANGES_RULES = /^! *(swap|mode|reader|release)/m;
+const CHANGES_RULES = /^ *! *(swap|mode|reader|bind)/m;
 
 /** The enforcer with its alerts by workload. */
 export class Bench {
@@ -50,30 +49,30 @@ export class Bench {
     await this.#watching;
   }
 
+  /** The alerts of a case; of `''`: those of no workload that we know, of which there must be none. */
   alertsOf(key: string): readonly Alert[] {
     return this.#alerts.get(key) ?? [];
-  }
-
-  /** Events of no workload that we know: there must be none. */
-  get strays(): readonly Alert[] {
-    return this.alertsOf('');
   }
 
   get lost(): number {
     return Number(this.enforcer.counters()['alerts_lost'] ?? 0n);
   }
 
-  /** Waits until every record that the kernel submitted has been read. */
-  async settle(): Promise<void> {
+  /** Waits until every alert that the kernel generated was delivered, folded into another or counted as lost. */
+  async settle(): Promise<string | undefined> {
     const deadline = Date.now() + EVENTS_DEADLINE_MS;
-    while (this.#received < Number(this.enforcer.counters()['alerts'])) {
-      if (Date.now() > deadline) throw new Error(`${this.#received} events read, counters say ${JSON.stringify(counted(this.enforcer))}`);
-      await sleep(2);
+    for (;;) {
+      const generated = Number(this.enforcer.counters()['alerts']);
+      const known = this.#received + this.lost;
+      if (known === generated) return undefined;
+      if (Date.now() > deadline) return `the kernel generated ${generated} alerts: ${this.#received} came, ${this.lost} are counted as lost`;
+      await sleep(20);
     }
   }
 
   #onEvent(event: KernelEvent): void {
-    this.#received++;
+    if (event.outcome === 'observed') return;
+    this.#received += event.count;
     const key = this.enforcer.workloadOf(event.scopeId) ?? '';
     const rule = event.ruleId === undefined ? undefined : this.enforcer.ruleOf(event.imageId, event.ruleId);
     const list = this.#alerts.get(key) ?? [];
@@ -81,9 +80,6 @@ export class Bench {
     this.#alerts.set(key, list);
   }
 }
-
-const counted = (enforcer: Enforcer): Record<string, number> =>
-  Object.fromEntries(Object.entries(enforcer.counters()).map(([name, value]) => [name, Number(value)]));
 
 /** The mounts that cell makes, as the resolver of rule paths is told them. */
 function declaredMounts(options: readonly string[], volume: string): DeclaredMount[] {
@@ -114,6 +110,7 @@ function hostOf({ test, bench, stage, sets }: Running, cgroup: string): { host: 
   const act = async (words: readonly string[]): Promise<void> => {
     const [name, word = ''] = words;
     if (name === 'swap') protect(Number(word), mode);
+    else if (name === 'bind') protect(0, mode);
     else if (name === 'mode') protect(current, word as WorkloadMode);
     else if (name === 'reader') await (word === 'off' ? bench.stop() : bench.watch());
     else throw new Error(`no action is called ${words.join(' ')}`);
@@ -124,67 +121,63 @@ function hostOf({ test, bench, stage, sets }: Running, cgroup: string): { host: 
 const stepProblems = (outcomes: readonly Outcome[]): string[] =>
   outcomes.filter(({ step, result }) => step.result !== result).map(({ step, result }) => `${step.text}: ${step.result} expected, ${result} came`);
 
-async function alertProblems({ test, bench }: Running, lostBefore: number): Promise<string[]> {
-  const several = test.policies.length > 1 || test.swaps !== undefined;
-  const compare = (): string[] => {
-    const alerts = bench.alertsOf(test.name);
-    if (test.total === undefined) return compareAlerts(test.expect, alerts, several);
-    const have = alerts.reduce((sum, { event }) => sum + event.count, 0) + bench.lost - lostBefore;
-    return have === test.total ? [] : [`${test.total} alerts expected, ${have} came or were counted as lost`];
-  };
-  const deadline = Date.now() + FOLDED_DEADLINE_MS;
-  await bench.settle();
-  let problems = compare();
-  while (problems.some((line) => / 0 came| expected, \d+ came/.test(line)) && Date.now() < deadline) {
-    await sleep(50);
-    await bench.settle();
-    problems = compare();
-  }
-  if (test.total === undefined && bench.lost !== lostBefore) problems.push(`${bench.lost - lostBefore} alerts were lost`);
-  return [...problems, ...compareFields(test.fields ?? {}, bench.alertsOf(test.name))];
-}
-
-export interface CaseResult {
+/** What a case did; its alerts are judged when all have come. */
+export interface Performed {
+  readonly test: KernelCase;
   readonly problems: readonly string[];
   readonly outcomes: readonly Outcome[];
-  readonly alerts: readonly string[];
   /** Steps that were compared with the reference evaluator. */
   readonly compared: number;
+  readonly ms: number;
+}
+
+async function perform(running: Running, cgroup: string): Promise<Pick<Performed, 'problems' | 'outcomes' | 'compared'>> {
+  const { test, stage, sets } = running;
+  const { host, protect } = hostOf(running, cgroup);
+  const outcomes: Outcome[] = [];
+  if (test.late !== true) protect(0, test.mode ?? 'enabled');
+  for (const process of parseRun(test.run)) outcomes.push(...(await runProcess(process, host)));
+  const plain = test.mode === undefined && !CHANGES_RULES.test(test.run) && !/unbound|--uid/.test(test.run);
+  const difference = plain && sets[0] !== undefined ? compareWithEvaluator(outcomes, sets[0], stage.root) : { compared: 0, problems: [] };
+  return { outcomes, compared: difference.compared, problems: [...stepProblems(outcomes), ...difference.problems] };
 }
 
 /** Runs one case. Throws nothing for what the product does wrong: that is in `problems`. */
-export async function runCase(test: KernelCase, bench: Bench, number: number): Promise<CaseResult> {
+export async function runCase(test: KernelCase, bench: Bench, number: number): Promise<Performed> {
+  const started = performance.now();
   const directory = `/run/kernel-cases/case-${number}`;
   const cgroup = `${CGROUPS}/kernel-case-${number}`;
-  const outcomes: Outcome[] = [];
-  const problems: string[] = [];
-  let compared = 0;
   mkdirSync(directory, { recursive: true });
   mkdirSync(cgroup);
   const stage = setStage(directory, test.root ?? [], { overlay: test.overlay ?? false, programs: { ...bench.programs } });
+  let result: Pick<Performed, 'problems' | 'outcomes' | 'compared'>;
   try {
     const sets = ruleSetsOf(test, stage.root, declaredMounts(test.cell ?? [], stage.volume));
-    const running = { test, bench, stage, sets };
-    const lostBefore = bench.lost;
-    const { host, protect } = hostOf(running, cgroup);
-    protect(0, test.mode ?? 'enabled');
-    for (const process of parseRun(test.run)) outcomes.push(...(await runProcess(process, host)));
-    problems.push(...stepProblems(outcomes), ...(await alertProblems(running, lostBefore)));
-    const plain = sets[0] !== undefined && test.mode === undefined && !CHANGES_RULES.test(test.run) && !/unbound|--uid/.test(test.run);
-    if (plain) {
-      const difference = compareWithEvaluator(outcomes, sets[0]!, stage.root);
-      compared = difference.compared;
-      problems.push(...difference.problems);
-    }
+    result = await perform({ test, bench, stage, sets }, cgroup);
   } catch (error) {
-    problems.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    result = { problems: [error instanceof Error ? (error.stack ?? error.message) : String(error)], outcomes: [], compared: 0 };
   } finally {
     bench.enforcer.release(test.name);
     stage.clear();
     for (const at of [`${cgroup}/below`, cgroup]) removeCgroup(at);
   }
-  const several = test.policies.length > 1 || test.swaps !== undefined;
-  return { problems, outcomes, alerts: bench.alertsOf(test.name).map((alert) => `${lineOf(alert, several)} x${alert.event.count}`), compared };
+  return { test, ...result, ms: performance.now() - started };
+}
+
+const hasSeveral = (test: KernelCase): boolean => test.policies.length > 1 || test.swaps !== undefined;
+
+/** Everything wrong with a case, once the bench has settled. */
+export function judge({ test, problems }: Performed, bench: Bench): string[] {
+  const alerts = bench.alertsOf(test.name);
+  const fields = compareFields(test.fields ?? {}, alerts);
+  if (test.total === undefined) return [...problems, ...compareAlerts(test.expect, alerts, hasSeveral(test)), ...fields];
+  const have = alerts.reduce((sum, { event }) => sum + event.count, 0) + bench.lost;
+  return have === test.total ? [...problems, ...fields] : [...problems, `${test.total} alerts expected, ${have} came or were counted as lost`];
+}
+
+/** The alerts of a case as text, for a report. */
+export function linesOf(test: KernelCase, bench: Bench): string[] {
+  return bench.alertsOf(test.name).map((alert) => `${lineOf(alert, hasSeveral(test))} x${alert.event.count}`);
 }
 
 function removeCgroup(at: string): void {

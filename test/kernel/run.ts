@@ -13,13 +13,14 @@ import type { KernelCase } from './case.ts';
 import { CASES } from './cases/index.ts';
 import { kernelRelease, missingFeatures } from './features.ts';
 import { buildNative } from './native.ts';
-import { Bench, runCase } from './run-case.ts';
-import type { CaseResult } from './run-case.ts';
+import type { Alert } from './alerts.ts';
+import { Bench, judge, linesOf, runCase } from './run-case.ts';
+import type { Performed } from './run-case.ts';
 
 const OBJECT = join(import.meta.dirname, '../../.cache/bpf/kubearmor.bpf.o');
 const BUSYBOX = ['/bin/busybox', '/usr/bin/busybox'];
 /** Small, so that a stopped reader is soon a full ring. */
-const RING_BYTES = 1 << 20;
+const RING_BYTES = 1 << 18;
 
 const { values: options } = parseArgs({
   options: {
@@ -67,19 +68,25 @@ function open(): Enforcer | undefined {
   }
 }
 
-function report(test: KernelCase, result: CaseResult, ms: number): void {
-  const failed = result.problems.length > 0;
+function report(performed: Performed, bench: Bench): void {
+  const { test, outcomes, ms } = performed;
+  const problems = judge(performed, bench);
+  const failed = problems.length > 0;
   total[failed ? 'failed' : 'passed']++;
   console.log(`${failed ? 'FAILED ' : 'ok     '} ${test.name} (${Math.round(ms)} ms)`);
-  for (const problem of result.problems) console.log(`    ${problem}`);
+  for (const problem of problems) console.log(`    ${problem}`);
   if (!failed && !options.verbose) return;
-  for (const { step, result: came } of result.outcomes) console.log(`      | ${step.text.slice(0, 200)}  ${came}`);
-  for (const line of result.alerts) console.log(`      > ${line.slice(0, 300)}`);
+  for (const { step, result } of outcomes) console.log(`      | ${step.text.slice(0, 200)}  ${result}`);
+  for (const line of linesOf(test, bench)) console.log(`      > ${line.slice(0, 300)}`);
 }
 
-async function runAll(cases: readonly KernelCase[], bench: Bench): Promise<void> {
+function describe({ event }: Alert): string {
+  return JSON.stringify(event, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value));
+}
+
+async function performAll(cases: readonly KernelCase[], bench: Bench): Promise<Performed[]> {
   const missing = missingFeatures(bench.programs.stim, cases.flatMap(({ needs }) => needs ?? []));
-  let compared = 0;
+  const performed: Performed[] = [];
   for (const [index, test] of cases.entries()) {
     const lacking = (test.needs ?? []).filter((name) => missing.has(name));
     if (lacking.length > 0) {
@@ -87,13 +94,22 @@ async function runAll(cases: readonly KernelCase[], bench: Bench): Promise<void>
       console.log(`skipped ${test.name}: this kernel has no ${lacking.join(', ')}`);
       continue;
     }
-    const started = performance.now();
-    const result = await runCase(test, bench, index);
-    compared += result.compared;
-    report(test, result, performance.now() - started);
+    if (options.verbose) console.log(`…       ${test.name}`);
+    performed.push(await runCase(test, bench, index));
   }
+  return performed;
+}
+
+async function runAll(cases: readonly KernelCase[], bench: Bench): Promise<void> {
+  const performed = await performAll(cases, bench);
+  const unsettled = await bench.settle();
+  for (const result of performed) report(result, bench);
   await bench.stop();
-  if (bench.strays.length > 0) broken(`${bench.strays.length} events of no workload, the first: ${JSON.stringify(bench.strays[0]?.event, (_, v: unknown) => (typeof v === 'bigint' ? String(v) : v))}`);
+  if (unsettled !== undefined) broken(unsettled);
+  if (bench.lost > 0 && performed.every(({ test }) => test.total === undefined)) broken(`${bench.lost} alerts were lost`);
+  const [stray] = bench.alertsOf('');
+  if (stray !== undefined) broken(`${bench.alertsOf('').length} alerts of no workload, the first: ${describe(stray)}`);
+  const compared = performed.reduce((sum, result) => sum + result.compared, 0);
   console.log(`${compared} steps compared with the reference evaluator`);
 }
 

@@ -26,6 +26,15 @@ export class FakeEnforcer implements Enforcer {
     this.calls.push(`release ${key}`);
     this.protected.delete(key);
   }
+  keys(): readonly string[] {
+    return [...this.protected.keys()];
+  }
+  dropOthers(): void {
+    this.calls.push('dropOthers');
+  }
+  remove(): void {
+    this.calls.push('remove');
+  }
   workloadOf(scopeId: number): string | undefined {
     return this.#scopes[scopeId - 1];
   }

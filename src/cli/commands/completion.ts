@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Command } from '../command.ts';
+import type { Command, CommandTable } from '../command.ts';
 import { renderBashCompletion } from '../completion-bash.ts';
 import { renderFishCompletion } from '../completion-fish.ts';
 import { loadCompletionTree } from '../completion-model.ts';
@@ -13,16 +13,18 @@ const RENDERERS: Readonly<Record<string, (nodes: readonly CompletionNode[]) => s
   fish: renderFishCompletion,
 };
 
-/** `karmor completion SHELL`: a script with every command, option and fixed value. */
-export const completion: Command = {
-  arguments: [{ name: '<shell>', summary: 'which shell', choices: Object.keys(RENDERERS) }],
-  details: `Examples:
+/** `karmor completion SHELL`: a script with every command, option and fixed value of the table. */
+export function completionOf(table: CommandTable): Command {
+  return {
+    arguments: [{ name: '<shell>', summary: 'which shell', choices: Object.keys(RENDERERS) }],
+    details: `Examples:
   source <(karmor completion bash)                          in ~/.bashrc
   source <(karmor completion zsh)                           in ~/.zshrc, after compinit
   karmor completion fish > ~/.config/fish/completions/karmor.fish`,
-  async run([shell = ''], _flags, io) {
-    const script = RENDERERS[shell]?.(await loadCompletionTree()) ?? '';
-    for (const line of script.trimEnd().split('\n')) await io.out(line);
-    return EXIT_CODES.ok.code;
-  },
-};
+    async run([shell = ''], _flags, io) {
+      const script = RENDERERS[shell]?.(await loadCompletionTree(table)) ?? '';
+      for (const line of script.trimEnd().split('\n')) await io.out(line);
+      return EXIT_CODES.ok.code;
+    },
+  };
+}

@@ -55,7 +55,8 @@ async function run(args: string, script: FakeAgentScript): Promise<Ran> {
     ...script,
     onPing: () => {
       script.onPing?.();
-      if (agent.watched.length > 0 && agent.watched.length >= (script.feeds?.length ?? 0)) throw new KubeArmorError('PEER_REFUSED', 'end of script');
+      if (agent.watched.length > 0 && agent.watched.length >= (script.feeds?.length ?? 0))
+        throw new KubeArmorError('PEER_REFUSED', 'end of script');
     },
   });
   const { io, out, err } = recordingIo({ agent });
@@ -99,7 +100,9 @@ test('karmor logs --json: one object a line; so does -o json', async () => {
 
 test('karmor logs -o text and wide: control characters of a container never come through', async () => {
   for (const format of ['line', 'text', 'wide', 'pretty-json', 'json']) {
-    const { out } = await run(`-o ${format} --limit 1`, { feeds: [{ items: [block({ Resource: '/bin/x\u001b]0;title\u0007\n== Alert / forged', PodName: 'p\u009b31m' })] }] });
+    const { out } = await run(`-o ${format} --limit 1`, {
+      feeds: [{ items: [block({ Resource: '/bin/x\u001b]0;title\u0007\n== Alert / forged', PodName: 'p\u009b31m' })] }],
+    });
     assert.doesNotMatch(out.join('\n'), /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/u, format);
     assert.ok(!out.some((line) => line.startsWith('== Alert / forged')), format);
   }
@@ -163,7 +166,10 @@ test('karmor logs --msgPath shows the agent’s messages; they do not count', as
 
 test('karmor logs warns of a type that the chosen stream never has', async () => {
   assert.match((await run('--logType ContainerLog', { feeds: [{ items: [] }] })).err[0] ?? '', /add --logFilter system/);
-  assert.match((await run('--logFilter system --logType MatchedPolicy', { feeds: [{ items: [] }] })).err[0] ?? '', /use --logFilter policy/);
+  assert.match(
+    (await run('--logFilter system --logType MatchedPolicy', { feeds: [{ items: [] }] })).err[0] ?? '',
+    /use --logFilter policy/,
+  );
 });
 
 test('karmor logs colours only for a terminal', async () => {

@@ -46,7 +46,12 @@ Examples:
 /** `karmor logs`: alerts and logs as they come, with KubeArmor's flags. */
 export const logs: Command = {
   options: [
-    { flags: '--logFilter <which>', summary: 'policy: alerts; system: telemetry; all: both', default: 'policy', choices: Object.keys(STREAMS) },
+    {
+      flags: '--logFilter <which>',
+      summary: 'policy: alerts; system: telemetry; all: both',
+      default: 'policy',
+      choices: Object.keys(STREAMS),
+    },
     ...FILTERS,
     { flags: '--limit <count>', summary: 'end after printing this many records; 0 for no end', value: 'count' },
     { flags: '-o, --output <format>', summary: 'how records are printed', default: 'line', choices: LOG_FORMATS },

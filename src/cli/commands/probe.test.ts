@@ -14,9 +14,17 @@ const agent = (): FakeAgent =>
       hosts: [{ name: 'node1', policies: [] }],
     },
   });
-const files = (found: Record<string, unknown>): Io['agentFile'] => async (path) =>
-  path in found ? { json: found[path] } : { missing: `${path}: EACCES` };
-const detail = { version: '0.1.0', enforcer: 'SOME-LSM', status: 'enforcing', reasons: [], postures: { container: { file: 'audit' }, host: { file: 'block' } } };
+const files =
+  (found: Record<string, unknown>): Io['agentFile'] =>
+  async (path) =>
+    path in found ? { json: found[path] } : { missing: `${path}: EACCES` };
+const detail = {
+  version: '0.1.0',
+  enforcer: 'SOME-LSM',
+  status: 'enforcing',
+  reasons: [],
+  postures: { container: { file: 'audit' }, host: { file: 'block' } },
+};
 
 test('karmor probe: the verdict is the first line', async () => {
   const { io, out } = recordingIo({ agent: agent(), agentFile: files({ [AGENT_DETAIL_PATH]: detail }) });
@@ -44,7 +52,10 @@ test('karmor probe: reasons with cures, exit 1 where it does not enforce', async
 });
 
 test('karmor probe without an agent: what this node could do, exit 3', async () => {
-  const { io, out } = recordingIo({ localFacts: async () => ({ ...GOOD_NODE, lsms: ['capability'] }), agentFile: files({ [AGENT_DETAIL_PATH]: detail }) });
+  const { io, out } = recordingIo({
+    localFacts: async () => ({ ...GOOD_NODE, lsms: ['capability'] }),
+    agentFile: files({ [AGENT_DETAIL_PATH]: detail }),
+  });
   assert.equal(await runCli(['probe'], io), 3);
   assert.equal(out[0], 'NOT RUNNING');
   const text = out.join('\n');

@@ -30,10 +30,7 @@ interface ProbeReport extends ProbeFindings {
 
 /** `karmor probe`: the verdict first, then what it rests on. Works without an agent. */
 export const probe: Command = {
-  options: [
-    { flags: '-o, --output <format>', summary: 'how to print it', default: 'text', choices: ['text', 'json'] },
-    ...AGENT_OPTIONS,
-  ],
+  options: [{ flags: '-o, --output <format>', summary: 'how to print it', default: 'text', choices: ['text', 'json'] }, ...AGENT_OPTIONS],
   details: `The first line is ENFORCING, AUDIT-ONLY, DEGRADED or NOT RUNNING; below it why, and what to do.
 It exits with 0 only for ENFORCING, 3 for NOT RUNNING, 1 for the others.`,
   async run(_args, flags, io) {
@@ -54,7 +51,13 @@ async function gather(flags: Flags, io: Io): Promise<ProbeReport> {
   const unreachable = 'problem' in answer ? answer : undefined;
   const detailMissing = [ours, theirs].flatMap((file) => ('missing' in file ? [file.missing] : [])).join('; ');
   const findings = decideVerdict({ unreachable, detail, detailMissing, facts });
-  return { ...findings, address, answer: 'problem' in answer ? undefined : answer, detail: unreachable === undefined ? detail : undefined, facts };
+  return {
+    ...findings,
+    address,
+    answer: 'problem' in answer ? undefined : answer,
+    detail: unreachable === undefined ? detail : undefined,
+    facts,
+  };
 }
 
 async function askAgent(flags: Flags, io: Io): Promise<ProbeAnswer | Reason> {
@@ -118,7 +121,13 @@ function nodeLines({ address, answer, detail, facts }: ProbeReport): Text[] {
 
 function postureLines(detail: AgentDetail | undefined): string[] {
   const line = (name: string, table: PostureTable | undefined): string[] =>
-    table === undefined ? [] : [`Default posture of ${name}: ${Object.entries(table).map((entry) => entry.join(' ')).join(', ')}`];
+    table === undefined
+      ? []
+      : [
+          `Default posture of ${name}: ${Object.entries(table)
+            .map((entry) => entry.join(' '))
+            .join(', ')}`,
+        ];
   return [...line('containers', detail?.containerPosture), ...line('the host', detail?.hostPosture)];
 }
 

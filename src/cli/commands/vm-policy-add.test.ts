@@ -19,7 +19,11 @@ spec:
   action: Block
 `;
 
-async function send(verb: 'add' | 'delete', text: string, answers: PolicyAnswer[] = []): Promise<{ code: number; out: string[]; err: string[]; agent: FakeAgent }> {
+async function send(
+  verb: 'add' | 'delete',
+  text: string,
+  answers: PolicyAnswer[] = [],
+): Promise<{ code: number; out: string[]; err: string[]; agent: FakeAgent }> {
   const agent = new FakeAgent({ answers });
   const { io, out, err } = recordingIo({ agent, readStdin: async () => text });
   return { code: await runCli(['vm', 'policy', verb, '-'], io), out, err, agent };
@@ -59,7 +63,11 @@ test('karmor vm policy delete', async () => {
 const refusals: readonly { readonly answers: PolicyAnswer[]; readonly code: number; readonly says: RegExp }[] = [
   { answers: [{ status: 'NotExist' }, { status: 'NotExist' }], code: 1, says: /Policy NotExist \(the agent has no policy/ },
   { answers: [{ status: 'NotEnabled' }, { status: 'Failure' }], code: 1, says: /Policy NotEnabled \(/ },
-  { answers: [{ status: 'Invalid', reason: 'too many rules\nand more' }, { status: 'Invalid' }], code: 65, says: /Policy Invalid \(too many rules\)/ },
+  {
+    answers: [{ status: 'Invalid', reason: 'too many rules\nand more' }, { status: 'Invalid' }],
+    code: 65,
+    says: /Policy Invalid \(too many rules\)/,
+  },
   { answers: [{ status: 'Failure' }, { status: 'Applied' }], code: 4, says: /Policy Failure \(/ },
 ];
 for (const { answers, code, says } of refusals) {

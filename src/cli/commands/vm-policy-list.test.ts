@@ -15,7 +15,12 @@ const probe = {
 test('karmor vm policy list: a row a policy and workload, sorted', async () => {
   const { io, out } = recordingIo({ agent: new FakeAgent({ probe }) });
   assert.equal(await runCli(['vm', 'policy', 'list'], io), 0);
-  assert.deepEqual(out, ['POLICY  APPLIES TO     MODE', 'a       container web  enabled', 'b       container web  enabled', 'h       host node1     enabled']);
+  assert.deepEqual(out, [
+    'POLICY  APPLIES TO     MODE',
+    'a       container web  enabled',
+    'b       container web  enabled',
+    'h       host node1     enabled',
+  ]);
 });
 
 test('karmor vm policy list: nothing', async () => {

@@ -46,11 +46,14 @@ function fixed(record: Buffer, at: number, length: number): string {
   return record.toString('utf8', at, end < 0 || end > at + length ? at + length : end);
 }
 
+const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
+
 /**
- * Arguments after argv[0]. The bytes behind the last one are the environment, which is never shown; an argument that is
- * cut ends with `…`.
+ * Arguments after argv[0], or with it where it is not the program's own name: so busybox that is called `sh` reads
+ * `/bin/busybox sh …`, which is the same command. The bytes behind the last argument are the environment, which is never
+ * shown; an argument that is cut ends with `…`.
  */
-function argumentsOf(bytes: Buffer, argc: number): string[] {
+function argumentsOf(bytes: Buffer, argc: number, path: string): string[] {
   const found: string[] = [];
   let start = 0;
   for (let i = 0; i < argc && start < bytes.length; i++) {
@@ -58,8 +61,9 @@ function argumentsOf(bytes: Buffer, argc: number): string[] {
     found.push(end < 0 ? `${bytes.toString('utf8', start)}…` : bytes.toString('utf8', start, end));
     start = end < 0 ? bytes.length : end + 1;
   }
-  if (found.length < argc && argc > 0 && found.at(-1)?.endsWith('…') !== true) found.push('…');
-  return found.slice(1);
+  if (found.length < argc && found.length > 0 && !found.at(-1)!.endsWith('…')) found.push('…');
+  const name = baseName(found[0] ?? '').replace(/^-/, '');
+  return name === '' || name === baseName(path) ? found.slice(1) : [name, ...found.slice(1)];
 }
 
 /** An event and what its path is not. */
@@ -94,7 +98,7 @@ export function decodeEvent(record: Buffer): DecodedEvent | undefined {
   const subject = text(AT.subject_len);
   const parent = text(AT.parent_len);
   const path = text(AT.path_len);
-  const args = argumentsOf(record.subarray(at, at + record.readUInt16LE(AT.args_len)), record.readUInt16LE(AT.argc));
+  const args = argumentsOf(record.subarray(at, at + record.readUInt16LE(AT.args_len)), record.readUInt16LE(AT.argc), path);
   const event: KernelEvent = {
     bootNs: record.readBigUInt64LE(AT.boot_ns),
     scopeId: record.readUInt32LE(AT.scope),

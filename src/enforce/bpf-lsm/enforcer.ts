@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { statSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { KubeArmorError } from '#base';
 import type { Logger } from '#base';
 import type { KernelEvent } from '#events';
-import { BpfObject, kernelHasHook } from '#libbpf';
-import type { BpfLink } from '#libbpf';
 import { RingReader, sumPerCpu, watchRing } from '#observe';
 import type { RuleInfo } from '#policy';
 import type { Counters, Enforcer, EnforcerReport, ProtectOptions } from '../enforcer.ts';
@@ -12,13 +11,21 @@ import { decodeEvent } from './decode-event.ts';
 import { COUNTER, SCOPE_MODE } from './event-layout.gen.ts';
 import { Folds } from './folds.ts';
 import { ImageStore, u32 } from './images.ts';
-import type { LoadedImage } from './images.ts';
+import type { LoadedImage, SavedImage } from './images.ts';
+import { openPrograms, removePins } from './programs.ts';
+import type { Programs } from './programs.ts';
+import { loadState, saveState } from './saved-state.ts';
 
 export interface BpfLsmOptions {
   /** The compiled programs. */
   readonly objectPath: string;
   /** Bytes of the alert ring: a power of two, at least a page. */
   readonly alertRingBytes?: number;
+  /**
+   * Rules outlive the agent: programs and maps are pinned under `pinDirectory` (in a BPF file system), what their numbers
+   * mean is kept under `stateDirectory`. Absent: everything ends with the agent.
+   */
+  readonly survive?: { readonly pinDirectory: string; readonly stateDirectory: string } | undefined;
   readonly logger: Logger;
 }
 
@@ -32,6 +39,12 @@ const SCOPES_MAX = 16384;
 const ALERT_RING_BYTES = 4 << 20;
 /** How often repetitions are collected. */
 const COLLECT_MS = 1000;
+const STATE_FILE = 'bpf-lsm.json';
+/** Where the ids of images in use are not known. */
+const FIRST_ID_AFTER_LOSS = 1 << 30;
+/** More images than are loaded between two saves. */
+const UNSAVED_IDS = 4096;
+const SAVE_MS = 50;
 
 /** A scope's word (bpf/lib/scope.h): image id, slot, size class, mode, image flags. */
 function wordOf(image: LoadedImage | undefined, mode: number): Buffer {
@@ -63,35 +76,30 @@ function u64(value: bigint): Buffer {
 /** The enforcer of kernels that take LSM programs. */
 export class BpfLsmEnforcer implements Enforcer {
   readonly report: EnforcerReport;
-  readonly #object: BpfObject;
-  readonly #links: BpfLink[] = [];
+  readonly #programs: Programs;
   readonly #images: ImageStore;
   readonly #scopes = new Map<string, Scope>();
   readonly #keys = new Map<number, string>();
   readonly #freeScopes: number[] = [];
+  readonly #survive: BpfLsmOptions['survive'];
   readonly #logger: Logger;
   #nextScope = 1;
   #foldsLost = 0n;
+  #saving: NodeJS.Timeout | undefined;
 
   /**
-   * Loads and attaches everything.
+   * Loads and attaches everything, or takes over what an agent before us left in force.
    *
    * @throws {KubeArmorError} `KERNEL_LOAD`, `KERNEL_CALL`; nothing is left attached
    */
   constructor(options: BpfLsmOptions) {
     this.#logger = options.logger;
-    this.#object = BpfObject.open(options.objectPath, { name: 'kubearmor' });
-    try {
-      this.#object.setGlobal('host_mnt_ns', Number(statSync('/proc/1/ns/mnt', { bigint: true }).ino));
-      this.#object.setMapMaxEntries('alerts', options.alertRingBytes ?? ALERT_RING_BYTES);
-      if (kernelHasHook('file_truncate')) this.#object.setAutoload('ka_file_truncate', true);
-      this.#object.load();
-      this.report = { name: 'BPFLSM', missing: this.#attach() };
-      this.#images = new ImageStore([0, 1, 2].map((sizeClass) => this.#object.map(`images_${sizeClass}`)));
-    } catch (error) {
-      this[Symbol.dispose]();
-      throw error;
-    }
+    this.#survive = options.survive;
+    const { objectPath, alertRingBytes = ALERT_RING_BYTES } = options;
+    this.#programs = openPrograms({ objectPath, alertRingBytes, pinDirectory: options.survive?.pinDirectory });
+    this.report = { name: 'BPFLSM', missing: this.#programs.missing };
+    this.#images = new ImageStore([0, 1, 2].map((sizeClass) => this.#programs.map(`images_${sizeClass}`)));
+    if (this.#programs.adopted) this.#restore();
   }
 
   protect(key: string, options: ProtectOptions): void {
@@ -101,21 +109,38 @@ export class BpfLsmEnforcer implements Enforcer {
     const scope = this.#scopes.get(key) ?? this.#newScope(cgroupId);
     const before = scope.image;
     const image = ruleSet === undefined || mode === 'disabled' ? undefined : this.#images.acquire(ruleSet);
-    this.#object.map('scopes').update(u32(scope.number), wordOf(image, modeOf(options)));
+    this.#programs.map('scopes').update(u32(scope.number), wordOf(image, modeOf(options)));
     scope.image = image;
     // bound last: the first task that finds the binding finds the rules too
     if (!this.#scopes.has(key)) this.#bind(key, scope);
     if (before !== undefined) this.#images.release(before);
+    this.#save();
   }
 
   release(key: string): void {
     const scope = this.#scopes.get(key);
     if (scope === undefined) return;
-    this.#object.map('bindings').delete(u64(scope.cgroupId));
-    this.#object.map('scopes').update(u32(scope.number), Buffer.alloc(8));
+    this.#programs.map('bindings').delete(u64(scope.cgroupId));
+    this.#programs.map('scopes').update(u32(scope.number), Buffer.alloc(8));
     this.#scopes.delete(key);
     this.#freeScopes.push(scope.number);
     if (scope.image !== undefined) this.#images.release(scope.image);
+    this.#save();
+  }
+
+  keys(): readonly string[] {
+    return [...this.#scopes.keys()];
+  }
+
+  dropOthers(): void {
+    this.#programs.dropOthers();
+  }
+
+  remove(): void {
+    this[Symbol.dispose]();
+    if (this.#survive === undefined) return;
+    this.#programs.dropOthers();
+    this.#removeAll(this.#survive);
   }
 
   workloadOf(scopeId: number): string | undefined {
@@ -127,7 +152,7 @@ export class BpfLsmEnforcer implements Enforcer {
   }
 
   async watch(onEvent: (event: KernelEvent) => void, signal: AbortSignal): Promise<void> {
-    const folds = new Folds(this.#object.map('folds'));
+    const folds = new Folds(this.#programs.map('folds'));
     const collect = (): void => {
       this.#foldsLost += BigInt(folds.collect(process.hrtime.bigint(), onEvent));
     };
@@ -140,7 +165,7 @@ export class BpfLsmEnforcer implements Enforcer {
   }
 
   async #watchRing(name: string, folds: Folds, onEvent: (event: KernelEvent) => void, signal: AbortSignal): Promise<void> {
-    const ring = this.#object.map(name);
+    const ring = this.#programs.map(name);
     using reader = new RingReader(ring.fd, ring.info.maxEntries);
     const onRecord = (buffer: Buffer, offset: number, length: number): void => {
       const decoded = decodeEvent(buffer.subarray(offset, offset + length));
@@ -152,38 +177,86 @@ export class BpfLsmEnforcer implements Enforcer {
   }
 
   counters(): Counters {
-    const map = this.#object.map('counters');
+    const map = this.#programs.map('counters');
     const names = Object.entries(COUNTER).filter(([name]) => name !== 'COUNT');
     const totals = Object.fromEntries(names.map(([name, index]) => [name.toLowerCase(), sumPerCpu(map, index, 1)[0] ?? 0n]));
     return { ...totals, alerts_lost: (totals['alerts_lost'] ?? 0n) + this.#foldsLost };
   }
 
+  /** What is pinned stays in force. */
   [Symbol.dispose](): void {
-    for (const link of this.#links) link[Symbol.dispose]();
-    this.#object[Symbol.dispose]();
+    this.#saveNow();
+    this.#programs[Symbol.dispose]();
   }
 
-  #attach(): EnforcerReport['missing'] {
-    const missing: { hook: string; reason: string }[] = [];
-    for (const program of this.#object.programs()) {
-      if (!program.autoload || program.section.startsWith('iter/')) continue;
-      try {
-        this.#links.push(program.attach());
-      } catch (error) {
-        missing.push({ hook: program.name, reason: error instanceof Error ? error.message : String(error) });
-      }
+  #removeAll({ pinDirectory, stateDirectory }: NonNullable<BpfLsmOptions['survive']>): void {
+    for (const name of readdirSync(pinDirectory)) removePins(join(pinDirectory, name));
+    rmSync(join(stateDirectory, STATE_FILE), { force: true });
+  }
+
+  /** What is bound and which images are in use comes from the kernel itself, names for them from the saved state. */
+  #restore(): void {
+    const saved = this.#survive === undefined ? undefined : loadState(join(this.#survive.stateDirectory, STATE_FILE));
+    if (saved === undefined) this.#logger.warn('the state of the agent before this one cannot be read: its rules stay in force until they are replaced');
+    const bound = this.#readBindings();
+    const known = new Map((saved?.images ?? []).map((image) => [image.id, image]));
+    for (const { image } of bound) if (image !== undefined && !known.has(image.id)) known.set(image.id, image);
+    const highest = Math.max(0, saved?.nextImageId ?? FIRST_ID_AFTER_LOSS, ...known.keys());
+    this.#images.restore([...known.values()], highest + UNSAVED_IDS);
+    const names = new Map((saved?.scopes ?? []).map((scope) => [scope.cgroupId, scope.key]));
+    for (const { number, cgroupId, image } of bound) {
+      const key = names.get(String(cgroupId)) ?? `cgroup:${cgroupId}`;
+      this.#scopes.set(key, { number, cgroupId, image: image === undefined ? undefined : this.#images.reuse(image.id) });
+      this.#keys.set(number, key);
+      this.#nextScope = Math.max(this.#nextScope, number + 1);
     }
-    return missing;
+  }
+
+  #readBindings(): { number: number; cgroupId: bigint; image: SavedImage | undefined }[] {
+    const bindings = this.#programs.map('bindings');
+    const scopes = this.#programs.map('scopes');
+    return bindings.keys().flatMap((cgroup) => {
+      const number = bindings.lookup(cgroup)?.readUInt32LE();
+      const word = number === undefined ? undefined : scopes.lookup(u32(number));
+      if (number === undefined || word === undefined) return [];
+      const id = word.readUInt32LE(0);
+      const high = word.readUInt32LE(4);
+      const image = { id, slot: high & 0x3fff, sizeClass: (high >>> 14) & 3, flags: (high >>> 20) & 0xff, key: `lost:${id}`, rules: [] };
+      return [{ number, cgroupId: cgroup.readBigUInt64LE(), image: id === 0 ? undefined : image }];
+    });
+  }
+
+  /** Saves soon: what is not saved when we are killed is read from the kernel, without the names of its rules. */
+  #save(): void {
+    if (this.#survive === undefined || this.#saving !== undefined) return;
+    this.#saving = setTimeout(() => this.#saveNow(), SAVE_MS).unref();
+  }
+
+  #saveNow(): void {
+    clearTimeout(this.#saving);
+    if (this.#survive === undefined || this.#saving === undefined) return;
+    this.#saving = undefined;
+    const scopes = [...this.#scopes].map(([key, { number, cgroupId, image }]) => ({ number, key, cgroupId: String(cgroupId), imageId: image?.id }));
+    try {
+      saveState(join(this.#survive.stateDirectory, STATE_FILE), { schemaVersion: 1, ...this.#images.save(), scopes });
+    } catch (error) {
+      this.#logger.warn('the state cannot be saved: after a restart events may lack the names of rules', { reason: String(error) });
+    }
   }
 
   #newScope(cgroupId: bigint): Scope {
+    const known = [...this.#scopes].find(([, scope]) => scope.cgroupId === cgroupId);
+    if (known !== undefined) {
+      this.#scopes.delete(known[0]);
+      return known[1];
+    }
     const number = this.#nextScope < SCOPES_MAX ? this.#nextScope++ : this.#freeScopes.shift();
     if (number === undefined) throw new KubeArmorError('LIMIT_EXCEEDED', `binding a workload: all ${SCOPES_MAX - 1} scopes are in use`);
     return { number, cgroupId, image: undefined };
   }
 
   #bind(key: string, scope: Scope): void {
-    this.#object.map('bindings').update(u64(scope.cgroupId), u32(scope.number));
+    this.#programs.map('bindings').update(u64(scope.cgroupId), u32(scope.number));
     this.#scopes.set(key, scope);
     this.#keys.set(scope.number, key);
     this.#adoptRunning();
@@ -191,8 +264,7 @@ export class BpfLsmEnforcer implements Enforcer {
 
   /** Tasks that ran before their cgroup was bound get its scope. */
   #adoptRunning(): void {
-    const adopt = this.#object.program('ka_adopt');
     let rounds = 0;
-    while (adopt.runIterator().length > 0 && ++rounds < ADOPT_ROUNDS_MAX);
+    while (this.#programs.adoptTasks() > 0 && ++rounds < ADOPT_ROUNDS_MAX);
   }
 }

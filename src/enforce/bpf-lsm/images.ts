@@ -19,6 +19,11 @@ interface Entry extends LoadedImage {
   users: number;
 }
 
+/** An image that the kernel has from an agent before us. */
+export interface SavedImage extends LoadedImage {
+  readonly key: string;
+}
+
 /** How many images that are gone still explain their events. */
 const EXPLAINED_MAX = 4096;
 
@@ -62,6 +67,33 @@ export class ImageStore {
     this.#outers[entry.sizeClass]!.delete(u32(entry.slot));
     this.#free[entry.sizeClass]!.push(entry.slot);
     while (this.#rules.size > EXPLAINED_MAX) this.#rules.delete(this.#rules.keys().next().value!);
+  }
+
+  /** Takes over images that are loaded; `nextId` is the first id that was never used. They have no users yet. */
+  restore(images: readonly SavedImage[], nextId: number): void {
+    this.#nextId = Math.max(this.#nextId, nextId);
+    for (const image of images) {
+      this.#byKey.set(image.key, { ...image, users: 0 });
+      this.#rules.set(image.id, image.rules);
+    }
+    for (const sizeClass of [0, 1, 2]) {
+      const used = new Set(images.filter((image) => image.sizeClass === sizeClass).map((image) => image.slot));
+      this.#next[sizeClass] = Math.max(-1, ...used) + 1;
+      for (let slot = 0; slot < this.#next[sizeClass]!; slot++) if (!used.has(slot)) this.#free[sizeClass]!.push(slot);
+    }
+  }
+
+  /** One user more of an image that was restored. */
+  reuse(imageId: number): LoadedImage | undefined {
+    const entry = [...this.#byKey.values()].find(({ id }) => id === imageId);
+    if (entry !== undefined) entry.users++;
+    return entry;
+  }
+
+  /** What `restore` takes. */
+  save(): { images: SavedImage[]; nextImageId: number } {
+    const images = [...this.#byKey.values()].map(({ users: _, ...image }) => image);
+    return { images, nextImageId: this.#nextId };
   }
 
   rulesOf(imageId: number): readonly RuleInfo[] | undefined {

@@ -1,7 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KernelCase } from '../case.ts';
+import { APPLET_CASES } from './applets.ts';
+import { CAPABILITY_CASES } from './capabilities.ts';
+import { DESCRIPTOR_CASES } from './descriptors.ts';
+import { FILE_CASES } from './files.ts';
+import { ISOLATION_CASES } from './isolation.ts';
+import { LIFECYCLE_CASES } from './lifecycle.ts';
+import { NAME_CASES } from './names.ts';
+import { NETWORK_CASES } from './network.ts';
+import { PORT_CASES } from './ports.ts';
 import { PRECEDENCE_CASES } from './precedence.ts';
 import { PROCESS_CASES } from './process.ts';
 
 /** Every case, in the order of the report. */
-export const CASES: readonly KernelCase[] = [...PROCESS_CASES, ...PRECEDENCE_CASES];
+export const CASES: readonly KernelCase[] = [
+  ...PROCESS_CASES,
+  ...PRECEDENCE_CASES,
+  ...FILE_CASES,
+  ...DESCRIPTOR_CASES,
+  ...NAME_CASES,
+  ...APPLET_CASES,
+  ...ISOLATION_CASES,
+  ...NETWORK_CASES,
+  ...PORT_CASES,
+  ...CAPABILITY_CASES,
+  ...LIFECYCLE_CASES,
+];

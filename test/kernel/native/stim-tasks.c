@@ -351,7 +351,7 @@ static long do_nice(char **w)
 static long do_klog(char **w)
 {
 	(void)w;
-	return klogctl(10, NULL, 0);
+	return klogctl(9, NULL, 0);
 }
 
 static long do_ptrace(char **w)

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { BpfMap, BpfObject, kernelHasHook } from '#libbpf';
+import type { BpfLink } from '#libbpf';
+import { KubeArmorError } from '#base';
+import type { EnforcerReport } from '../enforcer.ts';
+
+export interface ProgramsOptions {
+  /** The compiled programs. */
+  readonly objectPath: string;
+  /** Bytes of the alert ring: a power of two, at least a page. */
+  readonly alertRingBytes: number;
+  /** Directory in a BPF file system, made if missing: what is pinned there outlives the agent. Absent: nothing does. */
+  readonly pinDirectory?: string | undefined;
+}
+
+/** Programs that are attached, ours or those of the agent before us. */
+export interface Programs extends Disposable {
+  /** The programs were attached already, by an agent before us: their maps have a state. */
+  readonly adopted: boolean;
+  readonly missing: EnforcerReport['missing'];
+  map(name: string): BpfMap;
+  /** Gives running tasks of bound cgroups their scope; gives how many. */
+  adoptTasks(): number;
+  /** Detaches what other versions left pinned. Until then theirs and ours both refuse. */
+  dropOthers(): void;
+}
+
+const MAPS = [
+  'scopes', 'bindings', 'tasks', 'scratches', 'counters', 'alerts', 'logs', 'folds', 'buffers', 'sockets', 'images_0', 'images_1', 'images_2',
+] as const;
+/** Pinned last: where it is, everything is. */
+const ITERATOR = 'iter_adopt';
+
+/** Loads and attaches the programs, or adopts those that are pinned by an agent with the very same object. */
+export function openPrograms(options: ProgramsOptions): Programs {
+  const { pinDirectory, objectPath } = options;
+  if (pinDirectory === undefined) return new LoadedPrograms(options, undefined);
+  const version = createHash('sha256').update(readFileSync(objectPath)).digest('hex').slice(0, 16);
+  const directory = join(pinDirectory, version);
+  if (existsSync(join(directory, ITERATOR))) return new AdoptedPrograms(pinDirectory, directory);
+  removePins(directory);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  return new LoadedPrograms(options, { root: pinDirectory, directory });
+}
+
+/** Removes a directory of pins: what only they held is detached. */
+export function removePins(directory: string): void {
+  if (!existsSync(directory)) return;
+  // links first: a program without its maps' pins still runs, a pin without its link does nothing
+  const names = readdirSync(directory).sort((a, b) => Number(b.startsWith('link_')) - Number(a.startsWith('link_')));
+  for (const name of names) unlinkSync(join(directory, name));
+  rmdirSync(directory);
+}
+
+function dropOtherVersions(root: string, directory: string): void {
+  for (const name of readdirSync(root)) if (join(root, name) !== directory) removePins(join(root, name));
+}
+
+class LoadedPrograms implements Programs {
+  readonly adopted = false;
+  readonly missing: EnforcerReport['missing'];
+  readonly #object: BpfObject;
+  readonly #links: BpfLink[] = [];
+  readonly #pins: { readonly root: string; readonly directory: string } | undefined;
+
+  constructor(options: ProgramsOptions, pins: { root: string; directory: string } | undefined) {
+    this.#pins = pins;
+    this.#object = BpfObject.open(options.objectPath, { name: 'kubearmor' });
+    try {
+      this.#object.setGlobal('host_mnt_ns', Number(statSync('/proc/1/ns/mnt', { bigint: true }).ino));
+      this.#object.setMapMaxEntries('alerts', options.alertRingBytes);
+      if (kernelHasHook('file_truncate')) this.#object.setAutoload('ka_file_truncate', true);
+      this.#object.load();
+      this.missing = this.#attach();
+      if (pins !== undefined) this.#pin(pins.directory);
+    } catch (error) {
+      this[Symbol.dispose]();
+      if (pins !== undefined) removePins(pins.directory);
+      throw error;
+    }
+  }
+
+  map(name: string): BpfMap {
+    return this.#object.map(name);
+  }
+
+  adoptTasks(): number {
+    return this.#object.program('ka_adopt').runIterator().length;
+  }
+
+  dropOthers(): void {
+    if (this.#pins !== undefined) dropOtherVersions(this.#pins.root, this.#pins.directory);
+  }
+
+  [Symbol.dispose](): void {
+    for (const link of this.#links) link[Symbol.dispose]();
+    this.#object[Symbol.dispose]();
+  }
+
+  #attach(): EnforcerReport['missing'] {
+    const missing: { hook: string; reason: string }[] = [];
+    for (const program of this.#object.programs()) {
+      if (!program.autoload || program.section.startsWith('iter/')) continue;
+      try {
+        const link = program.attach();
+        this.#links.push(link);
+        if (this.#pins !== undefined) link.pin(join(this.#pins.directory, `link_${program.name}`));
+      } catch (error) {
+        missing.push({ hook: program.name, reason: error instanceof Error ? error.message : String(error) });
+      }
+    }
+    return missing;
+  }
+
+  #pin(directory: string): void {
+    for (const name of MAPS) this.#object.map(name).pin(join(directory, `map_${name}`));
+    const iterator = this.#object.program('ka_adopt').attach();
+    this.#links.push(iterator);
+    iterator.pin(join(directory, ITERATOR));
+  }
+}
+
+class AdoptedPrograms implements Programs {
+  readonly adopted = true;
+  readonly missing: EnforcerReport['missing'] = [];
+  readonly #root: string;
+  readonly #directory: string;
+  readonly #maps = new Map<string, BpfMap>();
+
+  constructor(root: string, directory: string) {
+    this.#root = root;
+    this.#directory = directory;
+  }
+
+  map(name: string): BpfMap {
+    const known = this.#maps.get(name);
+    if (known !== undefined) return known;
+    const path = join(this.#directory, `map_${name}`);
+    const map = BpfMap.openPinned(path);
+    if (map === undefined) throw new KubeArmorError('KERNEL_CALL', `adopting the programs: nothing is pinned at ${path}`);
+    this.#maps.set(name, map);
+    return map;
+  }
+
+  /** Reading a pinned iterator runs it. */
+  adoptTasks(): number {
+    return readFileSync(join(this.#directory, ITERATOR)).length;
+  }
+
+  dropOthers(): void {
+    dropOtherVersions(this.#root, this.#directory);
+  }
+
+  [Symbol.dispose](): void {
+    for (const map of this.#maps.values()) map[Symbol.dispose]();
+  }
+}

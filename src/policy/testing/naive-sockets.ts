@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+import { BlockList, isIPv4 } from 'node:net';
+import { CAPABILITIES } from '../capabilities.ts';
+import type { CapabilityAccess, SocketAccess } from '../evaluate.ts';
+import type { NetworkRule } from '../model.ts';
+import type { Decision, Named, World } from './naive-model.ts';
+import { ruleKey } from './naive-model.ts';
+import { matchesSubject } from './naive-match.ts';
+
+const PROTOCOLS: Readonly<Record<string, readonly number[]>> = {
+  icmp: [1],
+  tcp: [6, 262],
+  udp: [17, 136],
+  dccp: [33],
+  icmpv6: [58],
+  sctp: [132],
+};
+const TYPES: Readonly<Record<string, number>> = { stream: 1, dgram: 2, rdm: 4, seqpacket: 5, packet: 10 };
+const [INET, INET6, PACKET, SMC, XDP] = [2, 10, 17, 43, 44];
+const [STREAM, DGRAM, RAW] = [1, 2, 3];
+
+function namesSocket({ protocol }: NetworkRule, { domain, type, protocol: number }: SocketAccess): boolean {
+  const internet = domain === INET || domain === INET6 || domain === SMC;
+  if (protocol === 'all') return true;
+  if (protocol === 'raw') return (internet && type === RAW) || domain === PACKET || domain === XDP;
+  const numbers = PROTOCOLS[protocol];
+  if (numbers === undefined) return type === TYPES[protocol];
+  if (domain === SMC) return protocol === 'tcp';
+  if (number === 0 && internet) return (protocol === 'tcp' && type === STREAM) || (protocol === 'udp' && type === DGRAM);
+  return internet && numbers.includes(number);
+}
+
+function namesPeer(rule: NetworkRule, { address, port }: SocketAccess): boolean {
+  if (rule.port !== undefined && (port === undefined || port < rule.port || port > (rule.endPort ?? rule.port))) return false;
+  if (rule.cidr === undefined) return true;
+  if (address === undefined) return false;
+  const plain = address.replace(/^::ffff:(?=\d+\.)/, '');
+  const [net = '', bits] = rule.cidr.split('/');
+  const family = isIPv4(net) ? 'ipv4' : 'ipv6';
+  if (family !== (isIPv4(plain) ? 'ipv4' : 'ipv6')) return false;
+  const list = new BlockList();
+  list.addSubnet(net, bits === undefined ? (family === 'ipv4' ? 32 : 128) : Number(bits), family);
+  return list.check(plain, family);
+}
+
+const hasDetail = (rule: NetworkRule): boolean => rule.port !== undefined || rule.cidr !== undefined;
+
+/** Whether the rule speaks at this moment of a socket's life, and of this peer. */
+function speaks(rule: NetworkRule, access: SocketAccess): boolean {
+  const everywhere = rule.direction === undefined && !hasDetail(rule);
+  if (access.op === 'create') return everywhere || rule.action === 'Allow'; // else deferred, or said later
+  return (everywhere || rule.direction === access.op || (rule.direction === undefined && access.op === 'egress')) && namesPeer(rule, access);
+}
+
+function specificity(rule: NetworkRule): number {
+  if (hasDetail(rule)) return 0;
+  return rule.protocol === 'all' ? 3 : rule.protocol in TYPES ? 2 : 1;
+}
+
+interface Scored extends Named {
+  readonly score: number;
+}
+
+/** By subject, then by score; at equal rank Block beats Allow. */
+function conclude(matching: readonly Scored[], posture: 'audit' | 'block' | undefined): Decision {
+  const best = (list: readonly Scored[]): readonly Scored[] => {
+    const rank = ({ rule, score }: Scored): number => (rule.subjects.length > 0 ? 0 : 100) + score;
+    return list.filter((one) => rank(one) === Math.min(...list.map(rank)));
+  };
+  const keys = (list: readonly Scored[]): string[] => list.map(({ policy, rule }) => ruleKey(policy, rule));
+  const top = best(matching.filter(({ rule }) => rule.action !== 'Audit'));
+  const blocks = top.filter(({ rule }) => rule.action === 'Block');
+  if (blocks.length > 0) return { outcome: 'denied', rules: keys(blocks) };
+  if (top.length === 0 && posture === 'block') return { outcome: 'denied' };
+  const audits = best(matching.filter(({ rule }) => rule.action === 'Audit'));
+  if (audits.length > 0) return { outcome: 'audited', rules: keys(audits) };
+  return { outcome: top.length === 0 && posture === 'audit' ? 'audited' : 'passed' };
+}
+
+export function decideSocket(world: World, named: readonly Named[], access: SocketAccess): Decision {
+  const matching = named.flatMap(({ policy, rule }): Scored[] => {
+    if (rule.family !== 'network' || !namesSocket(rule, access) || !speaks(rule, access)) return [];
+    return matchesSubject(rule, access.subject, world.resolve) ? [{ policy, rule, score: specificity(rule) }] : [];
+  });
+  return conclude(matching, world.posture('network'));
+}
+
+export function decideCapability(world: World, named: readonly Named[], access: CapabilityAccess): Decision {
+  const matching = named.flatMap(({ policy, rule }): Scored[] => {
+    if (rule.family !== 'capabilities' || rule.capability !== CAPABILITIES[access.capability]) return [];
+    return matchesSubject(rule, access.subject, world.resolve) ? [{ policy, rule, score: 0 }] : [];
+  });
+  return conclude(matching, world.posture('capabilities'));
+}

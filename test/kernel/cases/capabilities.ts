@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { KernelCase } from '../case.ts';
+
+const rule = (fields: string): string => `capabilities: { matchCapabilities: [{ ${fields} }] }`;
+const FIRST = 'capabilities.matchCapabilities[0]';
+
+/** Capabilities: a check made with the task's own credentials. */
+export const CAPABILITY_CASES: readonly KernelCase[] = [
+  {
+    name: 'capabilities: Block SYS_ADMIN, and programs start without a word',
+    policies: [rule('capability: SYS_ADMIN, action: Block')],
+    run: `sethostname guest EPERM
+          mount tmpfs x /mnt EPERM
+          unshare mnt EPERM
+          run /bin/stim OK
+          fork OK
+          open rw /data/a OK
+          chown 1000 /data/a OK`,
+    expect: [`denied CAPABLE CAP_SYS_ADMIN ${FIRST} x3`],
+  },
+  {
+    name: 'capabilities: NET_RAW',
+    policies: [rule('capability: net_raw, action: Block')],
+    needs: ['packet'],
+    run: `socket inet raw 1 EPERM
+          socket packet raw 0 EPERM
+          socket inet stream OK`,
+    expect: [`denied CAPABLE CAP_NET_RAW ${FIRST} x2`],
+  },
+  {
+    name: 'capabilities: NET_BIND_SERVICE fails with the error of the call',
+    policies: [rule('capability: CAP_NET_BIND_SERVICE, action: Block')],
+    run: `sock a inet stream OK
+          bind a 127.0.0.1 81 EACCES
+          bind a 127.0.0.1 8181 OK`,
+    expect: [`denied CAPABLE CAP_NET_BIND_SERVICE ${FIRST}`],
+  },
+  {
+    name: 'capabilities: CHOWN, SETUID, MKNOD, SYS_CHROOT, SYS_NICE, SYSLOG, each by its name',
+    policies: ['capabilities: { matchCapabilities: [{ capability: "chown,SETUID,cap_mknod", action: Block }, { capability: SYS_CHROOT }, { capability: sys_nice }, { capability: syslog }] }'],
+    run: `chown 1000 /data/a EPERM
+          setuid 1000 EPERM
+          mknod /tmp/null null EPERM
+          mknod /tmp/file file OK
+          chroot /data EPERM
+          nice -5 EACCES
+          klog EPERM`,
+    expect: [
+      `denied CAPABLE CAP_CHOWN ${FIRST}#0`,
+      `denied CAPABLE CAP_SETUID ${FIRST}#1`,
+      `denied CAPABLE CAP_MKNOD ${FIRST}#2`,
+      'denied CAPABLE CAP_SYS_CHROOT capabilities.matchCapabilities[1]',
+      'denied CAPABLE CAP_SYS_NICE capabilities.matchCapabilities[2]',
+      'denied CAPABLE CAP_SYSLOG capabilities.matchCapabilities[3]',
+    ],
+  },
+  {
+    name: 'capabilities: fromSource',
+    policies: [rule('capability: NET_RAW, action: Block, fromSource: [{ path: /usr/bin/ping }]')],
+    root: ['/usr/bin/ping = stim'],
+    run: `socket inet raw 1 OK
+          exec /usr/bin/ping OK
+          socket inet raw 1 EPERM`,
+    expect: [`denied CAPABLE CAP_NET_RAW ${FIRST} by /usr/bin/ping`],
+  },
+  {
+    name: 'capabilities: an allow list under posture block',
+    posture: 'block',
+    policies: [rule('capability: NET_RAW, action: Allow')],
+    run: `socket inet raw 1 OK
+          sethostname guest EPERM
+          chown 1000 /data/a EPERM
+          run /bin/stim OK
+          open rw /data/a OK`,
+    expect: ['denied CAPABLE CAP_SYS_ADMIN posture', 'denied CAPABLE CAP_CHOWN posture'],
+  },
+  {
+    name: 'capabilities: an allow list under posture audit',
+    policies: [rule('capability: NET_RAW, action: Allow')],
+    run: `socket inet raw 1 OK
+          chown 1000 /data/a OK`,
+    expect: ['audited CAPABLE CAP_CHOWN posture'],
+  },
+  {
+    name: 'capabilities: Audit',
+    policies: [rule('capability: CHOWN, action: Audit')],
+    run: `chown 1000 /data/a OK
+          socket inet raw 1 OK`,
+    expect: [`audited CAPABLE CAP_CHOWN ${FIRST}`],
+  },
+  {
+    name: 'capabilities: an audited workload is denied nothing',
+    mode: 'audited',
+    policies: [rule('capability: CHOWN, action: Block')],
+    run: 'chown 1000 /data/a OK',
+    expect: [`would-deny CAPABLE CAP_CHOWN ${FIRST}`],
+  },
+  {
+    name: 'capabilities: what the task lacks anyway is no alert',
+    policies: [rule('capability: "SYS_ADMIN,CHOWN", action: Block')],
+    run: `$ --uid 1000 /bin/stim OK
+          sethostname guest EPERM
+          chown 0 /data/a EPERM`,
+    expect: [],
+  },
+  {
+    name: 'capabilities: those of a user name space count too',
+    needs: ['userns'],
+    policies: [rule('capability: SYS_ADMIN, action: Block')],
+    run: `$ --uid 1000 /bin/stim OK
+          unshare user OK
+          unshare mnt EPERM
+          mount tmpfs x /mnt EPERM`,
+    expect: [`denied CAPABLE CAP_SYS_ADMIN ${FIRST} x2`],
+  },
+  {
+    name: 'capabilities: an overlay copies up under Block SYS_ADMIN, CHOWN and DAC_OVERRIDE in silence',
+    overlay: true,
+    policies: [rule('capability: "SYS_ADMIN,CHOWN,DAC_OVERRIDE,FOWNER,FSETID,MKNOD,SETFCAP", action: Block')],
+    root: ['/data/theirs @1000'],
+    run: `open w+append /data/a OK
+          chmod 0600 /data/b OK
+          rename /data/sub/c /data/c OK
+          unlink /data/c OK
+          sethostname guest EPERM`,
+    expect: [`denied CAPABLE CAP_SYS_ADMIN ${FIRST}#0`],
+  },
+  {
+    name: 'capabilities: Block beats Allow, a subject beats both',
+    policies: [
+      `capabilities:
+        matchCapabilities:
+          - { capability: NET_RAW, action: Allow }
+          - { capability: NET_RAW, action: Block }
+          - { capability: NET_RAW, action: Allow, fromSource: [{ path: /usr/bin/ping }] }`,
+    ],
+    root: ['/usr/bin/ping = stim'],
+    run: `socket inet raw 1 EPERM
+          exec /usr/bin/ping OK
+          socket inet raw 1 OK`,
+    expect: ['denied CAPABLE CAP_NET_RAW capabilities.matchCapabilities[1]'],
+  },
+];

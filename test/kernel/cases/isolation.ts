@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { KernelCase } from '../case.ts';
+
+const SLEEP = ['/usr/bin/sleep = stim'];
+const BLOCK_SLEEP = 'process: { matchPaths: [{ path: /usr/bin/sleep, action: Block }] }';
+const BLOCK_A = 'file: { matchPaths: [{ path: /data/a, action: Block }] }';
+const BLOCK_DATA = 'file: { matchDirectories: [{ dir: /data/, recursive: true, action: Block }] }';
+const ALLOW_DATA = 'file: { matchDirectories: [{ dir: /data/, recursive: true, action: Allow }] }';
+
+const deniedA = (path = '/data/a'): string => `denied FILE_OPEN ${path} file.matchPaths[0]`;
+const deniedSleep = (path = '/usr/bin/sleep'): string => `denied SECURITY_BPRM_CHECK ${path} process.matchPaths[0]`;
+
+/** Name spaces and mounts: forged names, and mounting as a write. */
+export const ISOLATION_CASES: readonly KernelCase[] = [
+  {
+    name: 'mounts: a bind mount shows the same file',
+    policies: [BLOCK_A],
+    run: `mount bind /data /mnt OK
+          open r /mnt/a EACCES
+          open r /mnt/b OK
+          open r /data/a EACCES`,
+    expect: [deniedA('/mnt/a'), deniedA()],
+  },
+  {
+    name: 'mounts: a bind mount of the file itself',
+    policies: [BLOCK_A],
+    root: ['/mnt/x'],
+    run: `mount bind /data/a /mnt/x OK
+          open r /mnt/x EACCES`,
+    expect: [deniedA('/mnt/x')],
+  },
+  {
+    name: 'mounts: a bind mount of a program',
+    policies: [BLOCK_SLEEP],
+    root: SLEEP,
+    run: `mount bind /usr/bin /mnt OK
+          run /mnt/sleep EACCES`,
+    expect: [deniedSleep('/mnt/sleep')],
+  },
+  {
+    name: 'mounts: Allow does not follow a bind mount, and both names are judged',
+    posture: 'block',
+    policies: [ALLOW_DATA],
+    root: ['/other/x'],
+    run: `mount bind /other /mnt OK
+          open r /data/a OK
+          open r /mnt/x EACCES`,
+    expect: ['denied FILE_OPEN /mnt/x posture'],
+  },
+  {
+    name: 'namespace: unshare alone changes no Block rule',
+    policies: [BLOCK_A],
+    run: `unshare mnt OK
+          open r /data/a EACCES
+          open r /data/b OK`,
+    expect: [deniedA()],
+  },
+  {
+    name: 'namespace: unshare and a bind mount',
+    policies: [BLOCK_A],
+    run: `unshare mnt OK
+          private OK
+          mount bind /data /mnt OK
+          open r /mnt/a EACCES
+          mount tmpfs x /data OK
+          open r /mnt/a EACCES`,
+    expect: [`${deniedA('/mnt/a')} x2`],
+  },
+  {
+    name: 'namespace: unshare and a bind mount of a program',
+    policies: [BLOCK_SLEEP],
+    root: SLEEP,
+    run: `unshare mnt OK
+          private OK
+          mount bind /usr/bin /mnt OK
+          run /mnt/sleep EACCES
+          run /usr/bin/sleep EACCES`,
+    expect: [deniedSleep('/mnt/sleep'), deniedSleep()],
+  },
+  {
+    name: 'namespace: Allow rules with a path never match in another name space',
+    posture: 'block',
+    policies: [ALLOW_DATA],
+    run: `hold n r /proc/self/ns/mnt OK
+          open r /data/a OK
+          unshare mnt OK
+          open r /data/a EACCES
+          setns n OK
+          open r /data/a OK`,
+    expect: ['denied FILE_OPEN /data/a posture'],
+  },
+  {
+    name: 'namespace: an allow list of programs holds in another name space',
+    posture: 'block',
+    policies: ['process: { matchPaths: [{ path: /bin/stim, action: Allow }] }'],
+    root: SLEEP,
+    run: `unshare mnt OK
+          private OK
+          mount bind /usr/bin/sleep /bin/stim OK
+          run /bin/stim EACCES
+          run /usr/bin/sleep EACCES`,
+    expect: ['denied SECURITY_BPRM_CHECK /bin/stim posture', 'denied SECURITY_BPRM_CHECK /usr/bin/sleep posture'],
+  },
+  {
+    name: 'namespace: a forged program is not the subject of an Allow rule',
+    posture: 'block',
+    policies: [
+      'file: { matchPaths: [{ path: /data/a, action: Allow, fromSource: [{ path: /usr/bin/web }] }], matchDirectories: [{ dir: /usr/, recursive: true, action: Allow }] }',
+    ],
+    root: ['/usr/bin/web = stim', '/usr/bin/evil = stim'],
+    run: `$ /usr/bin/web OK
+          open r /data/a OK
+          $ /usr/bin/evil OK
+          unshare mnt OK
+          private OK
+          mount bind /usr/bin/evil /usr/bin/web OK
+          exec /usr/bin/web OK
+          open r /data/a EACCES`,
+    expect: ['denied FILE_OPEN /data/a posture by /usr/bin/web'],
+  },
+  {
+    name: 'namespace: a detached copy of a mount',
+    policies: [BLOCK_A],
+    run: `clone t /data OK
+          openat t r a EACCES
+          openat t r b OK
+          attach t /mnt OK
+          open r /mnt/a EACCES`,
+    expect: [deniedA('/a'), deniedA('/mnt/a')],
+  },
+  {
+    name: 'namespace: a detached copy of a mount, programs',
+    policies: [BLOCK_SLEEP],
+    root: SLEEP,
+    run: `clone t /usr OK
+          runfd t bin/sleep EACCES
+          unshare mnt OK
+          private OK
+          attach t /mnt OK
+          run /mnt/bin/sleep EACCES`,
+    expect: [deniedSleep('/bin/sleep'), deniedSleep('/mnt/bin/sleep')],
+  },
+  {
+    name: 'namespace: pivot_root in a name space of its own',
+    policies: [BLOCK_A],
+    run: `unshare mnt OK
+          private OK
+          mount tmpfs x /mnt OK
+          mkdir /mnt/old OK
+          pivot /mnt /mnt/old OK
+          chroot / / OK
+          open r /old/data/a EACCES
+          open r /old/data/b OK`,
+    expect: [deniedA('/old/data/a')],
+  },
+  {
+    name: 'namespace: pivot_root in the name space of the container',
+    policies: [BLOCK_A],
+    run: `mount tmpfs x /mnt OK
+          mkdir /mnt/old OK
+          pivot /mnt /mnt/old OK
+          chroot / / OK
+          open r /old/data/a EACCES`,
+    expect: [deniedA('/old/data/a')],
+  },
+  {
+    name: 'namespace: an unprivileged user name space, bind and pivot_root',
+    needs: ['userns'],
+    policies: [BLOCK_A],
+    run: `$ --uid 1000 /bin/stim OK
+          unshare user+mnt OK
+          open r /data/a EACCES
+          mount bind /data /tmp OK
+          open r /tmp/a EACCES
+          mount tmpfs x /mnt OK
+          mkdir /mnt/old OK
+          pivot /mnt /mnt/old OK
+          open r /old/data/a EACCES`,
+    expect: [deniedA(), deniedA('/tmp/a'), deniedA('/old/data/a')],
+  },
+  {
+    name: 'namespace: an overlay over a protected directory',
+    policies: [BLOCK_A],
+    run: `unshare mnt OK
+          private OK
+          mount tmpfs x /tmp OK
+          mkdir /tmp/u OK
+          mkdir /tmp/w OK
+          mount overlay x /mnt lowerdir=/data,upperdir=/tmp/u,workdir=/tmp/w OK
+          open r /mnt/b OK
+          open r /mnt/a EACCES`,
+    expect: [deniedA('/a')],
+  },
+  {
+    name: 'namespace: a pid name space changes nothing',
+    policies: [BLOCK_A, BLOCK_SLEEP],
+    root: SLEEP,
+    run: `unshare pid OK
+          open r /data/a EACCES
+          run /usr/bin/sleep EACCES`,
+    expect: ['denied FILE_OPEN /data/a p0:file.matchPaths[0]', 'denied SECURITY_BPRM_CHECK /usr/bin/sleep p1:process.matchPaths[0]'],
+  },
+  {
+    name: 'namespace: a user name space changes nothing',
+    needs: ['userns'],
+    policies: [BLOCK_A, 'process: { matchPaths: [{ path: /usr/bin/sleep, action: Block }] }'],
+    root: SLEEP,
+    run: `unshare user OK
+          open r /data/a EACCES
+          run /usr/bin/sleep EACCES`,
+    expect: ['denied FILE_OPEN /data/a p0:file.matchPaths[0]', 'denied SECURITY_BPRM_CHECK /usr/bin/sleep p1:process.matchPaths[0]'],
+  },
+  {
+    name: 'namespace: a container with a pid name space of its own, and one without',
+    policies: [BLOCK_A],
+    run: `$ --pidns /bin/stim OK
+          open r /data/a EACCES
+          $ /bin/stim OK
+          open r /data/a EACCES`,
+    expect: [`${deniedA()} x2`],
+  },
+  {
+    name: 'mounts: mounting over a blocked path is a write to it',
+    policies: [BLOCK_DATA],
+    root: ['/other/x'],
+    run: `mount tmpfs x /data EACCES
+          mount bind /other /data/sub EACCES
+          mount bind /other/x /data/a EACCES
+          clone t /other OK
+          attach t /data/sub EACCES
+          mount tmpfs x /other OK`,
+    expect: ['denied MOUNT /data', 'denied MOUNT /data/sub', 'denied MOUNT /data/a', 'denied MOUNT /data/sub'].map(
+      (event) => `${event} file.matchDirectories[0]`,
+    ),
+  },
+  {
+    name: 'mounts: mounting over a readOnly file',
+    policies: ['file: { matchPaths: [{ path: /data/a, readOnly: true, action: Block }] }'],
+    run: `mount bind /data/b /data/a EACCES
+          open r /data/a OK
+          mount bind /data/a /data/b OK`,
+    expect: ['denied MOUNT /data/a file.matchPaths[0]'],
+  },
+  {
+    name: 'mounts: unmounting and moving are writes to the mount point',
+    policies: ['file: { matchDirectories: [{ dir: /srv/v/, recursive: true, readOnly: true, action: Block }] }'],
+    cell: ['--bind', 'volume:/srv/v'],
+    root: ['/srv/v/', 'volume:/x'],
+    run: `open r /srv/v/x OK
+          umount /srv/v EACCES
+          mount move /srv/v /mnt EACCES
+          move-mount /srv/v /mnt EACCES
+          mount tmpfs x /mnt OK
+          mount move /mnt /srv/v EACCES
+          umount /mnt OK`,
+    expect: ['denied MOUNT /srv/v file.matchDirectories[0] x4'],
+  },
+  {
+    name: 'mounts: under an allow list of files, mounting is a write outside the list',
+    posture: 'block',
+    policies: [ALLOW_DATA],
+    run: `mount tmpfs x /mnt EACCES
+          mount tmpfs x /data/sub OK`,
+    expect: ['denied MOUNT /mnt posture'],
+  },
+  {
+    name: 'mounts: what lies below a new mount has the path that is seen',
+    policies: [BLOCK_DATA],
+    run: `mount tmpfs x /mnt OK
+          mkdir /mnt/data OK
+          open w+creat /mnt/data/a OK
+          open r /mnt/data/a OK`,
+    expect: [],
+  },
+];
