@@ -2,7 +2,8 @@
 /*
  * Files and directories: reading and every way of writing.
  *
- * Hooks:  file_open, path_* , file_truncate (6.2+), mmap_file, file_mprotect, file_receive.
+ * Hooks:  file_open, file_permission (writing through a descriptor that was not judged), path_*, file_truncate (6.2+),
+ *         mmap_file, file_mprotect, file_receive, inode_setxattr, inode_removexattr.
  * Fails:  closed, as lib/check.h says.
  */
 
@@ -46,6 +47,45 @@ static __always_inline u32 access_of(struct file *file)
 	return (file->f_mode & FMODE_READ ? ACCESS_READ : 0) | (file->f_mode & FMODE_WRITE ? ACCESS_WRITE : 0);
 }
 
+/*
+ * overlayfs opens every file a second time: 6.1 under the same name, since 6.5 as the layer's own file. The container's own
+ * root file system needs no second look; an overlay that shows a protected directory elsewhere does.
+ */
+static __always_inline int is_second_open(struct file *file, struct scratch *x)
+{
+	struct backing_file *backing = (void *)file;
+
+	if (!(file->f_mode & FMODE_BACKING))
+		return (file->f_mode & FMODE_NOACCOUNT) != 0;
+	x->alias = 1;
+	if (!(SCOPE_FLAGS(x->word) & IMAGE_FLAG_BLOCK_PATH))
+		return 1;
+	return bpf_core_field_exists(backing->user_path) && (u64)BPF_CORE_READ(backing, user_path.mnt, mnt_sb) == x->root_sb;
+}
+
+/* Files that were judged for writing, by struct file *: by which image, and which inode it was (pointers come again). */
+struct judged {
+	u64 inode;
+	u32 image;
+	u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u64);
+	__type(value, struct judged);
+} judged_files SEC(".maps");
+
+static __always_inline void remember_judged(struct file *file, struct scratch *x)
+{
+	struct judged judged = { .inode = (u64)file->f_inode, .image = SCOPE_IMAGE(x->word) };
+	u64 key = (u64)file;
+
+	if (SCOPE_FLAGS(x->word) & IMAGE_FLAG_FILE)
+		bpf_map_update_elem(&judged_files, &key, &judged, BPF_ANY);
+}
+
 SEC("lsm/file_open")
 int BPF_PROG(ka_file_open, struct file *file, int ret)
 {
@@ -57,8 +97,7 @@ int BPF_PROG(ka_file_open, struct file *file, int ret)
 	x = begin(WANTS_IMAGE(IMAGE_FLAG_FILE) | SCOPE_MODE_SEE_FILE, &result);
 	if (!x)
 		return result;
-	/* overlayfs opens a second time: 6.1 under the same name, later the layer's own file (backing) */
-	if (file->f_flags & FMODE_EXEC || file->f_mode & (FMODE_NOACCOUNT | FMODE_BACKING) || is_nameless(file->f_path.dentry))
+	if (file->f_flags & FMODE_EXEC || is_second_open(file, x) || is_nameless(file->f_path.dentry))
 		return 0;
 	x->mnt = (u64)file->f_path.mnt;
 	x->dentry = (u64)file->f_path.dentry;
@@ -71,8 +110,47 @@ int BPF_PROG(ka_file_open, struct file *file, int ret)
 		result = check_object(x);
 	else
 		walk_shown(x);
-	if (!result)
+	if (result)
+		return result;
+	if (file->f_mode & FMODE_WRITE)
+		remember_judged(file, x);
+	if (!x->alias)
 		observe(x, SCOPE_MODE_SEE_FILE);
+	return 0;
+}
+
+/* Writing through a descriptor from before the rules, or from elsewhere. What was judged by these rules is not again. */
+SEC("lsm/file_permission")
+int BPF_PROG(ka_file_permission, struct file *file, int mask, int ret)
+{
+	u64 key = (u64)file;
+	struct judged *judged;
+	struct scratch *x;
+	u16 type;
+	int result;
+
+	if (ret || !(mask & (MAY_WRITE | MAY_APPEND)))
+		return ret;
+	type = file->f_inode->i_mode & S_IFMT;
+	if (type == S_IFIFO || type == S_IFSOCK)
+		return 0;
+	x = begin(WANTS_IMAGE(IMAGE_FLAG_FILE), &result);
+	if (!x)
+		return result;
+	judged = bpf_map_lookup_elem(&judged_files, &key);
+	if (judged && judged->image == SCOPE_IMAGE(x->word) && judged->inode == (u64)file->f_inode)
+		return 0;
+	if (is_nameless(file->f_path.dentry) || file->f_mode & (FMODE_NOACCOUNT | FMODE_BACKING))
+		return 0;
+	x->mnt = (u64)file->f_path.mnt;
+	x->dentry = (u64)file->f_path.dentry;
+	x->access = ACCESS_WRITE;
+	x->family = FAMILY_FILE;
+	x->hook = HOOK_FILE_PERMISSION;
+	x->owner = owns(file->f_inode);
+	result = check_object(x);
+	if (!result)
+		remember_judged(file, x);
 	return result;
 }
 
@@ -206,4 +284,45 @@ int BPF_PROG(ka_file_truncate, struct file *file, int ret)
 	if (ret)
 		return ret;
 	return check_file(file->f_path.mnt, file->f_path.dentry, file->f_inode, HOOK_FILE_TRUNCATE, ACCESS_WRITE);
+}
+
+/*
+ * The hook does not know the mount. On the container's own root file system it is the root's; elsewhere only Block rules
+ * count, by the name within the file system (docs/threat-model.md).
+ */
+static __always_inline int check_attribute(struct dentry *d)
+{
+	struct scratch *x;
+	int result;
+
+	x = begin(WANTS_IMAGE(IMAGE_FLAG_FILE), &result);
+	if (!x)
+		return result;
+	if (is_nameless(d))
+		return 0;
+	x->dentry = (u64)d;
+	x->mnt = x->root_fs;
+	x->access = ACCESS_WRITE;
+	x->family = FAMILY_FILE;
+	x->hook = HOOK_FILE_SETXATTR;
+	x->owner = owns(BPF_CORE_READ(d, d_inode));
+	if ((u64)BPF_CORE_READ(d, d_sb) == x->root_sb)
+		return check_object(x);
+	x->block_only = x->alias = 1;
+	if (walk_superblock(x) != 1)
+		return 0;
+	BY_CLASS(x->word, judge, x);
+	return x->hit[0].verdict == VERDICT_BLOCK ? conclude(x, POSTURE_NONE) : 0;
+}
+
+SEC("lsm/inode_setxattr")
+int BPF_PROG(ka_inode_setxattr, void *idmap, struct dentry *d, const char *name, const void *value, u64 size, int flags, int ret)
+{
+	return ret ? ret : check_attribute(d);
+}
+
+SEC("lsm/inode_removexattr")
+int BPF_PROG(ka_inode_removexattr, void *idmap, struct dentry *d, const char *name, int ret)
+{
+	return ret ? ret : check_attribute(d);
 }

@@ -31,5 +31,6 @@ layouts src/policy/image-layout.gen.ts image_head,entry,net_entry image_flag,fam
 layouts src/enforce/bpf-lsm/event-layout.gen.ts event,fold hook,outcome,event_flag,counter,scope_mode
 api/proto/generate.sh $check || status=1
 api/proto/containerd/generate.sh $check || status=1
+tools/node docs/generate.ts $check || status=1
 
 exit $status

@@ -49,7 +49,7 @@ __noinline int reset(struct scratch *x, struct task_scope *t, u64 word)
 	x->ns_seq = t->ns_seq;
 	x->root_fs = t->root_fs;
 	x->root_sb = t->root_sb;
-	x->zero = x->flat = x->block_only = x->open_flags = x->applet = x->n = x->flags = x->silent = 0;
+	x->zero = x->flat = x->block_only = x->open_flags = x->applet = x->n = x->flags = x->silent = x->alias = 0;
 	x->mnt = x->dentry = x->argv = 0;
 	x->hit[0].verdict = x->hit[0].audit = x->hit[1].verdict = x->hit[1].audit = 0;
 	x->capability = x->net_op = x->net_seen = x->addr_family = 0;
@@ -164,7 +164,7 @@ __noinline int check_object_global(struct scratch *x)
 	walk_shown(x);
 	if (x->flags)
 		count(x->flags & EVENT_FLAG_UNKNOWN ? COUNTER_UNKNOWN : COUNTER_FOREIGN);
-	x->block_only = x->flags & EVENT_FLAG_FOREIGN;
+	x->block_only = x->alias || x->flags & EVENT_FLAG_FOREIGN;
 	posture = BY_CLASS(x->word, judge, x);
 	if ((x->partial || x->block_only) && SCOPE_FLAGS(x->word) & IMAGE_FLAG_BLOCK_PATH) {
 		u32 flags = x->flags;
@@ -175,6 +175,8 @@ __noinline int check_object_global(struct scratch *x)
 		walk_shown(x); /* the event shows the first name */
 		x->flags = flags;
 	}
+	if (x->alias && x->hit[0].verdict != VERDICT_BLOCK && x->hit[1].verdict != VERDICT_BLOCK)
+		return 0;
 	return conclude_global(x, posture);
 }
 

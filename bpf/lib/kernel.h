@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
  * The kernel's types, reduced to the fields that we read; CO-RE finds them in the running kernel by name.
- * Fields that were renamed are in core_fixes.h.
  */
 #ifndef KA_KERNEL_H
 #define KA_KERNEL_H
@@ -95,6 +94,12 @@ struct file {
 	u32 f_flags;
 	struct path f_path;
 	struct inode *f_inode;
+};
+
+/* fs/file_table.c; user_path since 6.7 (kernel commit def3ae83da02) */
+struct backing_file {
+	struct file file;
+	struct path user_path;
 };
 
 struct linux_binprm {
@@ -237,6 +242,9 @@ struct msghdr {
 #define S_IFIFO 0010000
 #define S_IFSOCK 0140000
 /* include/uapi/asm-generic/mman-common.h, include/linux/mm.h */
+/* include/linux/fs.h */
+#define MAY_WRITE 2
+#define MAY_APPEND 8
 #define PROT_WRITE 2
 #define PROT_EXEC 4
 #define MAP_TYPE 0xf

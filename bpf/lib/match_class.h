@@ -171,7 +171,7 @@ __noinline int FN(run)(struct scratch *x, u32 k)
 	if (x->flat)
 		FN(run_name)(&c);
 	else if (!x->n)
-		x->s = FN(step)(c.w, x->s, '/');
+		x->s = x->s ? FN(step)(c.w, x->s, '/') : 0;
 	else if (x->s)
 		bpf_loop(x->n < COMPONENTS_MAX ? x->n : COMPONENTS_MAX, FN(feed), &c, 0);
 	if (x->flags & EVENT_FLAG_UNKNOWN) {

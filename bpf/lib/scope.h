@@ -35,7 +35,7 @@
 
 enum task_flag {
 	TASK_RUNTIME = 1,      /* the first exec has not completed */
-	TASK_SUBJECT_LONG = 2, /* `subject` holds only the end of the path */
+	TASK_SUBJECT_LONG = 2, /* `subject` holds only the beginning of the path */
 };
 
 struct task_scope {
@@ -92,6 +92,7 @@ struct scratch {
 	u32 partial; /* the mount shows only part of its superblock */
 	u32 flat;   /* run over `name` (length `n`) instead of the components */
 	u32 block_only;
+	u32 alias;  /* another name of an object that was judged: only Block rules count, no posture, no audit */
 	/* out */
 	u32 record_class;
 	u32 record;

@@ -14,7 +14,12 @@ function lineOf(level: LogLevel, text: string, now: Date): string {
 
 function textOf(message: string, context: ErrorContext = {}): string {
   const pairs = Object.entries(context).filter(([, value]) => value !== undefined && value !== '');
-  return printable([message, ...pairs.map(([key, value]) => `${key}=${typeof value === 'string' && /\s/.test(value) ? JSON.stringify(value) : value}`)].join(' '));
+  return printable(
+    [
+      message,
+      ...pairs.map(([key, value]) => `${key}=${typeof value === 'string' && /\s/.test(value) ? JSON.stringify(value) : value}`),
+    ].join(' '),
+  );
 }
 
 /**

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KubeArmorError, noLogger } from '#base';
@@ -46,6 +46,15 @@ function sourceOf(...changes: readonly ContainerChange[]): ContainerSource {
   };
 }
 
+/** Removed when every agent has stopped: one that still runs would write into them. */
+const directories: string[] = [];
+after(() => directories.forEach((directory) => rmSync(directory, { recursive: true, force: true })));
+function newDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'agent-'));
+  directories.push(directory);
+  return directory;
+}
+
 interface Started {
   readonly agent: RunningAgent;
   readonly enforcer: FakeEnforcer;
@@ -55,7 +64,7 @@ interface Started {
 }
 
 async function start(t: TestContext, over: Partial<AgentParts> & { flags?: readonly string[]; directory?: string } = {}): Promise<Started> {
-  const directory = over.directory ?? mkdtempSync(join(tmpdir(), 'agent-'));
+  const directory = over.directory ?? newDirectory();
   const socket = join(directory, 'k.sock');
   const argv = [`-policyDir=${directory}/policies`, `-socket=${socket}`, `-stateDir=${directory}`, ...(over.flags ?? [])];
   const result = readConfig({ argv, env: {}, readFile: () => undefined });
@@ -65,7 +74,11 @@ async function start(t: TestContext, over: Partial<AgentParts> & { flags?: reado
   const agent = await startAgent({
     config: result.config,
     enforcer,
-    runtime: new RuntimeSource({ socket: '/none', logger: noLogger, open: () => sourceOf({ kind: 'synced', containers: [web], gapMs: 0 }) }),
+    runtime: new RuntimeSource({
+      socket: '/none',
+      logger: noLogger,
+      open: () => sourceOf({ kind: 'synced', containers: [web], gapMs: 0 }),
+    }),
     feed: new Feed({ runId: 'r' }),
     names: { clusterName: 'default', hostName: 'node', nodeId: 'id', version: '9.9.9', wallClock: () => new Date(0) },
     host: { kernelRelease: '6.12', osImage: 'Linux' },
@@ -81,7 +94,6 @@ async function start(t: TestContext, over: Partial<AgentParts> & { flags?: reado
   t.after(async () => {
     transport.close();
     await agent.stop();
-    if (over.directory === undefined) rmSync(directory, { recursive: true, force: true });
   });
   return { agent, enforcer, lines, directory, transport };
 }
@@ -210,16 +222,17 @@ test('TCP with plaintext on loopback where it is asked for, health beside it', {
 });
 
 test('TLS without certificates: a clear error, and nothing is left', { timeout: 20_000 }, async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), 'agent-'));
-  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const directory = newDirectory();
   const flags = ['-gRPC=0', '-tlsEnabled', `-tlsCertPath=${directory}/tls`];
-  await assert.rejects(start(t, { directory, flags }), (error) => error instanceof KubeArmorError && /ca\.crt \(tlsCertPath\): ENOENT/.test(error.message));
+  await assert.rejects(
+    start(t, { directory, flags }),
+    (error) => error instanceof KubeArmorError && /ca\.crt \(tlsCertPath\): ENOENT/.test(error.message),
+  );
   assert.ok(!existsSync(join(directory, 'k.sock')));
 });
 
 test('a link in the place of the probe file is replaced, not followed', { timeout: 20_000 }, async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), 'agent-'));
-  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const directory = newDirectory();
   const [victim, link] = [join(directory, 'victim'), join(directory, 'karmorProbeData.cfg')];
   writeFileSync(victim, 'precious');
   symlinkSync(victim, link);
@@ -233,7 +246,10 @@ test('a part that fails for good is told', { timeout: 20_000 }, async (t) => {
   const runtime = new RuntimeSource({
     socket: '/x',
     logger: noLogger,
-    open: () => ({ list: () => Promise.resolve([]), watch: () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(boom) }) }) }),
+    open: () => ({
+      list: () => Promise.resolve([]),
+      watch: () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(boom) }) }),
+    }),
   });
   await assert.rejects(start(t, { runtime }), boom);
 });

@@ -2,10 +2,10 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '#base';
-import type { Enforcer } from '#enforce';
+import type { Enforcer, Visibility } from '#enforce';
 import type { EventContext } from '#events';
-import { createHealth, Feed, logService } from '#grpc';
-import type { GrpcService } from '#grpc';
+import { createHealth, logService } from '#grpc';
+import type { Feed, GrpcService } from '#grpc';
 import type { PeerCredentials } from '#libbpf';
 import type { PolicyKind } from '#policy';
 import { Workloads } from '#workloads';
@@ -72,19 +72,26 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
   const loops: Promise<void>[] = [];
   const run = (loop: Promise<void>): void => void loops.push(loop.catch(failure.reject));
 
-  const protector = new Protector({ enforcer, logger, ...(parts.openRoot === undefined ? {} : { openRoot: parts.openRoot }) });
+  const protector = new Protector({
+    enforcer,
+    logger,
+    visibility: visibilityOf(config),
+    ...(parts.openRoot === undefined ? {} : { openRoot: parts.openRoot }),
+  });
   const keeper = keeperOf(config, protector, logger);
   const workloads = new Workloads(runtime, { posturesOf: () => config.postures }, logger);
   const first = Promise.withResolvers<void>();
   workloads.onChange((change) => follow(change, { protector, logger, onFirst: first.resolve }));
 
-  run(pumpEvents({ ...parts, workloadOf: (scope) => protector.workloadOf(scope), visibility: config.visibility, dropProcessResource: config.dropProcessResource }, stop.signal));
   const health = createHealth(SERVICES);
   const requests = { keeper, containerPolicies: config.containerPolicies, hostPolicies: false, networkPolicies: config.networkPolicies };
   const services: GrpcService[] = [
     logService(feed),
     policyService(requests, logger),
-    probeService(() => protector.status(), () => keeper.policies()),
+    probeService(
+      () => protector.status(),
+      () => keeper.policies(),
+    ),
   ];
   let servers: Servers | undefined;
   const end = async (): Promise<void> => {
@@ -98,6 +105,18 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
     run(followFolder(config.policyDir, () => keeper.rescan(), { signal: stop.signal }));
     run(workloads.run(stop.signal));
     await Promise.race([first.promise, failure.promise, sleep(FIRST_SYNC_MS, undefined, { ref: false })]);
+    // events that an agent before us left in the ring are of containers that are known by now
+    run(
+      pumpEvents(
+        {
+          ...parts,
+          workloadOf: (scope) => protector.workloadOf(scope),
+          visibility: config.visibility,
+          dropProcessResource: config.dropProcessResource,
+        },
+        stop.signal,
+      ),
+    );
     servers = await serveAll({ ...config, services, health, peerCredentials: parts.peerCredentials, logger });
   } catch (error) {
     await end();
@@ -107,6 +126,11 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
   const { addresses } = servers;
   run(keepProbeFiles(parts, { keeper, addresses, signal: stop.signal }));
   return { addresses, containers: protector.status().length, failed: failure.promise, stop: end };
+}
+
+/** Capabilities are told of as alerts only. */
+function visibilityOf({ visibility }: AgentConfig): Visibility {
+  return { process: visibility.has('process'), file: visibility.has('file'), network: visibility.has('network') };
 }
 
 function keeperOf(config: AgentConfig, protector: Protector, logger: Logger): PolicyKeeper {
@@ -137,7 +161,10 @@ function follow(change: WorkloadChange, { protector, logger, onFirst }: Followed
       logger.info('a container is gone', { name: change.before.workload.containerName });
       break;
     case 'lost':
+      onFirst();
+      break;
     case 'synced':
+      protector.takeOver();
       onFirst();
       break;
     case 'expected':

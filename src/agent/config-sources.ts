@@ -40,23 +40,24 @@ const issue = (at: string, problem: string, cure: string): Issue => ({ severity:
 export function readFlags(argv: readonly string[]): Source {
   const given: Given[] = [];
   const issues: Issue[] = [];
-  for (let i = 0; i < argv.length; i++) {
-    const word = argv[i] ?? '';
-    const match = /^--?([A-Za-z][\w.-]*)(?:=([\s\S]*))?$/.exec(word);
-    const name = match?.[1];
-    const setting = name === undefined ? undefined : settingOf(name);
-    if (name === undefined) {
-      issues.push(issue(word, 'is no flag', 'write -flag=value'));
-    } else if (setting === undefined) {
-      issues.push(unknown(name, `-${name}`, 'flag'));
-    } else {
-      const needsWord = match?.[2] === undefined && setting.type.kind !== 'boolean';
-      const value = match?.[2] ?? (needsWord ? argv[++i] : 'true');
-      if (value === undefined) issues.push(issue(`-${name}`, 'has no value', `write -${name}=value`));
-      else given.push({ setting, value, name: `-${name}` });
-    }
+  const words = [...argv];
+  for (let word = words.shift(); word !== undefined; word = words.shift()) {
+    const item = readFlag(word, words);
+    if ('problem' in item) issues.push(item);
+    else given.push(item);
   }
   return { given: lastOfEach(given), issues };
+}
+
+/** @param rest the words behind it; the next is taken where it is the flag's value */
+function readFlag(word: string, rest: string[]): Given | Issue {
+  const match = /^--?([A-Za-z][\w.-]*)(?:=([\s\S]*))?$/.exec(word);
+  if (match === null) return issue(word, 'is no flag', 'write -flag=value');
+  const [, name = '', attached] = match;
+  const setting = settingOf(name);
+  if (setting === undefined) return unknown(name, `-${name}`, 'flag');
+  const value = attached ?? (setting.type.kind === 'boolean' ? 'true' : rest.shift());
+  return value === undefined ? issue(`-${name}`, 'has no value', `write -${name}=value`) : { setting, value, name: `-${name}` };
 }
 
 function lastOfEach(given: readonly Given[]): Given[] {
@@ -80,7 +81,10 @@ export function readConfigFile(text: string, file: string): Source {
     const at = offset === undefined ? undefined : lines.linePos(offset);
     return at === undefined ? { file } : { file, line: at.line, column: at.col };
   };
-  const broken = document.errors.map((error): Issue => ({ ...issue('', error.message.split('\n', 1)[0] ?? '', 'write YAML: `key: value`'), ...placed(error.pos[0]) }));
+  const broken = document.errors.map((error): Issue => ({
+    ...issue('', error.message.split('\n', 1)[0] ?? '', 'write YAML: `key: value`'),
+    ...placed(error.pos[0]),
+  }));
   if (broken.length > 0) return { given: [], issues: broken };
   const root = document.contents;
   if (root === null || (isScalar(root) && root.value === null)) return { given: [], issues: [] };

@@ -104,13 +104,22 @@ function fileSource(named: string | undefined, readFile: ConfigInputs['readFile'
   }
 }
 
-const problem = (at: string, text: string, cure: string): Issue => ({ severity: 'error', code: 'SETTING_INVALID', at, problem: text, cure });
+const problem = (at: string, text: string, cure: string): Issue => ({
+  severity: 'error',
+  code: 'SETTING_INVALID',
+  at,
+  problem: text,
+  cure,
+});
 
 function valueIssues({ setting, value, name, ...place }: Given): Issue[] {
   const normal = normalise(setting.type, value);
-  if (normal === undefined) return [{ ...problem(name, `\`${value}\` is no value for it`, `write ${allowedText(setting.type)}`), ...place }];
+  if (normal === undefined)
+    return [{ ...problem(name, `\`${value}\` is no value for it`, `write ${allowedText(setting.type)}`), ...place }];
   if (setting.notHere === undefined || isPossible(setting, normal)) return [];
-  return [{ ...problem(name, `\`${value}\` is not possible: ${setting.notHere}`, `remove it, or write \`${setting.fallback}\``), ...place }];
+  return [
+    { ...problem(name, `\`${value}\` is not possible: ${setting.notHere}`, `remove it, or write \`${setting.fallback}\``), ...place },
+  ];
 }
 
 const isPossible = ({ fallback, possible }: Setting, value: string): boolean => value === fallback || possible?.test(value) === true;

@@ -54,7 +54,10 @@ async function pumped(events: readonly KernelEvent[], over: Partial<EventPumpOpt
 test('a denial names its policy and is one line with `Blocked`', async () => {
   const { alerts, lines, json } = await pumped([kernelEvent()]);
   assert.equal(alerts[0]?.PolicyName, 'no-shell');
-  assert.deepEqual([alerts[0]?.ContainerName, alerts[0]?.ClusterName, alerts[0]?.Enforcer, alerts[0]?.RuleField], ['web', 'c', 'FAKE', 'spec.process.matchPaths[0]']);
+  assert.deepEqual(
+    [alerts[0]?.ContainerName, alerts[0]?.ClusterName, alerts[0]?.Enforcer, alerts[0]?.RuleField],
+    ['web', 'c', 'FAKE', 'spec.process.matchPaths[0]'],
+  );
   assert.match(lines[0] ?? '', /^Blocked: MatchedPolicy - Block - Process \/bin\/sh/);
   assert.equal((JSON.parse(json[0] ?? '') as { policyName: string }).policyName, 'no-shell');
 });
@@ -69,7 +72,10 @@ test('telemetry is no alert, and only what is visible is told', async () => {
   const events = [kernelEvent(observed), kernelEvent({ ...observed, hook: 'SOCKET_CONNECT', socket: { domain: 2, type: 1, protocol: 6 } })];
   const { alerts, lines, logs } = await pumped(events);
   assert.deepEqual([alerts.length, lines.length], [0, 0]);
-  assert.deepEqual(logs.map(({ Operation, Resource }) => [Operation, Resource]), [['Process', '/bin/sh']]);
+  assert.deepEqual(
+    logs.map(({ Operation, Resource }) => [Operation, Resource]),
+    [['Process', '/bin/sh']],
+  );
   const dropped = await pumped(events, { dropProcessResource: true });
   assert.equal(dropped.logs[0]?.Resource, '');
 });

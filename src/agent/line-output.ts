@@ -45,12 +45,19 @@ export function fileOutput(path: string, logger: Logger): LineOutput {
   let triedAtMs = -Infinity;
   const fail = (error: unknown): void => {
     stream = undefined;
-    logger.error('the log file cannot be written; its lines are lost', { path, why: error instanceof Error ? error.message : String(error) });
+    logger.error('the log file cannot be written; its lines are lost', {
+      path,
+      why: error instanceof Error ? error.message : String(error),
+    });
   };
   const open = (): void => {
     triedAtMs = performance.now();
     try {
-      const fd = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o600);
+      const fd = openSync(
+        path,
+        constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+        0o600,
+      );
       const opened = createWriteStream(path, { fd, autoClose: false });
       opened.once('error', fail);
       opened.once('close', () => closeSync(fd));

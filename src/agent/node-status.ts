@@ -22,13 +22,27 @@ const REASONS_MAX = 100;
 /** Judges what the node enforces. Pure. */
 export function nodeStatus(report: EnforcerReport, runtime: RuntimeState, policies: KeeperStatus): NodeStatus {
   const reasons: Reason[] = [
-    ...report.missing.map(({ hook, reason }) => ({ problem: `the hook ${hook} is not attached: ${reason}`, cure: 'see docs/reference/kernels.md' })),
+    ...report.missing.map(({ hook, reason }) => ({
+      problem: `the hook ${hook} is not attached: ${reason}`,
+      cure: 'see docs/reference/kernels.md',
+    })),
     ...runtimeReasons(runtime),
-    ...policies.workloads.map((problem) => ({ problem: `rules are not in force: ${problem}`, cure: 'split or shorten the policies of that workload' })),
-    ...policies.files.map(({ path, problem }) => ({ problem: `${path}: ${problem}`, cure: 'correct the file: `karmor policy check` tells every problem' })),
+    ...policies.workloads.map((problem) => ({
+      problem: `rules are not in force: ${problem}`,
+      cure: 'split or shorten the policies of that workload',
+    })),
+    ...policies.files.map(({ path, problem }) => ({
+      problem: `${path}: ${problem}`,
+      cure: 'correct the file: `karmor policy check` tells every problem',
+    })),
     ...policies.policies.flatMap(({ id, problem, notEnforced }) => [
-      ...(problem === undefined ? [] : [{ problem: `${policyKey(id)}: ${problem}`, cure: 'remove the policy, or see docs/reference/config.md' }]),
-      ...notEnforced.map(({ field, reason }) => ({ problem: `${policyKey(id)}: ${field}: ${reason}`, cure: 'remove the rule, or do not rely on it' })),
+      ...(problem === undefined
+        ? []
+        : [{ problem: `${policyKey(id)}: ${problem}`, cure: 'remove the policy, or see docs/reference/config.md' }]),
+      ...notEnforced.map(({ field, reason }) => ({
+        problem: `${policyKey(id)}: ${field}: ${reason}`,
+        cure: 'remove the rule, or do not rely on it',
+      })),
     ]),
   ];
   const shown = reasons.slice(0, REASONS_MAX);

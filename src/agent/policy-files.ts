@@ -34,7 +34,10 @@ export async function listPolicyFiles(directory: string): Promise<string[]> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const names = (await readdir(directory)).filter((name) => !name.startsWith('.') && ENDINGS.includes(path.extname(name).toLowerCase()));
     if (names.length > FILES_MAX) {
-      throw new KubeArmorError('LIMIT_EXCEEDED', `reading the folder ${directory}: ${names.length} policy files; the limit is ${FILES_MAX}`);
+      throw new KubeArmorError(
+        'LIMIT_EXCEEDED',
+        `reading the folder ${directory}: ${names.length} policy files; the limit is ${FILES_MAX}`,
+      );
     }
     return names.toSorted().map((name) => path.join(directory, name));
   } catch (error) {
@@ -74,7 +77,13 @@ export function parsePolicyFile(file: string, text: string): PolicyFile {
   const backup = parseBackup(file, text);
   const documents = backup === undefined ? parsePolicyText(text, file) : [backup];
   const policies = documents.flatMap(({ policy }) => (policy === undefined ? [] : [withoutKubernetes(policy)]));
-  return { path: file, digest: digestOf(text), policies, issues: documents.flatMap(({ issues }) => issues), isBackup: backup?.policy !== undefined };
+  return {
+    path: file,
+    digest: digestOf(text),
+    policies,
+    issues: documents.flatMap(({ issues }) => issues),
+    isBackup: backup?.policy !== undefined,
+  };
 }
 
 /** The form this agent and KubeArmor keep policies of the RPC in: one JSON object, `apiVersion` not needed. */

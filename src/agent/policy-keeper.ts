@@ -9,7 +9,7 @@ import { policyKey } from './policy-identity.ts';
 import type { PolicyId } from './policy-identity.ts';
 import { PolicyStore } from './policy-store.ts';
 import type { FileProblem, PolicyFile, StoredPolicy } from './policy-store.ts';
-import type { Protector } from './protector.ts';
+import type { Plan, Protector } from './protector.ts';
 
 export interface PolicyKeeperOptions {
   readonly directory: string;
@@ -136,16 +136,8 @@ export class PolicyKeeper {
 
   async #rescan(): Promise<void> {
     const { directory, logger } = this.#options;
-    let paths: string[];
-    try {
-      paths = await listPolicyFiles(directory);
-    } catch (error) {
-      if (!(error instanceof KubeArmorError)) throw error;
-      if (this.#folderProblem === undefined) logger.error('the folder of policies cannot be read; policies stay as they are', { why: error.message });
-      this.#folderProblem = `${error.message}; policies stay as they are`;
-      return;
-    }
-    this.#folderProblem = undefined;
+    const paths = await this.#listFiles();
+    if (paths === undefined) return;
     const before = this.#problemTexts();
     let changed = false;
     for (const gone of this.#store.paths().filter((path) => !paths.includes(path))) changed = this.#store.remove(gone) || changed;
@@ -153,9 +145,25 @@ export class PolicyKeeper {
       const file = await readPolicyFile(path, this.#store.digestOf(path));
       if (file !== undefined && file !== 'same') changed = this.#store.put(this.#withinLimits(file)) || changed;
     }
-    if (changed) this.#notInForce = this.#options.protector.apply(this.#active());
+    if (changed) {
+      this.#apply();
+      logger.info('policies were read', { directory, policies: this.#store.policies().length });
+    }
     for (const problem of this.#problemTexts()) if (!before.includes(problem)) logger.error(problem);
-    if (changed) logger.info('policies were read', { directory, policies: this.#store.policies().length });
+  }
+
+  async #listFiles(): Promise<readonly string[] | undefined> {
+    const { directory, logger } = this.#options;
+    try {
+      const paths = await listPolicyFiles(directory);
+      this.#folderProblem = undefined;
+      return paths;
+    } catch (error) {
+      if (!(error instanceof KubeArmorError)) throw error;
+      if (this.#folderProblem === undefined) logger.error('policies stay as they are', { why: error.message });
+      this.#folderProblem = `${error.message}; policies stay as they are`;
+      return undefined;
+    }
   }
 
   #problemTexts(): string[] {
@@ -179,41 +187,55 @@ export class PolicyKeeper {
 
   async #put(sent: Policy): Promise<PutResult> {
     const before = this.#store.find(policyKey(sent));
-    if (before !== undefined && !before.isBackup) return { kind: 'failed', reason: `it is defined in ${before.path}; change it there` };
     const path = before?.path ?? this.#options.backups.pathOf(sent);
-    if (before === undefined && this.#store.paths().includes(path)) return { kind: 'failed', reason: `the file ${path} is in the way` };
+    const obstacle = this.#obstacle(before, path);
+    if (obstacle !== undefined) return { kind: 'failed', reason: obstacle };
     const text = backupText(sent);
     const file = parsePolicyFile(path, text);
-    const [policy] = file.policies;
-    if (policy === undefined) throw new Error(`a policy cannot be read back: ${text.slice(0, 200)}`);
-    if (this.#notEnforcedAlone(policy) === undefined) return { kind: 'refused', reason: limitText(policy) };
-    const plan = this.#options.protector.plan(this.#active({ policy, path, isBackup: true }));
+    const plan = this.#planFor(file);
     if ('refused' in plan) return { kind: 'refused', reason: plan.refused };
     try {
       await this.#options.backups.save(path, text);
+      const changed = this.#store.put(file);
+      const problems = this.#apply(plan);
+      if (problems.length > 0 && changed) return await this.#takeBack(path, before?.policy, problems);
+      if (before === undefined) return { kind: 'added' };
+      return { kind: changed ? 'modified' : 'unchanged' };
     } catch (error) {
       return failed(error);
     }
-    const changed = this.#store.put(file);
+  }
+
+  /** What is an operator's is not the RPC's to change. */
+  #obstacle(before: StoredPolicy | undefined, path: string): string | undefined {
+    if (before !== undefined) return before.isBackup ? undefined : `it is defined in ${path}; change it there`;
+    return this.#store.paths().includes(path) ? `the file ${path} is in the way` : undefined;
+  }
+
+  #planFor({ path, policies: [policy] }: PolicyFile): ReturnType<Protector['plan']> {
+    if (policy === undefined) throw new Error(`the policy for ${path} cannot be read back`);
+    if (this.#notEnforcedAlone(policy) === undefined) return { refused: limitText(policy) };
+    return this.#options.protector.plan(this.#active({ policy, path, isBackup: true }));
+  }
+
+  /** Puts in force what the store holds. @returns what could not be, and could before */
+  #apply(plan?: Plan): readonly string[] {
+    const before = this.#notInForce;
     this.#notInForce = this.#options.protector.apply(this.#active(), plan);
-    if (this.#notInForce.length > 0 && changed) return await this.#takeBack(path, before?.policy);
-    if (before === undefined) return { kind: 'added' };
-    return { kind: changed ? 'modified' : 'unchanged' };
+    return this.#notInForce.filter((problem) => !before.includes(problem));
   }
 
   /** The kernel refused: as if nothing had been sent. */
-  async #takeBack(path: string, before: Policy | undefined): Promise<PutResult> {
-    const reason = this.#notInForce.join('; ');
-    try {
-      if (before === undefined) await this.#options.backups.remove(path);
-      else await this.#options.backups.save(path, backupText(before));
-    } catch (error) {
-      return failed(error);
+  async #takeBack(path: string, before: Policy | undefined, problems: readonly string[]): Promise<PutResult> {
+    if (before === undefined) {
+      await this.#options.backups.remove(path);
+      this.#store.remove(path);
+    } else {
+      await this.#options.backups.save(path, backupText(before));
+      this.#store.put(parsePolicyFile(path, backupText(before)));
     }
-    if (before === undefined) this.#store.remove(path);
-    else this.#store.put(parsePolicyFile(path, backupText(before)));
-    this.#notInForce = this.#options.protector.apply(this.#active());
-    return { kind: 'failed', reason };
+    this.#apply();
+    return { kind: 'failed', reason: problems.join('; ') };
   }
 
   async #remove(id: PolicyId): Promise<RemoveResult> {
@@ -226,8 +248,8 @@ export class PolicyKeeper {
       return failed(error);
     }
     this.#store.remove(found.path);
-    this.#notInForce = this.#options.protector.apply(this.#active());
-    return this.#notInForce.length === 0 ? { kind: 'removed' } : { kind: 'failed', reason: this.#notInForce.join('; ') };
+    const problems = this.#apply();
+    return problems.length === 0 ? { kind: 'removed' } : { kind: 'failed', reason: problems.join('; ') };
   }
 
   /** The policies that count, with one put in or replaced. */

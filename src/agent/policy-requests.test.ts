@@ -21,7 +21,11 @@ interface Node extends Omit<PolicyRequestOptions, 'keeper'> {
   readonly directory: string;
 }
 
-function node(t: TestContext, over: Partial<Omit<PolicyRequestOptions, 'keeper'>> = {}, directory = mkdtempSync(join(tmpdir(), 'policies-'))): Node {
+function node(
+  t: TestContext,
+  over: Partial<Omit<PolicyRequestOptions, 'keeper'>> = {},
+  directory = mkdtempSync(join(tmpdir(), 'policies-')),
+): Node {
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   const enforcer = new FakeEnforcer();
   const protector = new Protector({ enforcer, logger: noLogger, openRoot: plainRoot });
@@ -33,7 +37,8 @@ function node(t: TestContext, over: Partial<Omit<PolicyRequestOptions, 'keeper'>
 const bytes = (value: unknown): Uint8Array => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
 const send = (on: Node, type: string, object: unknown, method: PolicyMethod = 'containerPolicy'): Promise<Answer> =>
   answerPolicy(method, bytes({ type, object }), on);
-const rulesOf = (on: Node): string[] => on.enforcer.protected.get('default/web')?.ruleSet?.rules.map(({ policy, field }) => `${policy} ${field}`) ?? [];
+const rulesOf = (on: Node): string[] =>
+  on.enforcer.protected.get('default/web')?.ruleSet?.rules.map(({ policy, field }) => `${policy} ${field}`) ?? [];
 
 test('a policy is in force and on the disk when the answer comes, and gone when its end is answered', async (t) => {
   const on = node(t);
@@ -69,7 +74,10 @@ test('a restart finds the policies of the RPC, KubeArmor’s own backups too', a
   writeFileSync(join(first.directory, 'old.yaml'), JSON.stringify({ kind: 'KubeArmorPolicy', ...policyObject('old', '/bin/cat') }));
   const second = node(t, {}, first.directory);
   await second.keeper.rescan();
-  assert.deepEqual(rulesOf(second).map((rule) => rule.split(' ')[0]), ['a', 'old']);
+  assert.deepEqual(
+    rulesOf(second).map((rule) => rule.split(' ')[0]),
+    ['a', 'old'],
+  );
   assert.equal((await send(second, 'DELETED', { metadata: { name: 'old' } })).status, PolicyStatus.Deleted);
   assert.ok(!existsSync(join(first.directory, 'old.yaml')));
 });
@@ -77,7 +85,10 @@ test('a restart finds the policies of the RPC, KubeArmor’s own backups too', a
 test('a policy of an operator’s file is not the RPC’s to change', async (t) => {
   const on = node(t);
   const file = join(on.directory, 'mine.yaml');
-  writeFileSync(file, `apiVersion: security.kubearmor.com/v1\nkind: KubeArmorPolicy\nmetadata: {name: a}\nspec: {process: {matchPaths: [{path: /x}]}}\n`);
+  writeFileSync(
+    file,
+    `apiVersion: security.kubearmor.com/v1\nkind: KubeArmorPolicy\nmetadata: {name: a}\nspec: {process: {matchPaths: [{path: /x}]}}\n`,
+  );
   await on.keeper.rescan();
   for (const type of ['ADDED', 'MODIFIED', 'DELETED']) {
     const { status, reason } = await send(on, type, policyObject('a', '/bin/sh'));
@@ -103,11 +114,23 @@ test('where the disk is full nothing is lost', async (t) => {
     logger: noLogger,
   });
   await failing.rescan();
-  assert.deepEqual(await send({ ...on, keeper: failing }, 'ADDED', policyObject('b', '/bin/b')), { status: PolicyStatus.Failure, reason: 'writing: ENOSPC' });
-  assert.deepEqual(await send({ ...on, keeper: failing }, 'MODIFIED', policyObject('a', '/bin/b')), { status: PolicyStatus.Failure, reason: 'writing: ENOSPC' });
-  assert.deepEqual(await send({ ...on, keeper: failing }, 'DELETED', policyObject('a', '/bin/b')), { status: PolicyStatus.Failure, reason: 'removing: EROFS' });
+  assert.deepEqual(await send({ ...on, keeper: failing }, 'ADDED', policyObject('b', '/bin/b')), {
+    status: PolicyStatus.Failure,
+    reason: 'writing: ENOSPC',
+  });
+  assert.deepEqual(await send({ ...on, keeper: failing }, 'MODIFIED', policyObject('a', '/bin/b')), {
+    status: PolicyStatus.Failure,
+    reason: 'writing: ENOSPC',
+  });
+  assert.deepEqual(await send({ ...on, keeper: failing }, 'DELETED', policyObject('a', '/bin/b')), {
+    status: PolicyStatus.Failure,
+    reason: 'removing: EROFS',
+  });
   assert.deepEqual(rulesOf(on), before);
-  assert.deepEqual(failing.policies().map(({ policy }) => policy.name), ['a']);
+  assert.deepEqual(
+    failing.policies().map(({ policy }) => policy.name),
+    ['a'],
+  );
   assert.equal(full.policies().length, 1);
 });
 
@@ -124,10 +147,41 @@ test('where the kernel refuses the answer is Failure and the disk as before', as
   assert.deepEqual(rulesOf(on), ['a spec.process.matchPaths[0]']);
 });
 
+test('beyond a limit: Invalid with the number; what is beyond one already does not stand in the way of others', async (t) => {
+  const on = node(t);
+  const many = (name: string, count: number, container = 'web'): object => ({
+    metadata: { name },
+    spec: {
+      selector: { matchLabels: { 'kubearmor.io/container.name': container } },
+      file: { matchPaths: Array.from({ length: count }, (_, i) => ({ path: `/${name}/${i}` })) },
+    },
+  });
+  assert.equal((await send(on, 'ADDED', many('a', 9_000))).status, PolicyStatus.Applied);
+  assert.equal((await send(on, 'ADDED', many('b', 9_000))).status, PolicyStatus.Applied);
+  const third = await send(on, 'ADDED', many('c', 3_000));
+  assert.deepEqual([third.status, third.reason], [PolicyStatus.Invalid, 'more than 20000 rules per workload of web']);
+  assert.equal(rulesOf(on).length, 18_000);
+  const file = { apiVersion: 'security.kubearmor.com/v1', kind: 'KubeArmorPolicy', ...many('c', 3_000) };
+  writeFileSync(join(on.directory, 'c.json'), JSON.stringify([file]).slice(1, -1));
+  await on.keeper.rescan();
+  assert.match(on.keeper.status().workloads.join(), /web: more than 20000/);
+  assert.equal(rulesOf(on).length, 18_000);
+  assert.equal((await send(on, 'ADDED', many('d', 1, 'other'))).status, PolicyStatus.Applied);
+  assert.equal((await send(on, 'DELETED', { metadata: { name: 'd' } })).status, PolicyStatus.Deleted);
+  assert.equal((await send(on, 'DELETED', { metadata: { name: 'b' } })).status, PolicyStatus.Deleted);
+  assert.equal(rulesOf(on).length, 12_000, 'and what waited is in force');
+});
+
 const refused: readonly (readonly [name: string, method: PolicyMethod, sent: unknown, status: PolicyStatus, says: RegExp])[] = [
   ['no JSON', 'containerPolicy', '{', PolicyStatus.Invalid, /no JSON/],
   ['no UTF-8', 'containerPolicy', { type: 'ADDED', object: policyObject('x\ud800', '/x') }, PolicyStatus.Invalid, /metadata.name/],
-  ['an unknown field', 'containerPolicy', { type: 'ADDED', object: { metadata: { name: 'x' }, spec: { nosuch: 1 } } }, PolicyStatus.Invalid, /nosuch/],
+  [
+    'an unknown field',
+    'containerPolicy',
+    { type: 'ADDED', object: { metadata: { name: 'x' }, spec: { nosuch: 1 } } },
+    PolicyStatus.Invalid,
+    /nosuch/,
+  ],
   ['a document beyond the limit', 'containerPolicy', ' '.repeat(1_048_577), PolicyStatus.Invalid, /1048577 bytes/],
   ['deep nesting', 'containerPolicy', '['.repeat(1_000_000), PolicyStatus.Invalid, /no JSON/],
   ['an unknown type', 'containerPolicy', { type: 'BOGUS', object: policyObject('x', '/x') }, PolicyStatus.Modified, /nothing was changed/],
@@ -174,20 +228,27 @@ interface WireLine {
   readonly part: string;
 }
 
-test('KubeArmor’s own exchanges get the same answers', { skip: existsSync(WIRE) ? false : 'the captured exchanges are not here' }, async (t) => {
-  const lines = readFileSync(WIRE, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as WireLine);
-  const nodes = new Map<string, Node>();
-  let compared = 0;
-  for (const [i, line] of lines.entries()) {
-    const request = lines[i - 1];
-    const method = line.method.split('/')[2] as PolicyMethod;
-    if (line.direction !== 'response' || line.status?.name !== 'OK' || request === undefined || UNSETTLED.includes(line.case)) continue;
-    const part = line.part.slice(0, 1);
-    const hostPolicies = part !== 'C';
-    if (!nodes.has(part)) nodes.set(part, node(t, { hostPolicies, containerPolicies: part !== 'D' }));
-    const got = await answerPolicy(method, bytes(request.payload ?? ''), nodes.get(part)!);
-    assert.equal(got.status, DIFFERENT[line.case] ?? line.json?.status ?? 0, `${part} ${line.method} ${line.case}: ${got.reason}`);
-    compared++;
-  }
-  assert.ok(compared > 80, String(compared));
-});
+test(
+  'KubeArmor’s own exchanges get the same answers',
+  { skip: existsSync(WIRE) ? false : 'the captured exchanges are not here' },
+  async (t) => {
+    const lines = readFileSync(WIRE, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as WireLine);
+    const nodes = new Map<string, Node>();
+    let compared = 0;
+    for (const [i, line] of lines.entries()) {
+      const request = lines[i - 1];
+      const method = line.method.split('/')[2] as PolicyMethod;
+      if (line.direction !== 'response' || line.status?.name !== 'OK' || request === undefined || UNSETTLED.includes(line.case)) continue;
+      const part = line.part.slice(0, 1);
+      const hostPolicies = part !== 'C';
+      if (!nodes.has(part)) nodes.set(part, node(t, { hostPolicies, containerPolicies: part !== 'D' }));
+      const got = await answerPolicy(method, bytes(request.payload ?? ''), nodes.get(part)!);
+      assert.equal(got.status, DIFFERENT[line.case] ?? line.json?.status ?? 0, `${part} ${line.method} ${line.case}: ${got.reason}`);
+      compared++;
+    }
+    assert.ok(compared > 80, String(compared));
+  },
+);

@@ -29,7 +29,8 @@ const KIND_OF: { readonly [K in PolicyMethod]: PolicyKind } = {
 };
 
 type Fields = Readonly<Record<string, unknown>>;
-const fieldsOf = (value: unknown): Fields => (typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {});
+const fieldsOf = (value: unknown): Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};
 const answer = (status: PolicyStatus, reason = ''): Answer => ({ status, reason });
 const invalid = (reason: string): Answer => answer(PolicyStatus.Invalid, reason);
 
@@ -79,7 +80,13 @@ function readPolicy(method: PolicyMethod, object: Fields): { readonly policy: Po
     return answer(PolicyStatus.NotEnabled, 'network policies for nodes are not enforced yet; those with a selector are');
   }
   const { policy, issues } = parsePolicyObject(object, { kind, file: 'rpc', namespace: CONTAINER_NAMESPACE });
-  if (policy === undefined) return invalid(issues.filter(({ severity }) => severity === 'error').map(formatIssue).join('\n'));
+  if (policy === undefined)
+    return invalid(
+      issues
+        .filter(({ severity }) => severity === 'error')
+        .map(formatIssue)
+        .join('\n'),
+    );
   const problem = kind === 'KubeArmorPolicy' ? selectorProblem(policy) : undefined;
   return problem === undefined ? { policy } : invalid(problem);
 }
@@ -89,7 +96,8 @@ const CONTAINER_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 /** What KubeArmor refuses of a container policy that comes by RPC. */
 function selectorProblem({ selector: { matchLabels, matchExpressions, containerNames } }: Policy): string | undefined {
   const hasLabels = Object.keys(matchLabels).length > 0;
-  if (!hasLabels && containerNames.length === 0 && matchExpressions.length === 0) return 'spec.selector: is missing or empty; name labels or containers';
+  if (!hasLabels && containerNames.length === 0 && matchExpressions.length === 0)
+    return 'spec.selector: is missing or empty; name labels or containers';
   if (hasLabels && containerNames.length > 0) return 'spec.selector.matchLabels: kubearmor.io/container.name has to be the only label';
   const wrong = containerNames.find((name) => !CONTAINER_NAME.test(name));
   return wrong === undefined ? undefined : `spec.selector.matchLabels: ${JSON.stringify(wrong)} is not the name of a container`;

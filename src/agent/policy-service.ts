@@ -10,7 +10,8 @@ import type { PolicyMethod, PolicyRequestOptions } from './policy-requests.ts';
 export const REASON_TRAILER = 'kubearmor-reason';
 const REASON_MAX = 2_000;
 
-const nameOf = (status: PolicyStatus): string => Object.entries(PolicyStatus).find(([, number]) => number === status)?.[0] ?? String(status);
+const nameOf = (status: PolicyStatus): string =>
+  Object.entries(PolicyStatus).find(([, number]) => number === status)?.[0] ?? String(status);
 
 /** `policy.PolicyService`. When it answers Applied, Modified or Deleted the next access obeys. */
 export function policyService(options: PolicyRequestOptions, logger: Logger): GrpcService {

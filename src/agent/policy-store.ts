@@ -84,7 +84,9 @@ export class PolicyStore {
   /** What is in force, each identity once, oldest file first. */
   policies(): readonly StoredPolicy[] {
     return [...this.#files.values()].flatMap(({ file: { path, isBackup }, inForce }) =>
-      firstOfEach(inForce).filter((policy) => this.#owners.get(policyKey(policy)) === path).map((policy) => ({ policy, path, isBackup })),
+      firstOfEach(inForce)
+        .filter((policy) => this.#owners.get(policyKey(policy)) === path)
+        .map((policy) => ({ policy, path, isBackup })),
     );
   }
 

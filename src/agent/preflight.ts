@@ -8,7 +8,9 @@ import type { HostFacts } from '#host';
 const KERNEL_MIN = { major: 5, minor: 17 } as const;
 
 /** What this node lacks for the agent to start, each with its cure. */
-export function nodeLacks(facts: Pick<HostFacts, 'kernelRelease' | 'kernelMajor' | 'kernelMinor' | 'lsms' | 'hasBtf' | 'cgroupRoot'>): readonly string[] {
+export function nodeLacks(
+  facts: Pick<HostFacts, 'kernelRelease' | 'kernelMajor' | 'kernelMinor' | 'lsms' | 'hasBtf' | 'cgroupRoot'>,
+): readonly string[] {
   const lacks: string[] = [];
   const { kernelMajor: major, kernelMinor: minor, lsms } = facts;
   if (major < KERNEL_MIN.major || (major === KERNEL_MIN.major && minor < KERNEL_MIN.minor)) {
@@ -21,6 +23,8 @@ export function nodeLacks(facts: Pick<HostFacts, 'kernelRelease' | 'kernelMajor'
     lacks.push(`the security module bpf is not active: add lsm=${[...lsms, 'bpf'].join(',')} to the kernel's command line and boot again`);
   }
   if (facts.cgroupRoot === undefined) lacks.push('no cgroup file system is mounted: mount -t cgroup2 none /sys/fs/cgroup');
+  else if (facts.cgroupRoot.version === 1)
+    lacks.push('containers are in cgroup version 1, which is not supported yet: boot with systemd.unified_cgroup_hierarchy=1');
   return lacks;
 }
 
@@ -30,7 +34,8 @@ export function nodeLacks(facts: Pick<HostFacts, 'kernelRelease' | 'kernelMajor'
  * @throws {KubeArmorError} `NOT_SUPPORTED` with everything that is missing; `HOST_IO` where another agent runs
  */
 export async function checkNode(facts: HostFacts, socket: string, objectPath: string): Promise<void> {
-  if (process.getuid?.() !== 0) throw new KubeArmorError('NOT_SUPPORTED', 'starting: the agent needs root: it loads programs into the kernel');
+  if (process.getuid?.() !== 0)
+    throw new KubeArmorError('NOT_SUPPORTED', 'starting: the agent needs root: it loads programs into the kernel');
   const lacks = [...nodeLacks(facts)];
   if (!existsSync(objectPath)) lacks.push(`the compiled programs are not at ${objectPath}: run make build, or set bpfObject`);
   if (lacks.length > 0) throw new KubeArmorError('NOT_SUPPORTED', `starting: ${lacks.join('; ')}`);

@@ -46,7 +46,12 @@ export function probeData(workloads: readonly WorkloadStatus[], policies: readon
   }
   const selecting = new Set(workloads.flatMap((status) => status.policies));
   for (const { policy } of policies) if (!selecting.has(policy)) for (const name of waitedFor(policy)) add(name, policy, ENABLED.enabled);
-  return { containerList: workloads.map(({ workload }) => workload.containerName || workload.podName), containerMap, hostMap: {}, networkMap: {} };
+  return {
+    containerList: workloads.map(({ workload }) => workload.containerName || workload.podName),
+    containerMap,
+    hostMap: {},
+    networkMap: {},
+  };
 }
 
 function waitedFor({ selector }: Policy): readonly string[] {

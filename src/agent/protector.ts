@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { KubeArmorError } from '#base';
 import type { Logger } from '#base';
-import type { Enforcer } from '#enforce';
+import type { Enforcer, Visibility } from '#enforce';
 import { compile, selects } from '#policy';
 import type { CompileExceeded, NotEnforced, Policy, RuleSet, Workload } from '#policy';
 import type { BoundWorkload } from '#workloads';
@@ -11,8 +11,10 @@ import type { OpenRoot } from './path-resolver.ts';
 import { policyKey } from './policy-identity.ts';
 
 export interface ProtectorOptions {
-  readonly enforcer: Pick<Enforcer, 'protect' | 'release' | 'workloadOf'>;
+  readonly enforcer: Pick<Enforcer, 'protect' | 'release' | 'workloadOf' | 'keys' | 'dropOthers'>;
   readonly logger: Logger;
+  /** What is logged of every workload; absent: nothing. */
+  readonly visibility?: Visibility;
   /** Default: the real root file systems. */
   readonly openRoot?: OpenRoot;
 }
@@ -51,14 +53,16 @@ const REMEMBERED_MAX = 4096;
 export class Protector {
   readonly #enforcer: ProtectorOptions['enforcer'];
   readonly #logger: Logger;
+  readonly #visibility: Visibility | undefined;
   readonly #openRoot: OpenRoot | undefined;
   readonly #guarded = new Map<string, Guarded>();
   readonly #gone = new Map<string, Workload>();
   #policies: readonly Policy[] = [];
 
-  constructor({ enforcer, logger, openRoot }: ProtectorOptions) {
+  constructor({ enforcer, logger, visibility, openRoot }: ProtectorOptions) {
     this.#enforcer = enforcer;
     this.#logger = logger;
+    this.#visibility = visibility;
     this.#openRoot = openRoot;
   }
 
@@ -93,6 +97,15 @@ export class Protector {
   }
 
   /**
+   * All containers are told of: what an agent before us bound and is gone is released, and what another version of it left
+   * in force ends.
+   */
+  takeOver(): void {
+    for (const key of this.#enforcer.keys()) if (!this.#guarded.has(key)) this.#enforcer.release(key);
+    this.#enforcer.dropOthers();
+  }
+
+  /**
    * Compiles what a set of policies would change. Nothing is in force yet.
    *
    * @returns the bound that is exceeded, and where
@@ -100,8 +113,9 @@ export class Protector {
   plan(policies: readonly Policy[]): Plan | { readonly refused: string } {
     const items: Plan['items'][number][] = [];
     for (const guarded of this.#guarded.values()) {
-      const selected = selectedBy(policies, guarded.bound.workload);
-      if (isSame(selected, guarded.inForce)) continue;
+      const { workload } = guarded.bound;
+      const selected = selectedBy(policies, workload);
+      if (isSame(selected, selectedBy(this.#policies, workload))) continue; // what is wrong there already is not this change's doing
       const compiled = compileFor(guarded, selected);
       if (compiled !== undefined && 'exceeded' in compiled) return { refused: `${exceededText(compiled)} of ${nameOf(guarded)}` };
       items.push({ key: guarded.bound.key, selected, ruleSet: compiled });
@@ -119,10 +133,13 @@ export class Protector {
     this.#policies = policies;
     for (const { key, selected, ruleSet } of plan.items) {
       const guarded = this.#guarded.get(key);
-      if (guarded !== undefined && isSame(selected, selectedBy(policies, guarded.bound.workload))) this.#protect(guarded, selected, ruleSet);
+      if (guarded !== undefined && isSame(selected, selectedBy(policies, guarded.bound.workload)))
+        this.#protect(guarded, selected, ruleSet);
     }
     for (const guarded of this.#guarded.values()) this.#update(guarded);
-    return [...this.#guarded.values()].flatMap((guarded) => (guarded.problem === undefined ? [] : [`${nameOf(guarded)}: ${guarded.problem}`]));
+    return [...this.#guarded.values()].flatMap((guarded) =>
+      guarded.problem === undefined ? [] : [`${nameOf(guarded)}: ${guarded.problem}`],
+    );
   }
 
   /** The workload of an event, also for a while after it is gone. */
@@ -169,7 +186,7 @@ export class Protector {
   #protect(guarded: Guarded, selected: readonly Policy[], ruleSet: RuleSet | undefined): void {
     const { key, cgroupId, workload } = guarded.bound;
     try {
-      this.#enforcer.protect(key, { cgroupId, mode: workload.mode, ruleSet });
+      this.#enforcer.protect(key, { cgroupId, mode: workload.mode, ruleSet, visibility: this.#visibility });
     } catch (error) {
       if (!(error instanceof KubeArmorError)) throw error;
       return this.#fail(guarded, error.message);
@@ -180,7 +197,8 @@ export class Protector {
   }
 
   #fail(guarded: Guarded, problem: string): void {
-    if (guarded.problem !== problem) this.#logger.error('the rules of a workload stay as they were', { workload: nameOf(guarded), problem });
+    if (guarded.problem !== problem)
+      this.#logger.error('the rules of a workload stay as they were', { workload: nameOf(guarded), problem });
     guarded.problem = problem;
   }
 }

@@ -46,7 +46,8 @@ export class RuntimeSource implements ContainerSource {
     const { logger } = this.#options;
     for await (const change of this.#open(path).watch(signal)) {
       if (change.kind === 'synced') {
-        if (this.#state.kind === 'away') logger.info('connected to the container runtime', { socket: path, containers: change.containers.length });
+        if (this.#state.kind === 'away')
+          logger.info('connected to the container runtime', { socket: path, containers: change.containers.length });
         this.#state = { kind: 'connected', socket: path };
       } else if (change.kind === 'lost') {
         this.#setAway(change.cause.message);
@@ -57,7 +58,7 @@ export class RuntimeSource implements ContainerSource {
 
   /** Until there is a socket; tells once that there is none. */
   async *#wait(signal: AbortSignal): AsyncGenerator<ContainerChange, string | undefined> {
-    for (let told = false; !signal.aborted; ) {
+    for (let told = false; !signal.aborted;) {
       const found = this.#find();
       if ('path' in found) return found.path;
       this.#setAway(found.why);

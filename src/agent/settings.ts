@@ -53,7 +53,13 @@ const KUBEARMOR: readonly Row[] = [
   ['tlsCertProvider', { kind: 'choice', values: ['external', 'self'] }, 'external', 'where certificates come from'],
   ['logPath', text, 'none', 'JSON of alerts and logs: none, stdout or a file'],
   ['seLinuxProfileDir', text, '/tmp/kubearmor.selinux', 'profiles', { notHere: 'this enforcer is not here yet' }],
-  ['criSocket', { kind: 'unixSocket' }, '', 'the container runtime; empty: looked for', { env: ['CRI_SOCKET', 'CRISOCKET'], alias: 'runtimeSocket' }],
+  [
+    'criSocket',
+    { kind: 'unixSocket' },
+    '',
+    'the container runtime; empty: looked for',
+    { env: ['CRI_SOCKET', 'CRISOCKET'], alias: 'runtimeSocket' },
+  ],
   ['nriSocket', { kind: 'unixSocket' }, '', 'NRI', { env: ['NRI_SOCKET', 'NRISOCKET'], notHere: 'NRI is not here yet' }],
   ['nriIndex', { kind: 'integer', min: 0, max: 99 }, '99', 'NRI', { notHere: 'NRI is not here yet' }],
   ['enableNRI', bool, 'false', 'NRI', { notHere: 'NRI is not here yet' }],
@@ -80,8 +86,20 @@ const KUBEARMOR: readonly Row[] = [
   ['initTimeout', text, '60s', 'time for informers', { notHere: NO_KUBERNETES }],
   ['enableKubeArmorStateAgent', bool, 'false', 'StateAgent service', { notHere: 'StateAgent is not here yet' }],
   ['alertThrottling', bool, 'true', 'repeated alerts are folded into one with a count, never dropped'],
-  ['maxAlertPerSec', { kind: 'integer', min: 1, max: 1_000_000 }, '10', 'throttling', { notHere: 'repeated alerts are folded, not throttled' }],
-  ['throttleSec', { kind: 'integer', min: 1, max: 1_000_000 }, '30', 'throttling', { notHere: 'repeated alerts are folded, not throttled' }],
+  [
+    'maxAlertPerSec',
+    { kind: 'integer', min: 1, max: 1_000_000 },
+    '10',
+    'throttling',
+    { notHere: 'repeated alerts are folded, not throttled' },
+  ],
+  [
+    'throttleSec',
+    { kind: 'integer', min: 1, max: 1_000_000 },
+    '30',
+    'throttling',
+    { notHere: 'repeated alerts are folded, not throttled' },
+  ],
   ['annotateResources', bool, 'false', 'annotates workloads', { notHere: NO_KUBERNETES }],
   ['procfsMount', path, '/proc', 'the host’s procfs', { notHere: 'the agent runs on the host itself' }],
   ['machineIDPath', path, '/etc/machine-id', 'file with the NodeID of alerts and logs'],
@@ -143,23 +161,29 @@ const BOOLEANS: Readonly<Record<string, string>> = {
 
 /** The value in its one form, or undefined where it is none. */
 export function normalise(type: SettingType, given: string): string | undefined {
-  const value = type.kind === 'text' ? given : given.trim();
+  if (given.includes('\0')) return undefined;
+  const value = given.trim();
   switch (type.kind) {
     case 'text':
-      return value.includes('\0') ? undefined : value;
+      return given;
     case 'boolean':
       return Object.hasOwn(BOOLEANS, value) ? BOOLEANS[value] : undefined;
     case 'integer':
-      return /^\d{1,10}$/.test(value) && Number(value) >= type.min && Number(value) <= type.max ? String(Number(value)) : undefined;
+      return normaliseInteger(type, value);
     case 'choice':
-      return type.values.includes(value) ? value : undefined;
+      return type.values.find((known) => known === value);
     case 'list':
       return normaliseList(type.values, value);
     case 'unixSocket':
-      return value === '' || /^unix:\/\/\/[^\0]+$/.test(value) ? value : undefined;
+      return /^(unix:\/\/\/.+)?$/.exec(value)?.[0];
     case 'path':
-      return /^\/[^\0]*$/.test(value) ? value : undefined;
+      return /^\/.*$/.exec(value)?.[0];
   }
+}
+
+function normaliseInteger({ min, max }: { readonly min: number; readonly max: number }, value: string): string | undefined {
+  const number = /^\d{1,10}$/.test(value) ? Number(value) : Number.NaN;
+  return number >= min && number <= max ? String(number) : undefined;
 }
 
 function normaliseList(known: readonly string[], value: string): string | undefined {

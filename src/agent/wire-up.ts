@@ -42,14 +42,19 @@ const OWN_OBJECT = fileURLToPath(new URL('../../.cache/bpf/kubearmor.bpf.o', imp
 export async function runOnThisNode(config: AgentConfig, console: Console, signal: AbortSignal): Promise<void> {
   const facts = readHostFacts();
   const feed = new Feed({ runId: Date.now().toString(36) });
-  const logger = agentLogger(streamOutput(console.stderr), config.debug ? 'debug' : 'info', config.debug ? tellMessages(feed, config, facts) : undefined);
+  const logger = agentLogger(
+    streamOutput(console.stderr),
+    config.debug ? 'debug' : 'info',
+    config.debug ? tellMessages(feed, config, facts) : undefined,
+  );
   const objectPath = config.bpfObject ?? OWN_OBJECT;
   await checkNode(facts, config.socket, objectPath);
   await prepareFolders(config);
   const lines = streamOutput(console.stdout);
   const json = jsonOutput(config.logPath, console, logger);
-  using enforcer = openEnforcer({ objectPath, alertRingBytes: config.alertRingBytes, logger });
-  for (const { hook, reason } of enforcer.report.missing) logger.error('a hook is not attached: what it guards is not enforced', { hook, reason });
+  using enforcer = openEnforcer({ objectPath, alertRingBytes: config.alertRingBytes, survive: survivalOf(config), logger });
+  for (const { hook, reason } of enforcer.report.missing)
+    logger.error('a hook is not attached: what it guards is not enforced', { hook, reason });
   const clock = openBootClock();
   const agent = await startAgent({
     config,
@@ -81,6 +86,11 @@ export async function runOnThisNode(config: AgentConfig, console: Console, signa
   }
 }
 
+/** Rules outlive the agent under the BPF file system. */
+function survivalOf({ bpfFsPath, stateDir }: AgentConfig): { pinDirectory: string; stateDirectory: string } {
+  return { pinDirectory: path.join(bpfFsPath, 'kubearmor'), stateDirectory: stateDir };
+}
+
 async function untilStopped(agent: RunningAgent, signal: AbortSignal): Promise<void> {
   const stopped = new Promise<void>((resolve) => {
     signal.addEventListener('abort', () => resolve(), { once: true });
@@ -97,7 +107,9 @@ async function prepareFolders({ stateDir, bpfFsPath }: AgentConfig): Promise<voi
     mountBpffs(bpfFsPath);
   } catch (error) {
     if (!(error instanceof KubeArmorError)) throw error;
-    throw new KubeArmorError('NOT_SUPPORTED', `starting: ${error.message}: mount -t bpf bpf ${bpfFsPath}, or set bpfFsPath`, { cause: error });
+    throw new KubeArmorError('NOT_SUPPORTED', `starting: ${error.message}: mount -t bpf bpf ${bpfFsPath}, or set bpfFsPath`, {
+      cause: error,
+    });
   }
 }
 

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import {
   ACCEPT_CLASS,
   acceptOf,
+  compileAutomata,
   compileAutomaton,
   MAX_COMPONENTS,
   parseGlob,
@@ -102,6 +103,25 @@ test('the automaton matches exactly what the naive matcher matches', () => {
       }
     }),
     { numRuns: 3000 },
+  );
+});
+
+test('several automata: one set of byte classes, and each matches its own patterns by their own indexes', () => {
+  fc.assert(
+    fc.property(patterns, fc.array(fc.nat(2), { maxLength: 8 }), fc.array(path, { maxLength: 3 }), (set, split, paths) => {
+      const groups = [0, 1, 2].map((group) => [...set.keys()].filter((i) => (split[i] ?? 0) === group));
+      const automata = compileAutomata(set, groups, LIMITS);
+      fc.pre(!('exceeded' in automata));
+      for (const [i, automaton] of (automata as readonly Automaton[]).entries()) {
+        assert.deepEqual(automaton.classes, (automata as readonly Automaton[])[0]!.classes);
+        for (const text of [...paths, ...nearMisses(set, [])]) {
+          const index = runAutomaton(automaton, text);
+          const wanted = naiveSet(set, text).filter((pattern) => groups[i]!.includes(pattern));
+          assert.deepEqual(index < 0 ? [] : automaton.accepts[index], wanted, JSON.stringify(text));
+        }
+      }
+    }),
+    { numRuns: 500 },
   );
 });
 

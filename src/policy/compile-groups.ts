@@ -54,7 +54,11 @@ const lengthOf = (pattern: Pattern): number =>
  * @param objects  whether a pattern has rules
  * @param subjects whether a pattern names a subject
  */
-export function compileGroups(patterns: readonly Pattern[], objects: readonly boolean[], subjects: readonly boolean[]): Grouping | LimitExceeded {
+export function compileGroups(
+  patterns: readonly Pattern[],
+  objects: readonly boolean[],
+  subjects: readonly boolean[],
+): Grouping | LimitExceeded {
   const shapes = patterns.map((pattern, i) => (objects[i] ? shapeOf(pattern) : ROOTED));
   const used = [ROOTED, ...[NAMES, WITHIN_NAME, FOREVER].filter((shape) => shapes.includes(shape))];
   const full = { maxStates: LIMITS.states.value, maxSteps: LIMITS.compileSteps.value, maxCells: LIMITS.cells.value };

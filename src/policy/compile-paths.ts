@@ -18,6 +18,20 @@ interface Line {
 
 const VERDICT_OF = { Allow: VERDICT.ALLOW, Block: VERDICT.BLOCK, Audit: VERDICT.AUDIT } as const;
 
+/** Equal patterns have equal keys, and no others. */
+function keyOf(pattern: Pattern): string {
+  switch (pattern.kind) {
+    case 'exact':
+      return `p${pattern.path}`;
+    case 'glob':
+      return `g${pattern.glob}`;
+    case 'execname':
+      return `n${pattern.name}`;
+    case 'dir':
+      return `${pattern.recursive ? 'r' : 'd'}${pattern.dir}`;
+  }
+}
+
 /** By precedence; at equal rank Block first, then the lower rule id, so that the order never depends on arrival. */
 function compareLines(a: Line, b: Line): number {
   const block = (line: Line): number => (line.lowered.action === 'Block' ? 0 : 1);
@@ -91,13 +105,13 @@ export class PathTables {
       writer.putAutomaton(written++, automaton, { records, reaches });
     }
     writer.setHead('unknown', this.#reachRecord([...this.#patterns.keys()], writer));
-    const runtime = this.#byKey.get(JSON.stringify({ kind: 'exact', path: RUNTIME_SUBJECT }));
+    const runtime = this.#byKey.get(keyOf({ kind: 'exact', path: RUNTIME_SUBJECT }));
     writer.setHead('runtime_class', runtime === undefined ? 0 : this.#subjects.classOf([runtime]));
     return undefined;
   }
 
   #intern(pattern: Pattern): number {
-    const key = JSON.stringify(pattern);
+    const key = keyOf(pattern);
     const seen = this.#byKey.get(key);
     if (seen !== undefined) return seen;
     this.#byKey.set(key, this.#patterns.length);
@@ -117,8 +131,10 @@ export class PathTables {
 
   /** The lines of these patterns, by precedence. */
   #linesOf(set: readonly number[]): Line[] {
-    const places = set.flatMap((pattern) => this.#places[pattern]!);
-    return places.sort((a, b) => a - b).map((place) => this.#ordered[place]!);
+    const [only, second] = set;
+    if (only !== undefined && second === undefined) return this.#places[only]!.map((place) => this.#ordered[place]!);
+    const places = Uint32Array.from(set.flatMap((pattern) => this.#places[pattern]!)).sort();
+    return Array.from(places, (place) => this.#ordered[place]!);
   }
 
   /** The record of an accept set. */
@@ -139,8 +155,7 @@ export class PathTables {
       const key = `${entry.subject}:${entry.what}:${entry.applet}`;
       return lowered.action === 'Block' && !seen.has(key) && seen.add(key);
     });
-    const list = (name: 'process' | 'file'): number =>
-      writer.putList(prune(distinct.filter(({ lowered }) => lowered.list === name)), []);
+    const list = (name: 'process' | 'file'): number => writer.putList(prune(distinct.filter(({ lowered }) => lowered.list === name)), []);
     return writer.put([CLASS_UNKNOWN, list('process'), list('file')]);
   }
 }

@@ -31,7 +31,7 @@ export function addressBytes(address: string): number[] {
   const groups = (text: string): number[] => (text === '' ? [] : text.split(':').map((group) => parseInt(group, 16)));
   const left = groups(head);
   const right = tail === undefined ? [] : groups(tail);
-  const middle = new Array<number>(8 - left.length - right.length).fill(0);
+  const middle = Array.from({ length: 8 - left.length - right.length }, () => 0);
   return [...left, ...(tail === undefined ? [] : middle), ...right].flatMap((group) => [group >> 8, group & 255]);
 }
 
@@ -84,7 +84,7 @@ export function compileNetwork(rules: readonly Numbered[], columnOf: ColumnOf, w
 export function compileCapabilities(rules: readonly Numbered[], columnOf: ColumnOf, writer: ImageWriter): number {
   const mine = rules.filter((r): r is { rule: CapabilityRule; info: RuleInfo } => r.rule.family === 'capabilities');
   if (mine.length === 0) return 0;
-  const table = new Array<number>(CAPABILITY_SLOTS).fill(0);
+  const table = Array.from({ length: CAPABILITY_SLOTS }, () => 0);
   for (let number = 0; number < CAPABILITY_SLOTS; number++) {
     const entries = mine
       .filter(({ rule }) => capabilityNumber(rule.capability) === number)

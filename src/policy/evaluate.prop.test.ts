@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { compile } from './compile.ts';
 import type { RuleSet } from './compile.ts';
 import { evaluate } from './evaluate.ts';
-import type { Access, Verdict } from './evaluate.ts';
+import type { Access, Verdict } from './access.ts';
 import type { Policy, Workload } from './model.ts';
 import { access, policies, policyOf, workload } from './testing/arbitraries.ts';
 import { naiveEvaluate } from './testing/naive-evaluate.ts';
@@ -47,7 +47,17 @@ const FILLER = policyOf(
   [
     ...Array.from({ length: 60 }, (_, i) => ({ kind: 'execname' as const, name: `n${(i * i * 7919) % 1000}-${i}` })),
     ...['d1', 'e2', 'f3', 'g4', 'h5', 'i6', 'j7'].map((name) => ({ kind: 'glob' as const, glob: `/**/${name}/**` })),
-  ].map((object) => ({ family: 'file', object, action: 'Audit', subjects: [], severity: 1, tags: [], message: '', ownerOnly: false, readOnly: false })),
+  ].map((object) => ({
+    family: 'file',
+    object,
+    action: 'Audit',
+    subjects: [],
+    severity: 1,
+    tags: [],
+    message: '',
+    ownerOnly: false,
+    readOnly: false,
+  })),
 );
 
 test('an image of several automata says the same', () => {
@@ -70,13 +80,31 @@ test('replaying a set, in any order, gives the same bytes', () => {
   );
 });
 
+test('the names of policies never change an outcome', () => {
+  fc.assert(
+    fc.property(policies, workload, accesses, (set, of, asked) => {
+      const renamed = set.map((policy, i) => ({
+        ...policy,
+        name: `z${9 - i}`,
+        kind: i % 2 === 0 ? policy.kind : ('KubeArmorClusterPolicy' as const),
+      }));
+      const [before, after] = [compiled(set, of), compiled(renamed, of)];
+      for (const one of asked) assert.equal(evaluate(after.image, one).outcome, evaluate(before.image, one).outcome, JSON.stringify(one));
+    }),
+    { numRuns: 100 },
+  );
+});
+
 const RANK = { passed: 0, audited: 0, denied: 1 } as const;
 
 test('adding a Block rule never permits anything new, whatever the policy is called', () => {
   fc.assert(
     fc.property(policies, policies, workload, accesses, (set, more, of, asked) => {
       const blocks = more.map((policy, i) => ({
-        ...policyOf(i % 2 === 0 ? `a${i}` : `z${i}`, policy.rules.filter((rule) => rule.action === 'Block')),
+        ...policyOf(
+          i % 2 === 0 ? `a${i}` : `z${i}`,
+          policy.rules.filter((rule) => rule.action === 'Block'),
+        ),
       }));
       const before = compiled(set, of);
       const after = compiled([...blocks, ...set], of);
@@ -92,7 +120,12 @@ test('adding an Allow rule never denies within families that had one', () => {
   fc.assert(
     fc.property(policies, policies, workload, accesses, (set, more, of, asked) => {
       const had = new Set(set.flatMap(({ rules }) => rules.filter(({ action }) => action === 'Allow').map(({ family }) => family)));
-      const allows = more.map((policy, i) => policyOf(`n${i}`, policy.rules.filter((rule) => rule.action === 'Allow' && had.has(rule.family))));
+      const allows = more.map((policy, i) =>
+        policyOf(
+          `n${i}`,
+          policy.rules.filter((rule) => rule.action === 'Allow' && had.has(rule.family)),
+        ),
+      );
       const before = compiled(set, of);
       const after = compiled([...set, ...allows], of);
       for (const one of asked) {

@@ -1,15 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
+export type { Access, CapabilityAccess, ObjectName, PathAccess, SocketAccess, Verdict } from './access.ts';
 export { CAPABILITIES, capabilityNumber } from './capabilities.ts';
 export { asWritten, compile } from './compile.ts';
 export type { CompileExceeded, NotEnforced, RuleSet } from './compile.ts';
 export { evaluate } from './evaluate.ts';
-export type { Access, CapabilityAccess, ObjectName, PathAccess, SocketAccess, Verdict } from './evaluate.ts';
 export { IMAGE_CLASS_WORDS, imageIdWord } from './image.ts';
 export { LIMITS } from './limits.ts';
 export type { PathResolver, ResolvedName } from './lower.ts';
 export type {
-  Action, AppArmorRule, CapabilityRule, DeviceRule, DnsRule, Family, FileRule, FirewallRule, LabelExpression, NetworkRule, PathObject, Policy,
-  PolicyKind, Posture, Postures, PresetRule, ProcessRule, Protocol, Rule, Selector, SyscallRule, Workload, WorkloadMode,
+  Action,
+  AppArmorRule,
+  CapabilityRule,
+  DeviceRule,
+  DnsRule,
+  Family,
+  FileRule,
+  FirewallRule,
+  LabelExpression,
+  NetworkRule,
+  PathObject,
+  Policy,
+  PolicyKind,
+  Posture,
+  Postures,
+  PresetRule,
+  ProcessRule,
+  Protocol,
+  Rule,
+  Selector,
+  SyscallRule,
+  Workload,
+  WorkloadMode,
 } from './model.ts';
 export { parsePolicyObject, parsePolicyText } from './parse.ts';
 export type { ParsedDocument } from './parse.ts';

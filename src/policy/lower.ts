@@ -113,10 +113,19 @@ export function netKind(rule: NetworkRule): { kind: 'ALL' | 'PROTOCOL' | 'TYPE' 
 }
 
 /** Why the enforcer cannot do a rule, or undefined where it can. One sentence each, shown to the user. */
-export function notEnforceable(rule: { family: string; pts?: boolean | undefined; allowedArgs?: readonly string[] | undefined; capability?: string }): string | undefined {
+export function notEnforceable(rule: {
+  family: string;
+  pts?: boolean | undefined;
+  allowedArgs?: readonly string[] | undefined;
+  cidr?: string | undefined;
+  direction?: string | undefined;
+  capability?: string;
+}): string | undefined {
   if (rule.pts === false) return '`pts` is not enforced yet';
   if (rule.allowedArgs !== undefined) return '`allowedArgs` is not enforced yet';
-  if (rule.family === 'capabilities' && capabilityNumber(rule.capability ?? '') < 0) return `this kernel interface has no ${rule.capability}`;
+  if (rule.family === 'capabilities' && capabilityNumber(rule.capability ?? '') < 0)
+    return `this kernel interface has no ${rule.capability}`;
+  if (rule.cidr !== undefined && rule.direction === 'ingress') return '`cidr` with `direction: ingress` is not enforced yet; `port` is';
   return NOT_YET[rule.family];
 }
 

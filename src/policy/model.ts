@@ -39,8 +39,19 @@ export interface FileRule extends RuleBase {
   readonly ownerOnly: boolean;
 }
 export type Protocol =
-  | 'tcp' | 'udp' | 'icmp' | 'icmpv6' | 'sctp' | 'dccp' | 'raw'
-  | 'stream' | 'dgram' | 'seqpacket' | 'rdm' | 'packet' | 'all';
+  | 'tcp'
+  | 'udp'
+  | 'icmp'
+  | 'icmpv6'
+  | 'sctp'
+  | 'dccp'
+  | 'raw'
+  | 'stream'
+  | 'dgram'
+  | 'seqpacket'
+  | 'rdm'
+  | 'packet'
+  | 'all';
 export interface NetworkRule extends RuleBase {
   readonly family: 'network';
   readonly protocol: Protocol;
@@ -95,14 +106,27 @@ export interface AppArmorRule extends RuleBase {
   readonly text: string;
 }
 export type Rule =
-  | ProcessRule | FileRule | NetworkRule | DnsRule | CapabilityRule
-  | SyscallRule | DeviceRule | FirewallRule | PresetRule | AppArmorRule;
+  | ProcessRule
+  | FileRule
+  | NetworkRule
+  | DnsRule
+  | CapabilityRule
+  | SyscallRule
+  | DeviceRule
+  | FirewallRule
+  | PresetRule
+  | AppArmorRule;
 
 /** Values are label values; for `labelPair` they are whole `k=v` strings (KubeArmor's own form). */
 export type LabelExpression =
   | { readonly kind: 'namespace'; readonly operator: 'In' | 'NotIn'; readonly values: readonly string[] }
   | { readonly kind: 'labelPair'; readonly operator: 'In' | 'NotIn'; readonly values: readonly string[] }
-  | { readonly kind: 'label'; readonly key: string; readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist'; readonly values: readonly string[] };
+  | {
+      readonly kind: 'label';
+      readonly key: string;
+      readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+      readonly values: readonly string[];
+    };
 
 export interface Selector {
   /** `workload`: selector; `node`: nodeSelector. */

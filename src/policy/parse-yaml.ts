@@ -197,7 +197,8 @@ class Walk {
   #duplicate(key: string, at: string, isSame: boolean): void {
     const { notes } = this.#out;
     if (isSame) notes.warnAtKey('KEY_DUPLICATE', at, `\`${shown(key)}\` is written twice here, with the same value`, 'remove one');
-    else notes.errorAtKey('KEY_DUPLICATE', at, `\`${shown(key)}\` is written twice here, with different values`, 'keep one, or merge the two');
+    else
+      notes.errorAtKey('KEY_DUPLICATE', at, `\`${shown(key)}\` is written twice here, with different values`, 'keep one, or merge the two');
   }
 
   #key(pair: Pair, at: string): string | undefined {

@@ -26,11 +26,17 @@ export class SubjectTable {
   readonly #rows: (readonly number[])[] = [[], []];
 
   /** The column of a rule's subjects; 0 where it has none. Allow rules have columns of their own. */
-  column(subjects: readonly PathObject[], action: Action, resolve: PathResolver, patterns: { internSubject(pattern: Pattern): number }): number {
+  column(
+    subjects: readonly PathObject[],
+    action: Action,
+    resolve: PathResolver,
+    patterns: { internSubject(pattern: Pattern): number },
+  ): number {
     if (subjects.length === 0) return 0;
     const strict = action !== 'Allow';
     const indexes = new Set<number>();
-    for (const subject of subjects) for (const { object } of resolve(subject, 'subject')) indexes.add(patterns.internSubject(patternOf(object)));
+    for (const subject of subjects)
+      for (const { object } of resolve(subject, 'subject')) indexes.add(patterns.internSubject(patternOf(object)));
     const sorted = [...indexes].sort((a, b) => a - b);
     const key = `${strict}:${sorted.join()}`;
     const seen = this.#byKey.get(key);
@@ -72,7 +78,7 @@ export class SubjectTable {
     const words: number[] = [];
     const strict = [...this.#columns.keys()].filter((i) => this.#columns[i]!.strict);
     for (const [i, columns] of this.#rows.entries()) {
-      const row = new Array<number>(this.rowWords).fill(0);
+      const row = Array.from({ length: this.rowWords }, () => 0);
       for (const column of i === CLASS_UNKNOWN ? strict : columns) row[column >>> 5]! |= 1 << (column & 31);
       for (const word of row) words.push(word >>> 0);
     }

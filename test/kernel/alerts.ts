@@ -9,7 +9,15 @@ export interface Alert {
   readonly rule: RuleInfo | undefined;
 }
 
-const FAMILIES: Readonly<Record<number, string>> = { 1: 'unix', 2: 'inet', 10: 'inet6', 16: 'netlink', 17: 'packet', 38: 'alg', 40: 'vsock' };
+const FAMILIES: Readonly<Record<number, string>> = {
+  1: 'unix',
+  2: 'inet',
+  10: 'inet6',
+  16: 'netlink',
+  17: 'packet',
+  38: 'alg',
+  40: 'vsock',
+};
 const TYPES: Readonly<Record<number, string>> = { 1: 'stream', 2: 'dgram', 3: 'raw', 4: 'rdm', 5: 'seqpacket', 6: 'dccp' };
 
 /** Numbers of unnamed files, which differ from run to run, become `#N`; a long path is cut to its first 20 bytes and `…`. */
@@ -62,7 +70,10 @@ export function compareAlerts(expected: readonly string[], alerts: readonly Aler
 }
 
 /** The same for single fields of events, by hook. */
-export function compareFields(expected: Readonly<Record<string, Readonly<Record<string, string | number>>>>, alerts: readonly Alert[]): string[] {
+export function compareFields(
+  expected: Readonly<Record<string, Readonly<Record<string, string | number>>>>,
+  alerts: readonly Alert[],
+): string[] {
   return Object.entries(expected).flatMap(([hook, fields]) => {
     const event = alerts.find((alert) => alert.event.hook === hook)?.event;
     if (event === undefined) return [`no event of ${hook}`];

@@ -7,6 +7,7 @@ import type { Action, Operation, Process } from './case.ts';
 /** What the host can do while a process of a case waits. */
 export interface Host {
   readonly cell: string;
+  readonly stim: string;
   readonly root: string;
   readonly volume: string;
   /** Directories of cgroups: the workload's, one below it, and one of nobody's. */
@@ -30,7 +31,11 @@ function cellArguments(process: Process, host: Host, entered: number | undefined
   const options = [...(entered === undefined ? host.options : ['--enter', String(entered)]), ...process.options].map((word) =>
     word.replace(/^volume/, host.volume),
   );
-  const cgroup = options.includes('--unbound') ? host.cgroups.unbound : options.includes('--below') ? host.cgroups.below : host.cgroups.bound;
+  const cgroup = options.includes('--unbound')
+    ? host.cgroups.unbound
+    : options.includes('--below')
+      ? host.cgroups.below
+      : host.cgroups.bound;
   const operations = process.steps.map((step) => (step.kind === 'operation' ? step.text : 'sync'));
   return [...options.filter((word) => word !== '--unbound' && word !== '--below'), host.root, cgroup, '--', process.program, ...operations];
 }
@@ -44,6 +49,13 @@ async function perform(step: Action | Process, host: Host, pid: number): Promise
       env: { PATH: process.env['PATH'], ROOT: host.root, VOLUME: host.volume },
     });
     if (status !== 0) throw new Error(`! ${step.words.join(' ')}: ${stderr}`);
+  } else if (name === 'stim') {
+    const operations = words
+      .join(' ')
+      .split(';')
+      .map((text) => text.trim());
+    const { stdout } = spawnSync(host.stim, operations, { encoding: 'utf8' });
+    if (stdout !== 'OK\n'.repeat(operations.length)) throw new Error(`! ${step.words.join(' ')}: ${stdout}`);
   } else if (name === 'move') {
     writeFileSync(`${host.cgroups.unbound}/cgroup.procs`, String(pid));
   } else {

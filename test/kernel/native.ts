@@ -15,10 +15,14 @@ function build(name: keyof typeof PROGRAMS): string {
   if ((statSync(target, { throwIfNoEntry: false })?.mtimeMs ?? 0) >= newest) return target;
   mkdirSync(OUT, { recursive: true });
   const scratch = `${target}.${process.pid}`;
-  const { status, stderr } = spawnSync('gcc', ['-static', '-Os', '-s', '-Wall', '-Wextra', '-Werror', '-o', scratch, ...sources, '-lpthread'], {
-    cwd: HERE,
-    encoding: 'utf8',
-  });
+  const { status, stderr } = spawnSync(
+    'gcc',
+    ['-static', '-Os', '-s', '-Wall', '-Wextra', '-Werror', '-o', scratch, ...sources, '-lpthread'],
+    {
+      cwd: HERE,
+      encoding: 'utf8',
+    },
+  );
   if (status !== 0) throw new Error(`building ${name}: ${stderr}`);
   renameSync(scratch, target);
   return target;

@@ -84,7 +84,8 @@ export function ruleSetsOf(test: KernelCase, root: string, mounts: readonly Decl
     if (policies.length === 0) return undefined;
     const set = compile(policies, workload, resolver(opened));
     if ('exceeded' in set) throw new Error(`beyond the limit of ${set.limit} ${set.exceeded}`);
-    if (set.notEnforced.length > 0) throw new Error(`not enforced: ${set.notEnforced.map(({ rule, reason }) => `${rule.field}: ${reason}`).join('; ')}`);
+    if (set.notEnforced.length > 0)
+      throw new Error(`not enforced: ${set.notEnforced.map(({ rule, reason }) => `${rule.field}: ${reason}`).join('; ')}`);
     return set;
   });
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { mkdirSync, rmdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Enforcer } from '#enforce';
 import type { KernelEvent } from '#events';
@@ -65,7 +65,8 @@ export class Bench {
       const generated = Number(this.enforcer.counters()['alerts']);
       const known = this.#received + this.lost;
       if (known === generated) return undefined;
-      if (Date.now() > deadline) return `the kernel generated ${generated} alerts: ${this.#received} came, ${this.lost} are counted as lost`;
+      if (Date.now() > deadline)
+        return `the kernel generated ${generated} alerts: ${this.#received} came, ${this.lost} are counted as lost`;
       await sleep(20);
     }
   }
@@ -115,11 +116,13 @@ function hostOf({ test, bench, stage, sets }: Running, cgroup: string): { host: 
     else if (name === 'reader') await (word === 'off' ? bench.stop() : bench.watch());
     else throw new Error(`no action is called ${words.join(' ')}`);
   };
-  return { host: { cell: bench.programs.cell, root: stage.root, volume: stage.volume, cgroups, options: test.cell ?? [], act }, protect };
+  return { host: { ...bench.programs, root: stage.root, volume: stage.volume, cgroups, options: test.cell ?? [], act }, protect };
 }
 
 const stepProblems = (outcomes: readonly Outcome[]): string[] =>
-  outcomes.filter(({ step, result }) => step.result !== result).map(({ step, result }) => `${step.text}: ${step.result} expected, ${result} came`);
+  outcomes
+    .filter(({ step, result }) => step.result !== result)
+    .map(({ step, result }) => `${step.text}: ${step.result} expected, ${result} came`);
 
 /** What a case did; its alerts are judged when all have come. */
 export interface Performed {
@@ -142,23 +145,22 @@ async function perform(running: Running, cgroup: string): Promise<Pick<Performed
   return { outcomes, compared: difference.compared, problems: [...stepProblems(outcomes), ...difference.problems] };
 }
 
-/** Runs one case. Throws nothing for what the product does wrong: that is in `problems`. */
-export async function runCase(test: KernelCase, bench: Bench, number: number): Promise<Performed> {
+/** Runs one case, its root in `directory`, a tmpfs. Throws nothing for what the product does wrong: that is in `problems`. */
+export async function runCase(test: KernelCase, bench: Bench, directory: string): Promise<Performed> {
   const started = performance.now();
-  const directory = `/run/kernel-cases/case-${number}`;
-  const cgroup = `${CGROUPS}/kernel-case-${number}`;
-  mkdirSync(directory, { recursive: true });
-  mkdirSync(cgroup);
-  const stage = setStage(directory, test.root ?? [], { overlay: test.overlay ?? false, programs: { ...bench.programs } });
+  const cgroup = `${CGROUPS}/kernel-${basename(directory)}`;
+  let stage: Stage | undefined;
   let result: Pick<Performed, 'problems' | 'outcomes' | 'compared'>;
   try {
+    mkdirSync(cgroup);
+    stage = setStage(directory, test.root ?? [], { overlay: test.overlay ?? false, programs: { ...bench.programs } });
     const sets = ruleSetsOf(test, stage.root, declaredMounts(test.cell ?? [], stage.volume));
     result = await perform({ test, bench, stage, sets }, cgroup);
   } catch (error) {
     result = { problems: [error instanceof Error ? (error.stack ?? error.message) : String(error)], outcomes: [], compared: 0 };
   } finally {
     bench.enforcer.release(test.name);
-    stage.clear();
+    stage?.clear();
     for (const at of [`${cgroup}/below`, cgroup]) removeCgroup(at);
   }
   return { test, ...result, ms: performance.now() - started };
@@ -172,7 +174,9 @@ export function judge({ test, problems }: Performed, bench: Bench): string[] {
   const fields = compareFields(test.fields ?? {}, alerts);
   if (test.total === undefined) return [...problems, ...compareAlerts(test.expect, alerts, hasSeveral(test)), ...fields];
   const have = alerts.reduce((sum, { event }) => sum + event.count, 0) + bench.lost;
-  return have === test.total ? [...problems, ...fields] : [...problems, `${test.total} alerts expected, ${have} came or were counted as lost`];
+  return have === test.total
+    ? [...problems, ...fields]
+    : [...problems, `${test.total} alerts expected, ${have} came or were counted as lost`];
 }
 
 /** The alerts of a case as text, for a report. */

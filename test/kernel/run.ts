@@ -11,14 +11,16 @@ import { openEnforcer } from '#enforce';
 import type { Enforcer } from '#enforce';
 import type { KernelCase } from './case.ts';
 import { CASES } from './cases/index.ts';
-import { kernelRelease, missingFeatures } from './features.ts';
+import { allowPing, kernelRelease, missingFeatures } from './features.ts';
 import { buildNative } from './native.ts';
 import type { Alert } from './alerts.ts';
 import { Bench, judge, linesOf, runCase } from './run-case.ts';
 import type { Performed } from './run-case.ts';
+import { mountRoots, unmountRoots } from './stage.ts';
 
 const OBJECT = join(import.meta.dirname, '../../.cache/bpf/kubearmor.bpf.o');
 const BUSYBOX = ['/bin/busybox', '/usr/bin/busybox'];
+const ROOTS = '/run/kernel-cases';
 /** Small, so that a stopped reader is soon a full ring. */
 const RING_BYTES = 1 << 18;
 
@@ -44,7 +46,8 @@ function finish(): never {
 function broken(why: string, error?: unknown): void {
   total.failed++;
   console.log(`FAILED  ${why}`);
-  for (let cause = error; cause instanceof Error; cause = cause.cause) console.log(`    ${cause.stack ?? cause.message}`.split('\n').slice(0, 60).join('\n    '));
+  for (let cause = error; cause instanceof Error; cause = cause.cause)
+    console.log(`    ${cause.stack ?? cause.message}`.split('\n').slice(0, 60).join('\n    '));
 }
 
 function selectCases(): KernelCase[] {
@@ -84,24 +87,39 @@ function describe({ event }: Alert): string {
   return JSON.stringify(event, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value));
 }
 
+/** The cases that this kernel can run; says which it cannot, and why. */
+function runnable(cases: readonly KernelCase[], stim: string): KernelCase[] {
+  const missing = missingFeatures(
+    stim,
+    cases.flatMap(({ needs }) => needs ?? []),
+  );
+  return cases.filter(({ name, needs }) => {
+    const lacking = (needs ?? []).filter((feature) => missing.has(feature));
+    if (lacking.length === 0) return true;
+    total.skipped++;
+    console.log(`skipped ${name}: this kernel has no ${lacking.join(', ')}`);
+    return false;
+  });
+}
+
 async function performAll(cases: readonly KernelCase[], bench: Bench): Promise<Performed[]> {
-  const missing = missingFeatures(bench.programs.stim, cases.flatMap(({ needs }) => needs ?? []));
-  const performed: Performed[] = [];
-  for (const [index, test] of cases.entries()) {
-    const lacking = (test.needs ?? []).filter((name) => missing.has(name));
-    if (lacking.length > 0) {
-      total.skipped++;
-      console.log(`skipped ${test.name}: this kernel has no ${lacking.join(', ')}`);
-      continue;
+  const directories = cases.map((_, index) => `${ROOTS}/case-${index}`);
+  mountRoots(directories);
+  try {
+    const performed: Performed[] = [];
+    for (const [index, test] of cases.entries()) {
+      if (options.verbose) console.log(`…       ${test.name}`);
+      performed.push(await runCase(test, bench, directories[index]!));
     }
-    if (options.verbose) console.log(`…       ${test.name}`);
-    performed.push(await runCase(test, bench, index));
+    return performed;
+  } finally {
+    unmountRoots(directories);
   }
-  return performed;
 }
 
 async function runAll(cases: readonly KernelCase[], bench: Bench): Promise<void> {
-  const performed = await performAll(cases, bench);
+  using _ping = allowPing();
+  const performed = await performAll(runnable(cases, bench.programs.stim), bench);
   const unsettled = await bench.settle();
   for (const result of performed) report(result, bench);
   await bench.stop();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, copyFileSync, linkSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, copyFileSync, linkSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /**
@@ -27,6 +27,21 @@ const USUAL: Tree = [
   '/dev/pts/',
 ];
 
+/** Mounts a tmpfs for each root at once: a program started for each would cost more than the cases. */
+export function mountRoots(directories: readonly string[]): void {
+  for (const directory of directories) mkdirSync(directory, { recursive: true });
+  const { status, stderr } = spawnSync('sh', ['-ec', 'for d do mount -t tmpfs case "$d"; done', 'sh', ...directories], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(`mounting roots: ${stderr}`);
+}
+
+/** The end of every root. */
+export function unmountRoots(directories: readonly string[]): void {
+  if (directories.length > 0) spawnSync('umount', ['-l', ...directories]);
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true });
+}
+
 export interface Stage {
   /** The container's root, on the host. */
   readonly root: string;
@@ -43,7 +58,7 @@ function must(command: string, ...args: string[]): void {
 function make(base: string, item: string, programs: Readonly<Record<string, string>>): void {
   const owned = / @(\d+)$/.exec(item);
   const text = owned === null ? item : item.slice(0, owned.index);
-  const [path = '', kind, what = ''] = text.split(/ (->|=|==|#!)\s*/, 3);
+  const [path = '', kind, what = ''] = text.split(/ (->|==|=|#!)\s*/, 3);
   const at = join(base, path);
   mkdirSync(path.endsWith('/') ? at : dirname(at), { recursive: true });
   if (kind === '->') {
@@ -61,18 +76,21 @@ function make(base: string, item: string, programs: Readonly<Record<string, stri
   if (owned !== null) chownSync(at, Number(owned[1]), Number(owned[1]));
 }
 
-/** Makes a container's root on a tmpfs of its own, or an overlay over one. */
+/**
+ * Makes a container's root.
+ *
+ * @param directory a tmpfs of its own, empty: it becomes the root itself, or holds the layers of one and the volume
+ */
 export function setStage(directory: string, tree: Tree, options: { overlay: boolean; programs: Readonly<Record<string, string>> }): Stage {
-  const root = join(directory, 'root');
-  const volume = join(directory, 'volume');
+  const beside = `${directory}.more`;
+  const [volume, merged] = [join(beside, 'volume'), join(beside, 'merged')];
   const mounted: string[] = [];
   const mount = (at: string, ...args: string[]): void => {
     mkdirSync(at, { recursive: true });
     must('mount', ...args, at);
     mounted.unshift(at);
   };
-  const base = options.overlay ? join(directory, 'lower') : root;
-  mount(options.overlay ? directory : root, '-t', 'tmpfs', 'case');
+  const base = options.overlay ? join(directory, 'lower') : directory;
   if (tree.some((item) => item.startsWith('volume:'))) mount(volume, '-t', 'tmpfs', 'volume');
   for (const item of [...USUAL, ...tree]) {
     if (item.startsWith('volume:')) make(volume, item.slice('volume:'.length), options.programs);
@@ -80,13 +98,13 @@ export function setStage(directory: string, tree: Tree, options: { overlay: bool
   }
   if (options.overlay) {
     const [upper, work] = [join(directory, 'upper'), join(directory, 'work')];
-    mkdirSync(upper);
-    mkdirSync(work);
-    mount(root, '-t', 'overlay', '-o', `lowerdir=${base},upperdir=${upper},workdir=${work}`, 'case');
+    for (const layer of [upper, work]) mkdirSync(layer);
+    mount(merged, '-t', 'overlay', '-o', `lowerdir=${base},upperdir=${upper},workdir=${work}`, 'case');
   }
   const clear = (): void => {
-    for (const at of mounted) spawnSync('umount', ['-l', at]);
-    rmSync(directory, { recursive: true, force: true });
+    for (const at of mounted) must('umount', '-l', at);
+    for (const name of readdirSync(directory)) rmSync(join(directory, name), { recursive: true, force: true });
+    rmSync(beside, { recursive: true, force: true });
   };
-  return { root, volume, clear };
+  return { root: options.overlay ? merged : directory, volume, clear };
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { KubeArmorError } from '#base';
+import type { KubeArmorError } from '#base';
 import type { Counters, Enforcer, EnforcerReport, ProtectOptions } from '#enforce';
 import type { KernelEvent } from '#events';
 import type { RuleInfo } from '#policy';

@@ -75,7 +75,7 @@ function u64(value: bigint): Buffer {
 
 /** The enforcer of kernels that take LSM programs. */
 export class BpfLsmEnforcer implements Enforcer {
-  readonly report: EnforcerReport;
+  report: EnforcerReport;
   readonly #programs: Programs;
   readonly #images: ImageStore;
   readonly #scopes = new Map<string, Scope>();
@@ -198,6 +198,7 @@ export class BpfLsmEnforcer implements Enforcer {
   #restore(): void {
     const saved = this.#survive === undefined ? undefined : loadState(join(this.#survive.stateDirectory, STATE_FILE));
     if (saved === undefined) this.#logger.warn('the state of the agent before this one cannot be read: its rules stay in force until they are replaced');
+    this.report = { ...this.report, missing: saved?.missing ?? [] };
     const bound = this.#readBindings();
     const known = new Map((saved?.images ?? []).map((image) => [image.id, image]));
     for (const { image } of bound) if (image !== undefined && !known.has(image.id)) known.set(image.id, image);
@@ -238,7 +239,7 @@ export class BpfLsmEnforcer implements Enforcer {
     this.#saving = undefined;
     const scopes = [...this.#scopes].map(([key, { number, cgroupId, image }]) => ({ number, key, cgroupId: String(cgroupId), imageId: image?.id }));
     try {
-      saveState(join(this.#survive.stateDirectory, STATE_FILE), { schemaVersion: 1, ...this.#images.save(), scopes });
+      saveState(join(this.#survive.stateDirectory, STATE_FILE), { schemaVersion: 1, missing: this.report.missing, ...this.#images.save(), scopes });
     } catch (error) {
       this.#logger.warn('the state cannot be saved: after a restart events may lack the names of rules', { reason: String(error) });
     }

@@ -29,7 +29,8 @@ export interface Programs extends Disposable {
 }
 
 const MAPS = [
-  'scopes', 'bindings', 'tasks', 'scratches', 'counters', 'alerts', 'logs', 'folds', 'buffers', 'sockets', 'images_0', 'images_1', 'images_2',
+  'scopes', 'bindings', 'tasks', 'scratches', 'counters', 'alerts', 'logs', 'folds', 'buffers', 'sockets', 'judged_files', 'images_0', 'images_1',
+  'images_2',
 ] as const;
 /** Pinned last: where it is, everything is. */
 const ITERATOR = 'iter_adopt';

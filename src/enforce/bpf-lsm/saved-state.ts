@@ -2,10 +2,13 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { RuleInfo } from '#policy';
+import type { EnforcerReport } from '../enforcer.ts';
 
 /** What an agent must know of the kernel's state to take it over: names for numbers. */
 export interface SavedState {
   readonly schemaVersion: 1;
+  /** Hooks that could not be attached when the programs were loaded. */
+  readonly missing: EnforcerReport['missing'];
   readonly nextImageId: number;
   readonly images: readonly { id: number; slot: number; sizeClass: number; flags: number; key: string; rules: readonly RuleInfo[] }[];
   readonly scopes: readonly { number: number; key: string; cgroupId: string; imageId: number | undefined }[];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import fc from 'fast-check';
-import type { Access, ObjectName } from '../evaluate.ts';
+import type { Access, ObjectName } from '../access.ts';
 import type { Action, PathObject, Policy, Posture, Rule, Workload } from '../model.ts';
 
 const name = fc.constantFrom('a', 'b', 'ab', 'x.c');
@@ -9,8 +9,32 @@ const name = fc.constantFrom('a', 'b', 'ab', 'x.c');
 export const path: fc.Arbitrary<string> = fc.array(name, { minLength: 1, maxLength: 4 }).map((names) => `/${names.join('/')}`);
 
 const GLOBS = [
-  '/**/a', '**/b', '/*/b', '/a/*', '/a/**', '/**', '/*', '/?', '/a*', '/a?', '/[ab]/b', '/[^a]/*', '/{a,b}/{a,x.c}', '/a/**/b', '/**/*.c',
-  '/**/a/**', '/**/b/*', '/a/b/*', '/a/b/**', '/*/*/a', '/**/*b*', '/ab/**/x.c', '**/{ab,a}/?', '/a/b*', '/\\*', '/',
+  '/**/a',
+  '**/b',
+  '/*/b',
+  '/a/*',
+  '/a/**',
+  '/**',
+  '/*',
+  '/?',
+  '/a*',
+  '/a?',
+  '/[ab]/b',
+  '/[^a]/*',
+  '/{a,b}/{a,x.c}',
+  '/a/**/b',
+  '/**/*.c',
+  '/**/a/**',
+  '/**/b/*',
+  '/a/b/*',
+  '/a/b/**',
+  '/*/*/a',
+  '/**/*b*',
+  '/ab/**/x.c',
+  '**/{ab,a}/?',
+  '/a/b*',
+  '/\\*',
+  '/',
 ];
 const dir = fc.record({ kind: fc.constant('dir' as const), dir: fc.oneof(fc.constant('/'), path), recursive: fc.boolean() });
 const exact = path.map((text): PathObject => ({ kind: 'path', path: text }));

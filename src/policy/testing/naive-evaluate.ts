@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { asWritten } from '../compile.ts';
-import type { Access } from '../evaluate.ts';
+import type { Access } from '../access.ts';
 import type { PathResolver } from '../lower.ts';
 import type { Family, Policy, Posture, Workload } from '../model.ts';
 import type { Decision, Named, World } from './naive-model.ts';
@@ -12,7 +12,12 @@ import { decideCapability, decideSocket } from './naive-sockets.ts';
  *
  * Shares with the compiler no more than `parseGlob`'s fixed prefix. Knows no path deeper than the kernel reads.
  */
-export function naiveEvaluate(policies: readonly Policy[], workload: Workload, access: Access, resolve: PathResolver = asWritten): Decision {
+export function naiveEvaluate(
+  policies: readonly Policy[],
+  workload: Workload,
+  access: Access,
+  resolve: PathResolver = asWritten,
+): Decision {
   const named: Named[] = policies.flatMap((policy) => policy.rules.map((rule) => ({ policy, rule })));
   const byPath = named.filter(({ rule }) => rule.family === 'process' || rule.family === 'file');
   const world: World = {

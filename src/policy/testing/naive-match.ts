@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { PathAccess } from '../evaluate.ts';
+import type { PathAccess } from '../access.ts';
 import type { PathResolver } from '../lower.ts';
 import type { PathObject, Rule } from '../model.ts';
 

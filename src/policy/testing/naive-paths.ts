@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { parseGlob } from '#automaton';
-import type { PathAccess } from '../evaluate.ts';
+import type { PathAccess } from '../access.ts';
 import type { FileRule, PathObject, ProcessRule } from '../model.ts';
 import type { Decision, Named, World } from './naive-model.ts';
 import { ruleKey } from './naive-model.ts';
@@ -28,17 +28,26 @@ interface Candidate {
 
 /** Whether the rule speaks of this kind of access by this owner: readOnly, ownerOnly, and what mapping and moving mean. */
 function speaks({ rule, object, applet }: Candidate, part: Part, owner: boolean): boolean {
-  const readOnly = rule.family === 'file' && rule.readOnly;
-  if (rule.family === 'process') {
-    if (part === 'map' && (rule.action === 'Audit' || (rule.action === 'Block' && (object.kind === 'dir' || applet !== undefined)))) return false;
-    return !rule.ownerOnly || owner === (rule.action === 'Allow');
-  }
-  const writes = part === 'write' || part === 'move';
-  if (rule.action === 'Allow') return part !== 'move' && !(readOnly && writes) && (!rule.ownerOnly || owner);
-  if (part === 'move' && rule.action === 'Audit' && !readOnly) return false;
-  if (rule.ownerOnly && !owner) return true;
-  if (rule.ownerOnly) return readOnly && writes;
-  return !readOnly || writes;
+  if (rule.family === 'file') return fileSpeaks(rule, part, owner);
+  const maps = rule.action === 'Allow' || (rule.action === 'Block' && object.kind !== 'dir' && applet === undefined);
+  return (part !== 'map' || maps) && (!rule.ownerOnly || owner === (rule.action === 'Allow'));
+}
+
+function fileSpeaks(rule: FileRule, part: Part, owner: boolean): boolean {
+  const { action, readOnly, ownerOnly } = rule;
+  const reads = part === 'read';
+  if (action === 'Allow') return allowedParts(readOnly).includes(part) && (!ownerOnly || owner);
+  if (part === 'move' && action === 'Audit' && !readOnly) return false;
+  if (ownerOnly && !owner) return true;
+  return readOnly ? !reads : !ownerOnly;
+}
+
+const allowedParts = (readOnly: boolean): readonly Part[] => (readOnly ? ['read'] : ['read', 'write']);
+
+/** An applet that cannot be told may be any for a Block or Audit rule, and is none for an Allow rule. */
+function isApplet({ rule, applet }: Candidate, access: PathAccess): boolean {
+  if (applet === undefined || applet === access.applet) return true;
+  return rule.action !== 'Allow' && typeof access.applet === 'object';
 }
 
 /** The directories whose renaming moves what the object stands for. */
@@ -56,9 +65,8 @@ interface Question {
 }
 
 function matches(candidate: Candidate, { access, part, world }: Question): boolean {
-  const { rule, object, applet } = candidate;
-  if (!speaks(candidate, part, access.owner)) return false;
-  if (applet !== undefined && applet !== access.applet && (rule.action === 'Allow' || typeof access.applet !== 'object')) return false;
+  const { rule, object } = candidate;
+  if (!speaks(candidate, part, access.owner) || !isApplet(candidate, access)) return false;
   if (!matchesSubject(rule, access.subject, world.resolve)) return false;
   const { path, state, superblockPath } = access.object;
   if (state === 'unknown') return rule.action === 'Block';
@@ -98,7 +106,9 @@ function decide(matching: readonly Candidate[]): 'allow' | readonly Candidate[] 
   if (first.kind !== 'dir') return blocks;
   // an Allow glob outranks a Block directory only if its fixed prefix lies inside that directory
   const base = first.dir === '/' ? '/' : `${first.dir}/`;
-  const outranked = pool.some(({ rule, object }) => object.kind === 'glob' && rule.action === 'Allow' && parseGlob(object.glob).prefix.startsWith(base));
+  const outranked = pool.some(
+    ({ rule, object }) => object.kind === 'glob' && rule.action === 'Allow' && parseGlob(object.glob).prefix.startsWith(base),
+  );
   return outranked ? 'allow' : blocks;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { BlockList, isIPv4 } from 'node:net';
 import { CAPABILITIES } from '../capabilities.ts';
-import type { CapabilityAccess, SocketAccess } from '../evaluate.ts';
+import type { CapabilityAccess, SocketAccess } from '../access.ts';
 import type { NetworkRule } from '../model.ts';
 import type { Decision, Named, World } from './naive-model.ts';
 import { ruleKey } from './naive-model.ts';
@@ -19,27 +19,37 @@ const TYPES: Readonly<Record<string, number>> = { stream: 1, dgram: 2, rdm: 4, s
 const [INET, INET6, PACKET, SMC, XDP] = [2, 10, 17, 43, 44];
 const [STREAM, DGRAM, RAW] = [1, 2, 3];
 
-function namesSocket({ protocol }: NetworkRule, { domain, type, protocol: number }: SocketAccess): boolean {
-  const internet = domain === INET || domain === INET6 || domain === SMC;
+const isInternet = (domain: number): boolean => domain === INET || domain === INET6 || domain === SMC;
+
+function namesSocket({ protocol }: NetworkRule, access: SocketAccess): boolean {
+  const { domain, type } = access;
   if (protocol === 'all') return true;
-  if (protocol === 'raw') return (internet && type === RAW) || domain === PACKET || domain === XDP;
+  if (protocol === 'raw') return (isInternet(domain) && type === RAW) || domain === PACKET || domain === XDP;
   const numbers = PROTOCOLS[protocol];
   if (numbers === undefined) return type === TYPES[protocol];
-  if (domain === SMC) return protocol === 'tcp';
-  if (number === 0 && internet) return (protocol === 'tcp' && type === STREAM) || (protocol === 'udp' && type === DGRAM);
-  return internet && numbers.includes(number);
+  return isInternet(domain) && numbers.includes(protocolOf(access));
 }
 
-function namesPeer(rule: NetworkRule, { address, port }: SocketAccess): boolean {
-  if (rule.port !== undefined && (port === undefined || port < rule.port || port > (rule.endPort ?? rule.port))) return false;
-  if (rule.cidr === undefined) return true;
+/** The number; where the caller left it open, the one of the type. */
+function protocolOf({ domain, type, protocol }: SocketAccess): number {
+  if (domain === SMC) return 6;
+  if (protocol !== 0) return protocol;
+  return type === STREAM ? 6 : type === DGRAM ? 17 : 0;
+}
+
+function namesPort(rule: NetworkRule, port: number | undefined): boolean {
+  return rule.port === undefined || (port !== undefined && port >= rule.port && port <= (rule.endPort ?? rule.port));
+}
+
+function namesAddress({ cidr }: NetworkRule, address: string | undefined): boolean {
+  if (cidr === undefined) return true;
   if (address === undefined) return false;
   const plain = address.replace(/^::ffff:(?=\d+\.)/, '');
-  const [net = '', bits] = rule.cidr.split('/');
+  const [net = '', bits] = cidr.split('/');
   const family = isIPv4(net) ? 'ipv4' : 'ipv6';
   if (family !== (isIPv4(plain) ? 'ipv4' : 'ipv6')) return false;
   const list = new BlockList();
-  list.addSubnet(net, bits === undefined ? (family === 'ipv4' ? 32 : 128) : Number(bits), family);
+  list.addSubnet(net, Number(bits ?? (family === 'ipv4' ? 32 : 128)), family);
   return list.check(plain, family);
 }
 
@@ -49,7 +59,11 @@ const hasDetail = (rule: NetworkRule): boolean => rule.port !== undefined || rul
 function speaks(rule: NetworkRule, access: SocketAccess): boolean {
   const everywhere = rule.direction === undefined && !hasDetail(rule);
   if (access.op === 'create') return everywhere || rule.action === 'Allow'; // else deferred, or said later
-  return (everywhere || rule.direction === access.op || (rule.direction === undefined && access.op === 'egress')) && namesPeer(rule, access);
+  return (
+    (everywhere || rule.direction === access.op || (rule.direction === undefined && access.op === 'egress')) &&
+    namesPort(rule, access.port) &&
+    namesAddress(rule, access.address)
+  );
 }
 
 function specificity(rule: NetworkRule): number {

@@ -37,7 +37,9 @@ export const CAPABILITY_CASES: readonly KernelCase[] = [
   },
   {
     name: 'capabilities: CHOWN, SETUID, MKNOD, SYS_CHROOT, SYS_NICE, SYSLOG, each by its name',
-    policies: ['capabilities: { matchCapabilities: [{ capability: "chown,SETUID,cap_mknod", action: Block }, { capability: SYS_CHROOT }, { capability: sys_nice }, { capability: syslog }] }'],
+    policies: [
+      'capabilities: { matchCapabilities: [{ capability: "chown,SETUID,cap_mknod", action: Block }, { capability: SYS_CHROOT }, { capability: sys_nice }, { capability: syslog }] }',
+    ],
     run: `chown 1000 /data/a EPERM
           setuid 1000 EPERM
           mknod /tmp/null null EPERM
@@ -108,7 +110,7 @@ export const CAPABILITY_CASES: readonly KernelCase[] = [
     needs: ['userns'],
     policies: [rule('capability: SYS_ADMIN, action: Block')],
     run: `$ --uid 1000 /bin/stim OK
-          unshare user OK
+          unshare user-unmapped OK
           unshare mnt EPERM
           mount tmpfs x /mnt EPERM`,
     expect: [`denied CAPABLE CAP_SYS_ADMIN ${FIRST} x2`],

@@ -151,11 +151,7 @@ export const FILE_CASES: readonly KernelCase[] = [
           truncate /data/b 0 OK
           open r /etc/passwd EACCES
           list /data EACCES`,
-    expect: [
-      'denied FILE_OPEN /data/a posture x2',
-      'denied FILE_OPEN /etc/passwd posture',
-      'denied FILE_OPEN /data posture',
-    ],
+    expect: ['denied FILE_OPEN /data/a posture x2', 'denied FILE_OPEN /etc/passwd posture', 'denied FILE_OPEN /data posture'],
   },
   {
     name: 'file: Audit readOnly audits writing only',
@@ -309,7 +305,9 @@ export const FILE_CASES: readonly KernelCase[] = [
   },
   {
     name: 'file: globs',
-    policies: ['file: { matchPatterns: [{ pattern: "/etc/*.conf", action: Block }, { pattern: "**/.ssh/*", readOnly: true, action: Block }] }'],
+    policies: [
+      'file: { matchPatterns: [{ pattern: "/etc/*.conf", action: Block }, { pattern: "**/.ssh/*", readOnly: true, action: Block }] }',
+    ],
     root: ['/etc/a.conf', '/etc/sub/b.conf', '/home/u/.ssh/key', '/.ssh/key'],
     run: `open r /etc/a.conf EACCES
           open r /etc/sub/b.conf OK
@@ -348,9 +346,9 @@ export const FILE_CASES: readonly KernelCase[] = [
     run: `rename /data/sub /data/gone EACCES
           rename /data /gone EACCES
           rename /data/b /data/bb OK
-          exchange /other /data/sub EACCES
+          rename /data/sub/deep /data/deep OK
           exchange /data /other EACCES
-          rename /data/sub/deep /data/deep OK`,
+          exchange /other /data/sub EACCES`,
     expect: ['denied FILE_RENAME /data/sub file.matchPaths[0] x2', 'denied FILE_RENAME /data file.matchPaths[0] x2'],
   },
   {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KernelCase } from '../case.ts';
+import { ALLOW_LIST_CASES } from './allow-lists.ts';
 import { APPLET_CASES } from './applets.ts';
 import { CAPABILITY_CASES } from './capabilities.ts';
 import { DESCRIPTOR_CASES } from './descriptors.ts';
+import { DOCUMENT_CASES } from './documents.ts';
 import { FILE_CASES } from './files.ts';
 import { ISOLATION_CASES } from './isolation.ts';
 import { LIFECYCLE_CASES } from './lifecycle.ts';
@@ -25,4 +27,6 @@ export const CASES: readonly KernelCase[] = [
   ...PORT_CASES,
   ...CAPABILITY_CASES,
   ...LIFECYCLE_CASES,
+  ...DOCUMENT_CASES,
+  ...ALLOW_LIST_CASES,
 ];

@@ -38,12 +38,12 @@ export const ISOLATION_CASES: readonly KernelCase[] = [
     expect: [deniedSleep('/mnt/sleep')],
   },
   {
-    name: 'mounts: Allow does not follow a bind mount, and both names are judged',
+    name: 'mounts: Allow goes by the path that is seen, not by the one inside a volume',
     posture: 'block',
     policies: [ALLOW_DATA],
-    root: ['/other/x'],
-    run: `mount bind /other /mnt OK
-          open r /data/a OK
+    cell: ['--bind', 'volume/data:/mnt'],
+    root: ['volume:/data/x'],
+    run: `open r /data/a OK
           open r /mnt/x EACCES`,
     expect: ['denied FILE_OPEN /mnt/x posture'],
   },

@@ -75,7 +75,11 @@ export const LIFECYCLE_CASES: readonly KernelCase[] = [
   {
     name: 'runtime: what it does before the first exec is not judged, default deny or not',
     posture: 'block',
-    policies: [ALLOW_BIN, 'file: { matchPaths: [{ path: /data/a, action: Allow }] }', 'capabilities: { matchCapabilities: [{ capability: CHOWN, action: Allow }] }'],
+    policies: [
+      ALLOW_BIN,
+      'file: { matchPaths: [{ path: /data/a, action: Allow }] }',
+      'capabilities: { matchCapabilities: [{ capability: CHOWN, action: Allow }] }',
+    ],
     run: `$ --setup --memfd /bin/stim OK
           open r /data/a OK
           open r /etc/passwd EACCES`,
@@ -268,7 +272,19 @@ export const LIFECYCLE_CASES: readonly KernelCase[] = [
           fork OK
           open r /data/a EACCES`,
     expect: ['denied FILE_OPEN /data/a file.matchPaths[0]'],
-    fields: { FILE_OPEN: { uid: 1000, comm: 'worker', pid: 2, ppid: 1, parent: '/bin/stim', subject: '/bin/stim', tty: '', openFlags: 0o2100000, count: 1 } },
+    fields: {
+      FILE_OPEN: {
+        uid: 1000,
+        comm: 'worker',
+        pid: 2,
+        ppid: 1,
+        parent: '/bin/stim',
+        subject: '/bin/stim',
+        tty: '',
+        openFlags: 0o100000,
+        count: 1,
+      },
+    },
   },
   {
     name: 'events: an exec names the program that calls it',

@@ -105,14 +105,13 @@ export const NAME_CASES: readonly KernelCase[] = [
     expect: ['denied FILE_OPEN /data/a file.matchDirectories[0]', 'denied FILE_OPEN /data/sub/c file.matchDirectories[0]'],
   },
   {
-    name: 'names: a program in a chroot, and out of it again',
+    name: 'names: programs outside and inside a chroot',
     policies: [BLOCK_SLEEP],
     root: [...SLEEP, '/jail/usr/bin/sleep = stim'],
     run: `hold r path+dir / OK
           chroot /jail OK
           runfd r usr/bin/sleep EACCES
-          run /usr/bin/sleep OK
-          chroot /usr ENOENT`,
+          run /usr/bin/sleep OK`,
     expect: [deniedExec()],
   },
   {
@@ -158,7 +157,10 @@ export const NAME_CASES: readonly KernelCase[] = [
   },
   {
     name: 'names: 70 components below a blocked directory, and of a program',
-    policies: ['file: { matchDirectories: [{ dir: /d/, recursive: true, action: Block }] }', 'process: { matchDirectories: [{ dir: /d/, recursive: true, action: Block }] }'],
+    policies: [
+      'file: { matchDirectories: [{ dir: /d/, recursive: true, action: Block }] }',
+      'process: { matchDirectories: [{ dir: /d/, recursive: true, action: Block }] }',
+    ],
     root: [`${deep(69)}/f = stim`, `/e${deep(69)}/f = stim`],
     run: `open r ${deep(69)}/f EACCES
           run ${deep(69)}/f EACCES
@@ -186,10 +188,7 @@ export const NAME_CASES: readonly KernelCase[] = [
     run: `open r ${LONG}/f EACCES
           open r ${LONG}/g EACCES
           open r ${LONG}/h OK`,
-    expect: [
-      'denied FILE_OPEN /xxxxxxxxxxxxxxxxxxx… file.matchPaths[0]',
-      'denied FILE_OPEN /xxxxxxxxxxxxxxxxxxx… file.matchPatterns[0]',
-    ],
+    expect: ['denied FILE_OPEN /xxxxxxxxxxxxxxxxxxx… file.matchPaths[0]', 'denied FILE_OPEN /xxxxxxxxxxxxxxxxxxx… file.matchPatterns[0]'],
   },
   {
     name: 'names: components of 255 bytes',
@@ -231,7 +230,9 @@ export const NAME_CASES: readonly KernelCase[] = [
   {
     name: 'names: a program in unnamed memory is no subject that a rule names',
     posture: 'block',
-    policies: ['file: { matchPaths: [{ path: /data/a, action: Allow, fromSource: [{ path: /bin/stim }] }, { path: /bin/stim, readOnly: true, action: Allow }] }'],
+    policies: [
+      'file: { matchPaths: [{ path: /data/a, action: Allow, fromSource: [{ path: /bin/stim }] }, { path: /bin/stim, readOnly: true, action: Allow }] }',
+    ],
     run: `open r /data/a OK
           memfd m /bin/stim x OK
           exec /proc/self/fd/4 OK

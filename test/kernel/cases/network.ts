@@ -143,7 +143,9 @@ export const NETWORK_CASES: readonly KernelCase[] = [
   {
     name: 'network: an allow list under posture block',
     posture: 'block',
-    policies: ['network: { matchProtocols: [{ protocol: tcp, action: Allow }, { protocol: udp, action: Allow }, { protocol: icmp, action: Block }] }'],
+    policies: [
+      'network: { matchProtocols: [{ protocol: tcp, action: Allow }, { protocol: udp, action: Allow }, { protocol: icmp, action: Block }] }',
+    ],
     run: `socket inet stream OK
           socket inet dgram OK
           socket inet raw 1 EACCES

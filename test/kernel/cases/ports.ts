@@ -170,10 +170,10 @@ export const PORT_CASES: readonly KernelCase[] = [
           listen s EACCES
           send a OK`,
     expect: [
-      `denied SOCKET_ACCEPT ${TCP} s1p0:${FIRST}`,
+      `denied SOCKET_ACCEPT ${TCP}@127.0.0.1:2100 s1p0:${FIRST}`,
       `denied SOCKET_CONNECT ${TCP}@127.0.0.1:2100 s1p0:${FIRST}`,
       `denied SOCKET_BIND ${TCP}@127.0.0.1:2101 s1p0:${FIRST}`,
-      `denied SOCKET_LISTEN ${TCP} s1p0:${FIRST}`,
+      `denied SOCKET_LISTEN ${TCP}@127.0.0.1:2100 s1p0:${FIRST}`,
     ],
   },
   {

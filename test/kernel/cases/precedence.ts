@@ -221,7 +221,9 @@ export const PRECEDENCE_CASES: readonly KernelCase[] = [
   {
     name: 'precedence: an allowed access may be audited',
     posture: 'block',
-    policies: [`process: { matchPaths: [${SELF}, { path: /opt/tool, action: Allow }], matchPatterns: [{ pattern: "/opt/*", action: Audit }] }`],
+    policies: [
+      `process: { matchPaths: [${SELF}, { path: /opt/tool, action: Allow }], matchPatterns: [{ pattern: "/opt/*", action: Audit }] }`,
+    ],
     root: APP,
     run: 'run /opt/tool OK',
     expect: ['audited SECURITY_BPRM_CHECK /opt/tool process.matchPatterns[0]'],

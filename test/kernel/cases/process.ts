@@ -98,10 +98,7 @@ export const PROCESS_CASES: readonly KernelCase[] = [
     run: `run /opt/9/run EACCES
           run /opt/*x EACCES
           run /opt/yx OK`,
-    expect: [
-      'denied SECURITY_BPRM_CHECK /opt/9/run process.matchPaths[0]',
-      'denied SECURITY_BPRM_CHECK /opt/*x process.matchPaths[1]',
-    ],
+    expect: ['denied SECURITY_BPRM_CHECK /opt/9/run process.matchPaths[0]', 'denied SECURITY_BPRM_CHECK /opt/*x process.matchPaths[1]'],
   },
   {
     name: 'process: a rule under a linked directory means where the link leads',
@@ -338,9 +335,6 @@ export const PROCESS_CASES: readonly KernelCase[] = [
     run: `run /opt/tool OK
           run /usr/bin/sleep OK
           run /bin/stim OK`,
-    expect: [
-      'would-deny SECURITY_BPRM_CHECK /opt/tool process.matchPaths[1]',
-      'would-deny SECURITY_BPRM_CHECK /usr/bin/sleep posture',
-    ],
+    expect: ['would-deny SECURITY_BPRM_CHECK /opt/tool process.matchPaths[1]', 'would-deny SECURITY_BPRM_CHECK /usr/bin/sleep posture'],
   },
 ];

@@ -91,7 +91,8 @@ static void join(const char *cgroup)
 
 static void exec_from_memory(char **argv)
 {
-	int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), to = memfd_create("cell", MFD_CLOEXEC);
+	int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC),
+	    to = memfd_create("cell", MFD_CLOEXEC);
 
 	must(from >= 0 && to >= 0, "memfd");
 	while (sendfile(to, from, NULL, 1 << 20) > 0)
@@ -114,7 +115,8 @@ static void mount_volumes(const struct options *o)
 		snprintf(path, sizeof(path), "%s%s", o->root, to);
 		must(!mount(source, path, NULL, MS_BIND, NULL), "bind");
 		if (o->read_only[i])
-			must(!mount("", path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), "ro-bind");
+			must(!mount("", path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL),
+			     "ro-bind");
 		free(source);
 	}
 	snprintf(path, sizeof(path), "%s/proc", o->root);
@@ -192,7 +194,9 @@ int main(int argc, char **argv)
 	if (o.setup)
 		set_up();
 	if (o.uid)
-		must(!setresgid(atoi(o.uid), atoi(o.uid), atoi(o.uid)) && !setresuid(atoi(o.uid), atoi(o.uid), atoi(o.uid)), "uid");
+		must(!setresgid(atoi(o.uid), atoi(o.uid), atoi(o.uid)) &&
+			     !setresuid(atoi(o.uid), atoi(o.uid), atoi(o.uid)),
+		     "uid");
 	execve(o.program[0], o.program, environ);
 	must(0, "exec");
 }

@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <linux/openat2.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -35,18 +34,30 @@ static unsigned long flags_of(const char *words, const struct word_value *table)
 }
 
 static const struct word_value open_flags[] = {
-	{ "r", O_RDONLY },	{ "w", O_WRONLY },	      { "rw", O_RDWR },	    { "creat", O_CREAT },   { "trunc", O_TRUNC },
-	{ "excl", O_EXCL },	{ "append", O_APPEND },	      { "path", O_PATH },   { "dir", O_DIRECTORY }, { "nofollow", O_NOFOLLOW },
-	{ "tmpfile", O_TMPFILE }, { "none", 3 }, { NULL, 0 },
+	{ "r", O_RDONLY },
+	{ "w", O_WRONLY },
+	{ "rw", O_RDWR },
+	{ "creat", O_CREAT },
+	{ "trunc", O_TRUNC },
+	{ "excl", O_EXCL },
+	{ "append", O_APPEND },
+	{ "path", O_PATH },
+	{ "dir", O_DIRECTORY },
+	{ "nofollow", O_NOFOLLOW },
+	{ "tmpfile", O_TMPFILE },
+	{ "none", 3 },
+	{ NULL, 0 },
 };
 
 static const struct word_value resolve_flags[] = {
-	{ "beneath", RESOLVE_BENEATH },	      { "in-root", RESOLVE_IN_ROOT },	  { "no-links", RESOLVE_NO_SYMLINKS },
-	{ "no-magic", RESOLVE_NO_MAGICLINKS }, { "no-xdev", RESOLVE_NO_XDEV }, { NULL, 0 },
+	{ "beneath", RESOLVE_BENEATH },      { "in-root", RESOLVE_IN_ROOT },
+	{ "no-links", RESOLVE_NO_SYMLINKS }, { "no-magic", RESOLVE_NO_MAGICLINKS },
+	{ "no-xdev", RESOLVE_NO_XDEV },      { NULL, 0 },
 };
 
 static const struct word_value protections[] = {
-	{ "r", PROT_READ }, { "w", PROT_WRITE }, { "x", PROT_EXEC }, { "shared", 0x100 }, { NULL, 0 },
+	{ "r", PROT_READ },  { "w", PROT_WRITE }, { "x", PROT_EXEC },
+	{ "shared", 0x100 }, { NULL, 0 },
 };
 
 static int open_words(int dir, const char *flags, const char *path)
@@ -65,8 +76,10 @@ static long do_open(char **w)
 /* openat2 RESOLVE FLAGS DIR PATH: PATH from DIR */
 static long do_openat2(char **w)
 {
-	struct open_how how = { .flags = flags_of(w[1], open_flags), .resolve = flags_of(w[0], resolve_flags) };
-	int dir = open(w[2], O_PATH | O_DIRECTORY), fd = syscall(SYS_openat2, dir, w[3], &how, sizeof(how)), error = errno;
+	struct open_how how = { .flags = flags_of(w[1], open_flags),
+				.resolve = flags_of(w[0], resolve_flags) };
+	int dir = open(w[2], O_PATH | O_DIRECTORY),
+	    fd = syscall(SYS_openat2, dir, w[3], &how, sizeof(how)), error = errno;
 
 	close(dir);
 	errno = error;
@@ -139,7 +152,8 @@ static long do_fchown(char **w)
 static long do_mmap(char **w)
 {
 	int flags = flags_of(w[1], protections);
-	void *page = mmap(NULL, 4096, flags & 7, flags & 0x100 ? MAP_SHARED : MAP_PRIVATE, slot_get(w[0]), 0);
+	void *page = mmap(NULL, 4096, flags & 7, flags & 0x100 ? MAP_SHARED : MAP_PRIVATE,
+			  slot_get(w[0]), 0);
 
 	return page == MAP_FAILED ? -1 : munmap(page, 4096);
 }
@@ -148,9 +162,11 @@ static long do_mmap(char **w)
 static long do_mprotect(char **w)
 {
 	int flags = flags_of(w[1], protections);
-	void *page = mmap(NULL, 4096, flags & 7, flags & 0x100 ? MAP_SHARED : MAP_PRIVATE, slot_get(w[0]), 0);
+	void *page = mmap(NULL, 4096, flags & 7, flags & 0x100 ? MAP_SHARED : MAP_PRIVATE,
+			  slot_get(w[0]), 0);
 
-	return page == MAP_FAILED ? fail(ENOMEM) : mprotect(page, 4096, flags_of(w[2], protections) & 7);
+	return page == MAP_FAILED ? fail(ENOMEM)
+				  : mprotect(page, 4096, flags_of(w[2], protections) & 7);
 }
 
 static long do_unlink(char **w)
@@ -301,66 +317,41 @@ static long do_burst(char **w)
 	return 0;
 }
 
-/* mount TYPE FROM PATH [DATA]: TYPE a file system, or bind, rbind, move, ro */
-static long do_mount(char **w)
-{
-	int flags = !strcmp(w[0], "bind")  ? MS_BIND :
-		    !strcmp(w[0], "rbind") ? MS_BIND | MS_REC :
-		    !strcmp(w[0], "move")  ? MS_MOVE :
-		    !strcmp(w[0], "ro")	   ? MS_REMOUNT | MS_BIND | MS_RDONLY :
-					     0;
-
-	return mount(w[1], w[2], flags ? NULL : w[0], flags, w[3]);
-}
-
-static long do_umount(char **w)
-{
-	return umount2(w[0], MNT_DETACH);
-}
-
-#define OPEN_TREE_CLONE_ 1
-
-/* clone S PATH: a detached copy of the mount at PATH into slot S */
-static long do_clone(char **w)
-{
-	return slot_put(w[0], syscall(SYS_open_tree, AT_FDCWD, w[1], OPEN_TREE_CLONE_ | O_CLOEXEC | AT_RECURSIVE));
-}
-
-/* attach S PATH: puts the mount of slot S there */
-static long do_attach(char **w)
-{
-	return syscall(SYS_move_mount, slot_get(w[0]), "", AT_FDCWD, w[1], 4 /* MOVE_MOUNT_F_EMPTY_PATH */);
-}
-
-/* move-mount FROM TO */
-static long do_move_mount(char **w)
-{
-	return syscall(SYS_move_mount, AT_FDCWD, w[0], AT_FDCWD, w[1], 0);
-}
-
-/* pivot NEW OLD: OLD below NEW */
-static long do_pivot(char **w)
-{
-	return syscall(SYS_pivot_root, w[0], w[1]);
-}
-
-/* remount-private: no mount event leaves or enters */
-static long do_private(char **w)
-{
-	(void)w;
-	return mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL);
-}
-
 const struct op file_ops[] = {
-	{ "open", do_open },	     { "openat2", do_openat2 },	    { "hold", do_hold },	 { "openat", do_openat },
-	{ "reopen", do_reopen },     { "close", do_close },	    { "read", do_read },	 { "write", do_write },
-	{ "ftruncate", do_ftruncate }, { "fallocate", do_fallocate }, { "fchmod", do_fchmod },	 { "fchown", do_fchown },
-	{ "mmap", do_mmap },	     { "mprotect", do_mprotect },   { "unlink", do_unlink },	 { "rmdir", do_rmdir },
-	{ "mkdir", do_mkdir },	     { "mknod", do_mknod },	    { "symlink", do_symlink },	 { "link", do_link },
-	{ "linkfd", do_linkfd },     { "rename", do_rename },	    { "exchange", do_exchange }, { "chmod", do_chmod },
-	{ "chown", do_chown },	     { "lchown", do_lchown },	    { "truncate", do_truncate }, { "setxattr", do_setxattr },
-	{ "removexattr", do_removexattr }, { "stat", do_stat },	    { "readlink", do_readlink }, { "list", do_list },
-	{ "copy", do_copy },	     { "deep", do_deep },	    { "burst", do_burst },	 { "mount", do_mount },
-	{ "umount", do_umount },     { "clone", do_clone },	    { "attach", do_attach },	 { "move-mount", do_move_mount },
-	{ "pivot", do_pivot },	     { "private", do_private },	    { NULL, NULL },
+	{ "open", do_open },
+	{ "openat2", do_openat2 },
+	{ "hold", do_hold },
+	{ "openat", do_openat },
+	{ "reopen", do_reopen },
+	{ "close", do_close },
+	{ "read", do_read },
+	{ "write", do_write },
+	{ "ftruncate", do_ftruncate },
+	{ "fallocate", do_fallocate },
+	{ "fchmod", do_fchmod },
+	{ "fchown", do_fchown },
+	{ "mmap", do_mmap },
+	{ "mprotect", do_mprotect },
+	{ "unlink", do_unlink },
+	{ "rmdir", do_rmdir },
+	{ "mkdir", do_mkdir },
+	{ "mknod", do_mknod },
+	{ "symlink", do_symlink },
+	{ "link", do_link },
+	{ "linkfd", do_linkfd },
+	{ "rename", do_rename },
+	{ "exchange", do_exchange },
+	{ "chmod", do_chmod },
+	{ "chown", do_chown },
+	{ "lchown", do_lchown },
+	{ "truncate", do_truncate },
+	{ "setxattr", do_setxattr },
+	{ "removexattr", do_removexattr },
+	{ "stat", do_stat },
+	{ "readlink", do_readlink },
+	{ "list", do_list },
+	{ "copy", do_copy },
+	{ "deep", do_deep },
+	{ "burst", do_burst },
+	{ NULL, NULL },
 };

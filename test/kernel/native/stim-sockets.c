@@ -82,7 +82,8 @@ static socklen_t address_of(struct sockaddr_storage *to, const char *address, co
 		strncpy(un->sun_path, address, sizeof(un->sun_path) - 1);
 		if (address[0] == '@')
 			un->sun_path[0] = 0;
-		return offsetof(struct sockaddr_un, sun_path) + strlen(address) + (address[0] == '/');
+		return offsetof(struct sockaddr_un, sun_path) + strlen(address) +
+		       (address[0] == '/');
 	}
 	if (strchr(address, ':')) {
 		v6->sin6_family = AF_INET6;
@@ -177,7 +178,8 @@ static long do_fastopen(char **w)
 	struct sockaddr_storage to;
 	socklen_t length = address_of(&to, w[1], w[2]);
 
-	return sendto(slot_get(w[0]), "12345678", 8, MSG_FASTOPEN | MSG_NOSIGNAL, (void *)&to, length);
+	return sendto(slot_get(w[0]), "12345678", 8, MSG_FASTOPEN | MSG_NOSIGNAL, (void *)&to,
+		      length);
 }
 
 /* recv S */
@@ -188,14 +190,34 @@ static long do_recv(char **w)
 	return recv(slot_get(w[0]), &byte, 1, MSG_DONTWAIT);
 }
 
+/* big-buffer S: a receive buffer beyond the limit, which takes CAP_NET_ADMIN */
+static long do_big_buffer(char **w)
+{
+	int bytes = 1 << 20;
+
+	return setsockopt(slot_get(w[0]), SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes));
+}
+
 static long do_shutdown(char **w)
 {
 	return shutdown(slot_get(w[0]), SHUT_RDWR);
 }
 
 const struct op socket_ops[] = {
-	{ "socket", do_socket }, { "sock", do_sock },	    { "socketpair", do_socketpair }, { "connect", do_connect },
-	{ "bind", do_bind },	 { "listen", do_listen },   { "accept", do_accept },	     { "sendto", do_sendto },
-	{ "send", do_send },	 { "sendmsg", do_sendmsg }, { "sendmmsg", do_sendmmsg },     { "fastopen", do_fastopen },
-	{ "recv", do_recv },	 { "shutdown", do_shutdown }, { NULL, NULL },
+	{ "socket", do_socket },
+	{ "sock", do_sock },
+	{ "socketpair", do_socketpair },
+	{ "connect", do_connect },
+	{ "bind", do_bind },
+	{ "listen", do_listen },
+	{ "accept", do_accept },
+	{ "sendto", do_sendto },
+	{ "send", do_send },
+	{ "sendmsg", do_sendmsg },
+	{ "sendmmsg", do_sendmmsg },
+	{ "fastopen", do_fastopen },
+	{ "recv", do_recv },
+	{ "shutdown", do_shutdown },
+	{ "big-buffer", do_big_buffer },
+	{ NULL, NULL },
 };

@@ -3,10 +3,10 @@
 #include "stim.h"
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/ptrace.h>
 #include <sys/klog.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -37,29 +37,31 @@ static long do_exec(char **w)
 /* A child calls `start`; OK where its exec worked, whatever the program does then. */
 static long spawn(int (*start)(char **w), char **w)
 {
-	int error = 0, report[2], null[2];
+	int error = 0, report[2], in[2], out[2];
 	pid_t child;
 
-	if (pipe2(report, O_CLOEXEC) || pipe2(null, O_CLOEXEC))
+	if (pipe2(report, O_CLOEXEC) || pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC))
 		return -1;
 	child = fork();
 	if (child < 0)
 		return -1;
 	if (!child) {
-		dup2(null[0], 0);
-		dup2(null[1], 1);
-		dup2(null[1], 2);
+		dup2(in[0], 0);
+		dup2(out[1], 1);
+		dup2(out[1], 2);
 		start(w);
 		error = errno;
 		_exit(write(report[1], &error, sizeof(error)) > 0 ? 127 : 3);
 	}
 	close(report[1]);
-	close(null[1]); /* the program reads an end of file, and what it writes goes nowhere */
+	close(in[0]);
+	close(in[1]); /* the program reads an end of file, and what it writes goes nowhere */
+	close(out[1]);
 	if (read(report[0], &error, sizeof(error)) < 0)
 		error = EIO;
 	close(report[0]);
-	close(null[0]);
 	waitpid(child, NULL, 0);
+	close(out[0]);
 	return error ? fail(error) : 0;
 }
 
@@ -192,11 +194,20 @@ static long do_thread(char **w)
 	return -1;
 }
 
-/* unshare WHAT: mnt, pid (the rest in a child), user (mapped to root), userpid … joined by + */
+static int write_map(const char *path, const char *map)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, map, strlen(map)) < 0)
+		return -1;
+	return close(fd);
+}
+
+/* unshare WHAT: mnt, net, pid (the rest in a child), user (mapped to root), user-unmapped; joined by + */
 static long do_unshare(char **w)
 {
 	char map[64];
-	int flags = 0, fd, uid = geteuid();
+	int flags = 0, uid = geteuid(), gid = getegid();
 
 	flags |= strstr(w[0], "mnt") ? CLONE_NEWNS : 0;
 	flags |= strstr(w[0], "pid") ? CLONE_NEWPID : 0;
@@ -204,12 +215,14 @@ static long do_unshare(char **w)
 	flags |= strstr(w[0], "net") ? CLONE_NEWNET : 0;
 	if (unshare(flags))
 		return -1;
-	if (flags & CLONE_NEWUSER) {
-		fd = open("/proc/self/uid_map", O_WRONLY);
-		snprintf(map, sizeof(map), "0 %d 1", uid);
-		if (fd < 0 || write(fd, map, strlen(map)) < 0)
+	if (flags & CLONE_NEWUSER && !strstr(w[0], "unmapped")) {
+		write_map("/proc/self/setgroups", "deny");
+		snprintf(map, sizeof(map), "0 %d 1", gid);
+		if (write_map("/proc/self/gid_map", map))
 			return -1;
-		close(fd);
+		snprintf(map, sizeof(map), "0 %d 1", uid);
+		if (write_map("/proc/self/uid_map", map))
+			return -1;
 	}
 	return flags & CLONE_NEWPID ? go_on_in_child() : 0;
 }
@@ -267,21 +280,15 @@ static long do_name(char **w)
 	return prctl(PR_SET_NAME, w[0]);
 }
 
-/* exe-file PATH: PR_SET_MM_EXE_FILE, after everything of the old program is unmapped, cannot work here: EBUSY */
-static long do_exe_file(char **w)
-{
-	int fd = open(w[0], O_RDONLY | O_CLOEXEC);
-	long result = prctl(PR_SET_MM, PR_SET_MM_EXE_FILE, fd, 0, 0);
-
-	return result;
-}
-
 /* give S PROGRAM: sends slot S's descriptor to a child that became PROGRAM; its answer is the result */
 static long do_give(char **w)
 {
 	char control[CMSG_SPACE(sizeof(int))] = { 0 }, byte = 'x', answer[32] = "";
 	struct iovec io = { &byte, 1 };
-	struct msghdr message = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr message = { .msg_iov = &io,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
+				  .msg_controllen = sizeof(control) };
 	struct cmsghdr *part = CMSG_FIRSTHDR(&message);
 	char *argv[] = { w[1], "take", NULL };
 	int pair[2], fd = slot_get(w[0]);
@@ -315,7 +322,10 @@ static long do_take(char **w)
 {
 	char control[CMSG_SPACE(sizeof(int))], byte;
 	struct iovec io = { &byte, 1 };
-	struct msghdr message = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr message = { .msg_iov = &io,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
+				  .msg_controllen = sizeof(control) };
 
 	(void)w;
 	if (recvmsg(0, &message, 0) != 1)
@@ -354,16 +364,6 @@ static long do_klog(char **w)
 	return klogctl(9, NULL, 0);
 }
 
-static long do_ptrace(char **w)
-{
-	return ptrace(PTRACE_ATTACH, number(w[0]), NULL, NULL);
-}
-
-static long do_kill(char **w)
-{
-	return kill(number(w[0]), 0);
-}
-
 /* pause MILLISECONDS */
 static long do_pause(char **w)
 {
@@ -371,10 +371,17 @@ static long do_pause(char **w)
 }
 
 const struct op task_ops[] = {
-	{ "chdir", do_chdir },	   { "chroot", do_chroot },   { "exec", do_exec },	 { "run", do_run },	   { "run-as", do_run_as },
-	{ "runfd", do_runfd },	   { "memfd", do_memfd },     { "fork", do_fork },	 { "daemon", do_daemon },  { "thread", do_thread },
-	{ "unshare", do_unshare }, { "setns", do_setns },     { "setuid", do_setuid },	 { "setgid", do_setgid },  { "setfsuid", do_setfsuid },
-	{ "setsid", do_setsid },   { "tty", do_tty },	      { "name", do_name },	 { "give", do_give },	   { "take", do_take },
-	{ "sync", do_sync },	   { "sethostname", do_sethostname }, { "nice", do_nice }, { "klog", do_klog },	   { "ptrace", do_ptrace },
-	{ "kill", do_kill },	   { "exe-file", do_exe_file },	      { "pause", do_pause }, { NULL, NULL },
+	{ "chdir", do_chdir },       { "chroot", do_chroot },
+	{ "exec", do_exec },         { "run", do_run },
+	{ "run-as", do_run_as },     { "runfd", do_runfd },
+	{ "memfd", do_memfd },       { "fork", do_fork },
+	{ "daemon", do_daemon },     { "thread", do_thread },
+	{ "unshare", do_unshare },   { "setns", do_setns },
+	{ "setuid", do_setuid },     { "setgid", do_setgid },
+	{ "setfsuid", do_setfsuid }, { "setsid", do_setsid },
+	{ "tty", do_tty },           { "name", do_name },
+	{ "give", do_give },         { "take", do_take },
+	{ "sync", do_sync },         { "sethostname", do_sethostname },
+	{ "nice", do_nice },         { "klog", do_klog },
+	{ "pause", do_pause },       { NULL, NULL },
 };

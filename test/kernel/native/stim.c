@@ -35,9 +35,9 @@ static void say(long result)
 
 static const struct op *find(const char *name)
 {
-	const struct op *tables[] = { file_ops, task_ops, socket_ops };
+	const struct op *tables[] = { file_ops, mount_ops, task_ops, socket_ops };
 
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		for (const struct op *op = tables[i]; op->name; op++)
 			if (!strcmp(op->name, name))
 				return op;

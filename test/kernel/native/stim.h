@@ -20,7 +20,7 @@ struct op {
 	long (*run)(char **w);
 };
 
-extern const struct op file_ops[], task_ops[], socket_ops[];
+extern const struct op file_ops[], mount_ops[], task_ops[], socket_ops[];
 
 /* Descriptors that outlive an operation, by a letter. */
 int slot_get(const char *name);

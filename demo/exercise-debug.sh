@@ -1,0 +1,205 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# exercise.sh: the tutorial's "Secure a Web Application" on a kernel that takes LSM programs. tools/demo.sh calls it, as root,
+# in mount and network namespaces of its own or in a guest. Exits 1 where a claim does not hold.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+width=${DEMO_WIDTH:-100}
+bold='' dim='' red='' green='' yellow='' cyan='' plain=''
+if [ -n "${DEMO_COLOUR:-}" ]; then
+  bold=$'\e[1m' dim=$'\e[2m' red=$'\e[31m' green=$'\e[32m' yellow=$'\e[33m' cyan=$'\e[36m' plain=$'\e[0m'
+fi
+passed=0 failed=0 daemons=() home=/run/kubearmor-demo said=$home/said
+
+# --- what is shown
+
+step() { printf '\n%s\n' "$bold$cyan$1$plain"; }
+note() { fold -s -w $((width - 2)) <<<"$*" | sed "s/^/  $dim/; s/ *\$/$plain/"; }
+
+# indented COLOUR: standard input, folded, under the command that said it; at most 12 lines.
+indented() {
+  head -n 12 | cut -c1-1000 | fold -s -w $((width - 6)) | sed "s/^/    $1/; s/ *\$/$plain/"
+}
+
+# quietly COMMAND-LINE: runs it as it stands; what it said is in $said, its exit code in $code.
+quietly() {
+  code=0
+  eval "$1" >"$said" 2>&1 || code=$?
+}
+
+# typed COMMAND-LINE: the same, shown as a user would type it, with what came back.
+typed() {
+  printf '  %s$ %s%s\n' "$bold" "$1" "$plain"
+  quietly "$1"
+  indented "$dim" <"$said"
+  [ "$code" = 0 ] || printf '    %s(exit code %s)%s\n' "$dim" "$code" "$plain"
+}
+
+# claim TEXT CONDITION...: one thing that the demo promises.
+claim() {
+  local text=$1
+  shift
+  if "$@"; then
+    passed=$((passed + 1))
+    printf '  %s✓%s %s\n' "$green" "$plain" "$text"
+  else
+    failed=$((failed + 1))
+    printf '  %s✗ %s%s\n' "$red" "$text" "$plain"
+  fi
+}
+
+worked() { [ "$code" = 0 ]; }
+refused() { [ "$code" != 0 ] && grep -qi 'permission denied' "$said"; }
+answered() { [ "$code" = 0 ] && grep -q "$1" "$said"; }
+forbidden() { [ "$code" != 0 ] && grep -q 'ERROR 403' "$said"; }
+
+# told FILE PATTERN: waits until karmor printed a line that matches and shows it.
+told() {
+  local line colour=$dim
+  for _ in {1..100}; do
+    if line=$(grep -m 1 -E "$2" "$1"); then
+      case $line in *' - Block - '*) colour=$red ;; *' - Audit - '*) colour=$yellow ;; esac
+      indented "$colour" <<<"$line"
+      return 0
+    fi
+    sleep .1
+  done
+  return 1
+}
+
+# --- what runs
+
+# until_ok SECONDS COMMAND...
+until_ok() {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    [ "$SECONDS" -lt "$end" ] || return 1
+    sleep .1
+  done
+}
+
+# daemon NAME COMMAND...: in the background, its output in $home.
+daemon() {
+  local name=$1
+  shift
+  "$@" >"$home/$name.out" 2>"$home/$name.err" &
+  daemons+=("$!")
+}
+
+give_up() {
+  printf '  %s✗ %s%s\n' "$red" "$1" "$plain"
+  tail -n 20 "$home"/*.err | indented "$dim"
+  exit 1
+}
+
+leave() {
+  cat $home/kubearmor.err $home/kubearmor.out >&2; date >&2
+  ctr task delete --force web >/dev/null 2>&1
+  [ ${#daemons[@]} = 0 ] || kill "${daemons[@]}" 2>/dev/null
+  wait
+}
+trap leave EXIT
+trap 'exit 130' INT TERM
+
+set_up() {
+  # Fresh places for everything that is written; they go with this mount namespace.
+  for folder in /run /var/lib/containerd /opt/kubearmor; do
+    mkdir -p "$folder" && mount -t tmpfs -o mode=755 demo "$folder" || exit 1
+  done
+  mount -t bpf bpf /sys/fs/bpf || exit 1
+  ip link set lo up
+  mkdir -p "$home/outside"
+  echo 'Hello from the outside world.' >"$home/outside/index.html"
+  cat >"$home/containerd.toml" <<-EOF
+	version = 2
+	disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs"]
+	EOF
+  daemon containerd containerd --config "$home/containerd.toml"
+  daemon kubearmor ./kubearmor
+  daemon outside busybox httpd -f -p 127.0.0.1:8000 -h "$home/outside"
+  until_ok 60 ctr version || give_up 'containerd does not answer'
+  echo "T containerd $SECONDS"
+  ctr image import "$DEMO_IMAGE" >"$home/import.err" 2>&1 || give_up 'the image cannot be imported'
+}
+
+inside() { echo "ctr task exec --exec-id test web $1"; }
+page='wget -q -O- http://127.0.0.1/'
+hole='wget -nv -O- http://127.0.0.1/files../etc/shadow'
+
+step 'Set up: containerd, KubeArmor and a web application'
+[ -n "${DEMO_WHERE:-}" ] && note "in $DEMO_WHERE"
+set_up
+echo "T imported $SECONDS"; typed 'ctr run -d --net-host --label app=web-app localhost/web-app:demo web'
+until_ok 60 grep -q 'is ready' "$home/kubearmor.out" || give_up 'KubeArmor did not start'
+echo "T ready $SECONDS"; until_ok 20 eval "$page" || give_up 'nginx does not serve'; echo "T page $SECONDS"
+daemon system ./karmor logs --logFilter=system
+daemon policy ./karmor logs --logFilter=policy
+typed './karmor probe | head -n 3'
+claim 'KubeArmor enforces on this kernel' answered '^ENFORCING'
+typed "$page"
+claim 'nginx serves its page' answered Welcome
+typed "$hole"
+claim 'a hole in its configuration gives the password file to anybody' answered '^root:'
+
+step 'Task 1: observe'
+note 'Nothing is forbidden yet. In another terminal: ./karmor logs --logFilter=system'
+until_ok 20 eval "$page >/dev/null; [ -s $home/system.out ]"
+typed "$(inside 'ls /')"
+claim 'the program that ran' told "$home/system.out" ' - Process /bin/ls'
+typed "$(inside 'cat /etc/nginx/nginx.conf') | head -n 3"
+claim 'the file that was read' told "$home/system.out" ' - File .*/etc/nginx/nginx.conf'
+typed "$(inside 'wget -q -O- http://127.0.0.1:8000/')"
+claim 'the connection that was made' told "$home/system.out" ' - Network .*127.0.0.1:8000'
+
+step 'Task 2: an audit policy'
+note 'demo/policies/web-app-audit.yaml refuses nothing; it tells of shells, of wget and of every access below /etc.'
+typed './karmor vm policy add demo/policies/web-app-audit.yaml'
+typed "$(inside 'sh -c "echo test"')"
+claim 'a shell still runs' answered test
+claim 'and is told of' told "$home/policy.out" ' - Audit - Process /bin/sh'
+typed "$(inside 'wget -q -O- http://127.0.0.1:8000/')"
+claim 'so does wget' answered Hello
+claim 'and is told of' told "$home/policy.out" ' - Audit - Process /usr/bin/wget'
+typed "$(inside 'cat /etc/passwd')"
+claim 'the file is read' answered '^root:'
+claim 'and that is told of' told "$home/policy.out" ' - Audit - File .*/etc/passwd'
+
+step 'Task 3: a hardened policy'
+note 'demo/policies/web-app-hardened.yaml lists what nginx needs. Everything else is refused.'
+typed './karmor vm policy add demo/policies/web-app-hardened.yaml'
+claim 'it is in force' worked
+
+step 'Task 4: try it'
+typed "$page"
+claim 'nginx still serves its page' answered Welcome
+typed "$(inside 'sh -c "echo test"')"
+claim 'a shell is refused' refused
+typed "$(inside 'wget -q -O- http://127.0.0.1:8000/')"
+claim 'wget is refused' refused
+typed "$(inside 'cat /etc/shadow')"
+claim 'reading the password file is refused' refused
+typed "$hole"
+claim 'and so is nginx itself, through the hole' forbidden
+
+step 'Task 5: what karmor logs shows'
+note 'in the other terminal: ./karmor logs --logFilter=policy'
+claim 'the shell, with the rule that refused it' told "$home/policy.out" '^MatchedPolicy - Block - Process /bin/sh.* - rule .*web-app-hardened'
+claim 'wget' told "$home/policy.out" '^MatchedPolicy - Block - Process /usr/bin/wget.* - rule .*web-app-hardened'
+claim 'cat' told "$home/policy.out" '^MatchedPolicy - Block - Process /bin/cat.* - rule .*web-app-hardened'
+claim 'nginx and the password file: in no Allow rule, so the default posture' told "$home/policy.out" '^MatchedPolicy - Block - File /etc/shadow.* - rule DefaultPosture'
+
+step 'Clean up'
+typed './karmor vm policy delete demo/policies'
+typed "$(inside 'sh -c "echo test"')"
+claim 'without the policies a shell runs again' answered test
+typed 'ctr task kill web'
+until_ok 20 ctr task delete web
+typed 'ctr container delete web'
+claim 'the container is gone' worked
+
+printf '\n%s' "$bold"
+if [ "$failed" = 0 ]; then printf '%s' "$green"; else printf '%s' "$red"; fi
+printf '%s of %s claims hold%s (%s seconds)\n' "$passed" $((passed + failed)) "$plain" "$SECONDS"
+[ "$failed" = 0 ]
