@@ -7,7 +7,8 @@
  *         credentials (overlayfs copies up with the mounter's) pass.
  */
 SEC("lsm/capable")
-int BPF_PROG(ka_capable, const struct cred *cred, struct user_namespace *ns, int cap, u32 opts, int ret)
+int BPF_PROG(ka_capable, const struct cred *cred, struct user_namespace *ns, int cap, u32 opts,
+	     int ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct scratch *x;

@@ -84,19 +84,19 @@ struct fold {
 };
 
 enum event_flag {
-	EVENT_FLAG_FOREIGN = 1,	  /* the path is of another name space or root */
-	EVENT_FLAG_UNKNOWN = 2,	  /* the path is not whole */
-	EVENT_FLAG_CUT = 4,	  /* a string did not fit */
+	EVENT_FLAG_FOREIGN = 1, /* the path is of another name space or root */
+	EVENT_FLAG_UNKNOWN = 2, /* the path is not whole */
+	EVENT_FLAG_CUT = 4,     /* a string did not fit */
 };
 
 /* Losses and oddities, one slot each per CPU. */
 enum counter {
-	COUNTER_ALERTS,	       /* alerts generated: delivered, folded or lost */
-	COUNTER_ALERTS_LOST,   /* no room in the ring, or no buffer */
+	COUNTER_ALERTS,      /* alerts generated: delivered, folded or lost */
+	COUNTER_ALERTS_LOST, /* no room in the ring, or no buffer */
 	COUNTER_LOGS,
 	COUNTER_LOGS_LOST,
 	COUNTER_SCRATCH_FAILED, /* no memory for a check: denied */
-	COUNTER_SCOPE_FAILED,	/* no memory: the fork or exec failed */
+	COUNTER_SCOPE_FAILED,   /* no memory: the fork or exec failed */
 	COUNTER_FOREIGN,
 	COUNTER_UNKNOWN,
 	COUNTER_NO_IMAGE, /* a scope's image was not there: denied */

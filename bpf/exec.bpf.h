@@ -36,7 +36,8 @@ static __noinline int bind_task(void)
 	t->flags = TASK_RUNTIME;
 	t->subject_len = 0;
 	t->word = scope_word(scope);
-	t->subject_class = SCOPE_IMAGE(t->word) ? BY_CLASS(t->word, runtime_class, t->word) : CLASS_NOBODY;
+	t->subject_class =
+		SCOPE_IMAGE(t->word) ? BY_CLASS(t->word, runtime_class, t->word) : CLASS_NOBODY;
 	return 0;
 }
 
@@ -115,23 +116,27 @@ __noinline int keep_subject(struct scratch *x, struct task_scope *t)
 SEC("lsm/bprm_committed_creds")
 int BPF_PROG(ka_bprm_committed, struct linux_binprm *bprm)
 {
-	struct task_scope *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_scope *t = bpf_task_storage_get(&tasks, task, 0, 0);
 	struct scratch *x;
-	int result;
 
 	if (!t)
 		return 0;
-	x = begin(~0U, &result);
-	if (!x) { /* nothing is enforced now; rules that come later do not know the program */
+	/* also without rules: those that come later must know the program */
+	x = bpf_task_storage_get(&scratches, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!x) {
+		count(COUNTER_SCRATCH_FAILED);
 		t->flags = TASK_SUBJECT_LONG;
+		t->subject_class = CLASS_UNKNOWN;
 		return 0;
 	}
+	reset(x, t, scope_word(t->scope));
 	x->mnt = (u64)bprm->file->f_path.mnt;
 	x->dentry = (u64)bprm->file->f_path.dentry;
 	x->access = 0;
 	x->family = FAMILY_PROCESS;
 	x->hook = HOOK_SECURITY_BPRM_CHECK;
-	x->mm = (u64)bpf_get_current_task_btf()->mm; /* the new one by now */
+	x->mm = (u64)task->mm; /* the new one by now */
 	x->argv = bprm->p;
 	x->argc = bprm->argc;
 	walk_shown(x);

@@ -12,10 +12,13 @@ static __always_inline int is_nameless(struct dentry *d)
 {
 	struct super_block *sb = BPF_CORE_READ(d, d_sb);
 
-	return BPF_CORE_READ(sb, s_flags) & (SB_KERNMOUNT | SB_NOUSER) && BPF_CORE_READ(sb, s_magic) != TMPFS_MAGIC;
+	return BPF_CORE_READ(sb, s_flags) & (SB_KERNMOUNT | SB_NOUSER) &&
+	       BPF_CORE_READ(sb, s_magic) != TMPFS_MAGIC;
 }
 
-static __always_inline int check_file(struct vfsmount *mnt, struct dentry *d, struct inode *owner, u32 hook, u32 access)
+/* `second`: the other object of the same access (a rename's target), which raises no second audit. */
+static __always_inline int check_object_of(struct vfsmount *mnt, struct dentry *d,
+					   struct inode *owner, u32 hook, u32 access, int second)
 {
 	struct scratch *x;
 	int result;
@@ -23,6 +26,8 @@ static __always_inline int check_file(struct vfsmount *mnt, struct dentry *d, st
 	x = begin(WANTS_IMAGE(IMAGE_FLAG_FILE), &result);
 	if (!x)
 		return result;
+	x->mute = second && x->told;
+	x->told = 0;
 	if (is_nameless(d))
 		return 0;
 	x->mnt = (u64)mnt;
@@ -34,33 +39,57 @@ static __always_inline int check_file(struct vfsmount *mnt, struct dentry *d, st
 	return check_object(x);
 }
 
+static __always_inline int check_file(struct vfsmount *mnt, struct dentry *d, struct inode *owner,
+				      u32 hook, u32 access)
+{
+	return check_object_of(mnt, d, owner, hook, access, 0);
+}
+
 /* An entry of a directory: what is there, or is about to be (then the directory's owner counts). */
-static __always_inline int check_entry(struct path *dir, struct dentry *d, u32 hook)
+static __always_inline int check_entry_of(struct path *dir, struct dentry *d, u32 hook, u32 access,
+					  int second)
 {
 	struct inode *inode = BPF_CORE_READ(d, d_inode);
 
-	return check_file(dir->mnt, d, inode ? inode : BPF_CORE_READ(dir, dentry, d_inode), hook, ACCESS_WRITE);
+	inode = inode ? inode : BPF_CORE_READ(dir, dentry, d_inode);
+	return check_object_of(dir->mnt, d, inode, hook, access, second);
+}
+
+static __always_inline int check_entry(struct path *dir, struct dentry *d, u32 hook)
+{
+	return check_entry_of(dir, d, hook, ACCESS_WRITE, 0);
 }
 
 static __always_inline u32 access_of(struct file *file)
 {
-	return (file->f_mode & FMODE_READ ? ACCESS_READ : 0) | (file->f_mode & FMODE_WRITE ? ACCESS_WRITE : 0);
+	return (file->f_mode & FMODE_READ ? ACCESS_READ : 0) |
+	       (file->f_mode & FMODE_WRITE ? ACCESS_WRITE : 0);
 }
 
 /*
- * overlayfs opens every file a second time: 6.1 under the same name, since 6.5 as the layer's own file. The container's own
- * root file system needs no second look; an overlay that shows a protected directory elsewhere does.
+ * overlayfs opens files itself: every file a second time (6.1 under the same name, since 6.5 as the layer's own file), and
+ * what it copies up, under mounts of its own. That is no access of the task: only Block rules count, and nothing where
+ * the container's own root file system is opened; an overlay that shows a protected directory elsewhere is not.
  */
 static __always_inline int is_second_open(struct file *file, struct scratch *x)
 {
 	struct backing_file *backing = (void *)file;
+	struct mount *m = container_of(file->f_path.mnt, struct mount, mnt);
+	u64 ns = (u64)BPF_CORE_READ(m, mnt_ns);
 
-	if (!(file->f_mode & FMODE_BACKING))
-		return (file->f_mode & FMODE_NOACCOUNT) != 0;
-	x->alias = 1;
-	if (!(SCOPE_FLAGS(x->word) & IMAGE_FLAG_BLOCK_PATH))
+	if (file->f_mode & FMODE_BACKING) {
+		x->alias = 1;
+		if (bpf_core_field_exists(backing->user_path) &&
+		    (u64)BPF_CORE_READ(backing, user_path.mnt, mnt_sb) == x->root_sb)
+			return 1;
+	} else if (file->f_mode & FMODE_NOACCOUNT) {
 		return 1;
-	return bpf_core_field_exists(backing->user_path) && (u64)BPF_CORE_READ(backing, user_path.mnt, mnt_sb) == x->root_sb;
+	} else if (
+		ns >=
+		(u64)-4095) { /* MNT_NS_INTERNAL, and not one of the kernel's own file systems, as memfd's */
+		x->alias = !(BPF_CORE_READ(file, f_path.dentry, d_sb, s_flags) & SB_KERNMOUNT);
+	}
+	return x->alias && !(SCOPE_FLAGS(x->word) & IMAGE_FLAG_BLOCK_PATH);
 }
 
 /* Files that were judged for writing, by struct file *: by which image, and which inode it was (pointers come again). */
@@ -97,7 +126,8 @@ int BPF_PROG(ka_file_open, struct file *file, int ret)
 	x = begin(WANTS_IMAGE(IMAGE_FLAG_FILE) | SCOPE_MODE_SEE_FILE, &result);
 	if (!x)
 		return result;
-	if (file->f_flags & FMODE_EXEC || is_second_open(file, x) || is_nameless(file->f_path.dentry))
+	if (file->f_flags & FMODE_EXEC || is_second_open(file, x) ||
+	    is_nameless(file->f_path.dentry))
 		return 0;
 	x->mnt = (u64)file->f_path.mnt;
 	x->dentry = (u64)file->f_path.dentry;
@@ -188,38 +218,49 @@ SEC("lsm/path_link")
 int BPF_PROG(ka_path_link, struct dentry *old, struct path *dir, struct dentry *d, int ret)
 {
 	if (!ret)
-		ret = check_file(dir->mnt, old, BPF_CORE_READ(old, d_inode), HOOK_FILE_LINK, ACCESS_WRITE);
-	return ret ? ret : check_entry(dir, d, HOOK_FILE_LINK);
+		ret = check_file(dir->mnt, old, BPF_CORE_READ(old, d_inode), HOOK_FILE_LINK,
+				 ACCESS_WRITE);
+	return ret ? ret : check_entry_of(dir, d, HOOK_FILE_LINK, ACCESS_WRITE, 1);
 }
 
 SEC("lsm/path_rename")
-int BPF_PROG(ka_path_rename, struct path *old_dir, struct dentry *old, struct path *dir, struct dentry *d,
-	     u32 flags, int ret)
+int BPF_PROG(ka_path_rename, struct path *old_dir, struct dentry *old, struct path *dir,
+	     struct dentry *d, u32 flags, int ret)
 {
 	int result;
 
 	if (ret)
 		return ret;
-	result = check_file(old_dir->mnt, old, BPF_CORE_READ(old, d_inode), HOOK_FILE_RENAME, ACCESS_WRITE | ACCESS_MOVE);
-	return result ? result : check_entry(dir, d, HOOK_FILE_RENAME);
+	result = check_file(old_dir->mnt, old, BPF_CORE_READ(old, d_inode), HOOK_FILE_RENAME,
+			    ACCESS_WRITE | ACCESS_MOVE);
+	if (result)
+		return result;
+	return check_entry_of(dir, d, HOOK_FILE_RENAME,
+			      ACCESS_WRITE | (flags & RENAME_EXCHANGE ? ACCESS_MOVE : 0), 1);
 }
 
 SEC("lsm/path_chmod")
 int BPF_PROG(ka_path_chmod, struct path *path, u16 mode, int ret)
 {
-	return ret ? ret : check_file(path->mnt, path->dentry, path->dentry->d_inode, HOOK_FILE_CHMOD, ACCESS_WRITE);
+	return ret ? ret
+		   : check_file(path->mnt, path->dentry, path->dentry->d_inode, HOOK_FILE_CHMOD,
+				ACCESS_WRITE);
 }
 
 SEC("lsm/path_chown")
 int BPF_PROG(ka_path_chown, struct path *path, u32 uid, u32 gid, int ret)
 {
-	return ret ? ret : check_file(path->mnt, path->dentry, path->dentry->d_inode, HOOK_FILE_CHOWN, ACCESS_WRITE);
+	return ret ? ret
+		   : check_file(path->mnt, path->dentry, path->dentry->d_inode, HOOK_FILE_CHOWN,
+				ACCESS_WRITE);
 }
 
 SEC("lsm/path_truncate")
 int BPF_PROG(ka_path_truncate, struct path *path, int ret)
 {
-	return ret ? ret : check_file(path->mnt, path->dentry, path->dentry->d_inode, HOOK_FILE_TRUNCATE, ACCESS_WRITE);
+	return ret ? ret
+		   : check_file(path->mnt, path->dentry, path->dentry->d_inode, HOOK_FILE_TRUNCATE,
+				ACCESS_WRITE);
 }
 
 /* Mapping: a shared writable one is a write; an executable one is a read, and denied where running the file is by name. */
@@ -251,21 +292,25 @@ static __always_inline int check_mapping(struct file *file, u32 write, u32 exec)
 }
 
 SEC("lsm/mmap_file")
-int BPF_PROG(ka_mmap_file, struct file *file, unsigned long reqprot, unsigned long prot, unsigned long flags, int ret)
+int BPF_PROG(ka_mmap_file, struct file *file, unsigned long reqprot, unsigned long prot,
+	     unsigned long flags, int ret)
 {
 	if (ret || !file)
 		return ret;
-	return check_mapping(file, prot & PROT_WRITE && (flags & MAP_TYPE) != MAP_PRIVATE, prot & PROT_EXEC);
+	return check_mapping(file, prot & PROT_WRITE && (flags & MAP_TYPE) != MAP_PRIVATE,
+			     prot & PROT_EXEC);
 }
 
 SEC("lsm/file_mprotect")
-int BPF_PROG(ka_file_mprotect, struct vm_area_struct *vma, unsigned long reqprot, unsigned long prot, int ret)
+int BPF_PROG(ka_file_mprotect, struct vm_area_struct *vma, unsigned long reqprot,
+	     unsigned long prot, int ret)
 {
 	struct file *file = vma->vm_file;
 
 	if (ret || !file)
 		return ret;
-	return check_mapping(file, prot & PROT_WRITE && vma->vm_flags & VM_SHARED, prot & PROT_EXEC && !(vma->vm_flags & VM_EXEC));
+	return check_mapping(file, prot & PROT_WRITE && vma->vm_flags & VM_SHARED,
+			     prot & PROT_EXEC && !(vma->vm_flags & VM_EXEC));
 }
 
 /* A descriptor that another process passes is judged on arrival. */
@@ -274,7 +319,8 @@ int BPF_PROG(ka_file_receive, struct file *file, int ret)
 {
 	if (ret)
 		return ret;
-	return check_file(file->f_path.mnt, file->f_path.dentry, file->f_inode, HOOK_FILE_RECEIVE, access_of(file));
+	return check_file(file->f_path.mnt, file->f_path.dentry, file->f_inode, HOOK_FILE_RECEIVE,
+			  access_of(file));
 }
 
 /* Since 6.2; before it ftruncate comes through path_truncate (kernel commit 3350607dc563). */
@@ -283,7 +329,8 @@ int BPF_PROG(ka_file_truncate, struct file *file, int ret)
 {
 	if (ret)
 		return ret;
-	return check_file(file->f_path.mnt, file->f_path.dentry, file->f_inode, HOOK_FILE_TRUNCATE, ACCESS_WRITE);
+	return check_file(file->f_path.mnt, file->f_path.dentry, file->f_inode, HOOK_FILE_TRUNCATE,
+			  ACCESS_WRITE);
 }
 
 /*
@@ -316,7 +363,8 @@ static __always_inline int check_attribute(struct dentry *d)
 }
 
 SEC("lsm/inode_setxattr")
-int BPF_PROG(ka_inode_setxattr, void *idmap, struct dentry *d, const char *name, const void *value, u64 size, int flags, int ret)
+int BPF_PROG(ka_inode_setxattr, void *idmap, struct dentry *d, const char *name, const void *value,
+	     u64 size, int flags, int ret)
 {
 	return ret ? ret : check_attribute(d);
 }

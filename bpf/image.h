@@ -20,36 +20,38 @@
 
 struct image_head {
 	unsigned int magic;
-	unsigned int words;	   /* used */
-	unsigned int starts[4];	   /* state before the first byte, by automaton; 0 ends the list. Only the first has subjects */
-	unsigned int unknown;	   /* record of a path that cannot be known at all, over all automata; 0: none */
-	unsigned int matrix;	   /* bit matrix [class][subject] */
-	unsigned int matrix_words; /* per class */
+	unsigned int words; /* used */
+	unsigned int starts
+		[4]; /* state before the first byte, by automaton; 0 ends the list. Only the first has subjects */
+	unsigned int
+		unknown; /* record of a path that cannot be known at all, over all automata; 0: none */
+	unsigned int matrix;        /* bit matrix [class][subject] */
+	unsigned int matrix_words;  /* per class */
 	unsigned int runtime_class; /* class of the runtime before the first exec */
-	unsigned int flags;	   /* enum image_flag */
-	unsigned int posture[4];   /* enum posture, by enum family */
-	unsigned int caps;	   /* table of 64 lists by capability number; 0: no capability rules */
-	unsigned int net;	   /* struct list of net entries; 0: none */
-	unsigned int id;	   /* unique, never reused while the agent's state lives */
+	unsigned int flags;         /* enum image_flag */
+	unsigned int posture[4];    /* enum posture, by enum family */
+	unsigned int caps; /* table of 64 lists by capability number; 0: no capability rules */
+	unsigned int net;  /* struct list of net entries; 0: none */
+	unsigned int id;   /* unique, never reused while the agent's state lives */
 };
 
 enum image_flag {
-	IMAGE_FLAG_EXEC = 1,	 /* process rules */
-	IMAGE_FLAG_FILE = 2,	 /* file rules */
-	IMAGE_FLAG_NET = 4,	 /* network rules */
-	IMAGE_FLAG_CAP = 8,	 /* capability rules */
+	IMAGE_FLAG_EXEC = 1,        /* process rules */
+	IMAGE_FLAG_FILE = 2,        /* file rules */
+	IMAGE_FLAG_NET = 4,         /* network rules */
+	IMAGE_FLAG_CAP = 8,         /* capability rules */
 	IMAGE_FLAG_BLOCK_PATH = 16, /* Block rules by path: forged names must not help */
-	IMAGE_FLAG_SUBJECT = 32, /* rules with a subject */
-	IMAGE_FLAG_MAPX = 64,	 /* mapping executable is restricted */
-	IMAGE_FLAG_APPLET = 128, /* rules for applets of multi-call binaries */
+	IMAGE_FLAG_SUBJECT = 32,    /* rules with a subject */
+	IMAGE_FLAG_MAPX = 64,       /* mapping executable is restricted */
+	IMAGE_FLAG_APPLET = 128,    /* rules for applets of multi-call binaries */
 };
 
 /* How a workload is governed, in its scope's word. */
 enum scope_mode {
-	SCOPE_MODE_AUDITED = 1,	     /* nothing is denied; what would have been is reported */
-	SCOPE_MODE_SEE_PROCESS = 2,  /* programs that run are logged */
-	SCOPE_MODE_SEE_FILE = 4,     /* files that are opened */
-	SCOPE_MODE_SEE_NETWORK = 8,  /* connections */
+	SCOPE_MODE_AUDITED = 1,     /* nothing is denied; what would have been is reported */
+	SCOPE_MODE_SEE_PROCESS = 2, /* programs that run are logged */
+	SCOPE_MODE_SEE_FILE = 4,    /* files that are opened */
+	SCOPE_MODE_SEE_NETWORK = 8, /* connections */
 };
 
 enum family {
@@ -75,7 +77,7 @@ enum pseudo_class {
 /* What a state that accepts (or a reach set) stands for. */
 struct record {
 	unsigned int subject_class; /* class of a task that was exec'd from this path */
-	unsigned int process;	    /* struct list of entries, 0: none */
+	unsigned int process;       /* struct list of entries, 0: none */
 	unsigned int file;
 };
 
@@ -90,7 +92,8 @@ struct entry {
 	unsigned int rule;    /* index of the rule */
 	unsigned int subject; /* 0: anybody; else a column of the matrix */
 	unsigned int what;    /* access bits | condition << 8 | verdict << 16 */
-	unsigned int applet;  /* 0, or the FNV-1a hash of the applet's name that a multi-call binary must be called by */
+	unsigned int
+		applet; /* 0, or the FNV-1a hash of the applet's name that a multi-call binary must be called by */
 };
 
 /* An entry of the network list: entry, then what it matches. */
@@ -98,10 +101,11 @@ struct net_entry {
 	unsigned int rank;
 	unsigned int rule;
 	unsigned int subject;
-	unsigned int what; /* enum net_op bits | enum net_kind << 8 | verdict << 16 | cidr bits << 24 */
-	unsigned int value; /* protocol or socket type by kind */
-	unsigned int ports; /* low 16 bits: first port, high: last; 0: any */
-	unsigned int family; /* AF_INET, AF_INET6 where cidr is given, else 0 */
+	unsigned int
+		what; /* enum net_op bits | enum net_kind << 8 | verdict << 16 | cidr bits << 24 */
+	unsigned int value;   /* protocol or socket type by kind */
+	unsigned int ports;   /* low 16 bits: first port, high: last; 0: any */
+	unsigned int family;  /* AF_INET, AF_INET6 where cidr is given, else 0 */
 	unsigned int addr[4]; /* network byte order, as words */
 };
 
@@ -114,7 +118,7 @@ enum access {
 };
 
 enum condition {
-	CONDITION_OWNER = 1,	    /* only for the owner */
+	CONDITION_OWNER = 1,     /* only for the owner */
 	CONDITION_NOT_OWNER = 2, /* only for others */
 };
 

@@ -65,7 +65,8 @@ int ka_adopt(struct bpf_iter__task *ctx)
 	exe = BPF_CORE_READ(task, mm, exe_file);
 	if (scope < 0 || !ns || !exe || BPF_CORE_READ(ns, ns.inum) == host_mnt_ns)
 		return 0;
-	x = bpf_task_storage_get(&scratches, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	x = bpf_task_storage_get(&scratches, bpf_get_current_task_btf(), 0,
+				 BPF_LOCAL_STORAGE_GET_F_CREATE);
 	t = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!x || !t) {
 		count(COUNTER_SCOPE_FAILED);

@@ -13,7 +13,8 @@ static __always_inline int in_own_namespace(struct scratch *x)
 	return BPF_CORE_READ(task, nsproxy, mnt_ns, seq) == x->ns_seq;
 }
 
-static __always_inline int check_mount_point(struct vfsmount *mnt, struct dentry *d)
+/* `moved`: what is moved from here; a mount that is nowhere yet has no mount point to write to. */
+static __always_inline int check_mount_point(struct vfsmount *mnt, struct dentry *d, int moved)
 {
 	struct scratch *x;
 	int result;
@@ -23,39 +24,47 @@ static __always_inline int check_mount_point(struct vfsmount *mnt, struct dentry
 		return result;
 	if (!in_own_namespace(x))
 		return 0;
+	x->mute = moved && x->told;
+	x->told = 0;
 	x->mnt = (u64)mnt;
 	x->dentry = (u64)d;
 	x->access = ACCESS_WRITE | ACCESS_MOVE;
 	x->family = FAMILY_FILE;
 	x->hook = HOOK_MOUNT;
 	x->owner = owns(BPF_CORE_READ(d, d_inode));
+	if (moved) {
+		walk_shown(x);
+		if (x->flags & EVENT_FLAG_FOREIGN)
+			return 0;
+	}
 	return check_object(x);
 }
 
 SEC("lsm/sb_mount")
-int BPF_PROG(ka_sb_mount, const char *dev, struct path *path, const char *type, unsigned long flags, void *data, int ret)
+int BPF_PROG(ka_sb_mount, const char *dev, struct path *path, const char *type, unsigned long flags,
+	     void *data, int ret)
 {
-	return ret ? ret : check_mount_point(path->mnt, path->dentry);
+	return ret ? ret : check_mount_point(path->mnt, path->dentry, 0);
 }
 
 SEC("lsm/move_mount")
 int BPF_PROG(ka_move_mount, struct path *from, struct path *to, int ret)
 {
 	if (!ret)
-		ret = check_mount_point(to->mnt, to->dentry);
-	return ret ? ret : check_mount_point(from->mnt, from->dentry);
+		ret = check_mount_point(to->mnt, to->dentry, 0);
+	return ret ? ret : check_mount_point(from->mnt, from->dentry, 1);
 }
 
 SEC("lsm/sb_umount")
 int BPF_PROG(ka_sb_umount, struct vfsmount *mnt, int flags, int ret)
 {
-	return ret ? ret : check_mount_point(mnt, mnt->mnt_root);
+	return ret ? ret : check_mount_point(mnt, mnt->mnt_root, 0);
 }
 
 SEC("lsm/sb_pivotroot")
 int BPF_PROG(ka_sb_pivotroot, struct path *old, struct path *new, int ret)
 {
 	if (!ret)
-		ret = check_mount_point(old->mnt, old->dentry);
-	return ret ? ret : check_mount_point(new->mnt, new->dentry);
+		ret = check_mount_point(old->mnt, old->dentry, 0);
+	return ret ? ret : check_mount_point(new->mnt, new->dentry, 0);
 }

@@ -18,7 +18,7 @@ struct {
 /* The protocol that rules speak of: MPTCP and SMC are tcp, UDP-Lite is udp, 0 is the type's own. */
 static __always_inline u32 rule_protocol(u32 domain, u32 type, u32 protocol)
 {
-	if (protocol == IPPROTO_MPTCP)
+	if (protocol == IPPROTO_MPTCP || (protocol == IPPROTO_SMC && type == SOCK_STREAM))
 		return IPPROTO_TCP;
 	if (protocol == IPPROTO_UDPLITE)
 		return IPPROTO_UDP;
@@ -29,13 +29,16 @@ static __always_inline u32 rule_protocol(u32 domain, u32 type, u32 protocol)
 
 static __always_inline void set_socket(struct scratch *x, u32 domain, u32 type, u32 protocol)
 {
-	if (domain == AF_SMC) {
-		domain = protocol ? AF_INET6 : AF_INET;
-		protocol = IPPROTO_TCP;
-	}
 	x->sock_domain = domain;
 	x->sock_type = type;
-	x->sock_protocol = rule_protocol(domain, type, protocol);
+	x->sock_protocol = protocol || (domain != AF_INET && domain != AF_INET6)
+				   ? protocol
+				   : rule_protocol(domain, type, 0);
+	x->rule_protocol = rule_protocol(domain, type, protocol);
+	if (domain == AF_SMC) {
+		x->sock_domain = protocol ? AF_INET6 : AF_INET;
+		x->rule_protocol = IPPROTO_TCP;
+	}
 }
 
 /* Reads an address that the kernel has copied; 0 where it names no peer. An IPv4 address in an IPv6 socket is IPv4. */
@@ -52,13 +55,15 @@ static __always_inline int set_address(struct scratch *x, void *address, int len
 	if (family == AF_INET && length >= 8) {
 		bpf_probe_read_kernel(&port, 2, address + 2);
 		bpf_probe_read_kernel(x->sock_addr, 4, address + 4);
+		x->peer[0] = x->sock_addr[0];
 	} else if (family == AF_INET6 && length >= 24) {
 		bpf_probe_read_kernel(&port, 2, address + 2);
 		bpf_probe_read_kernel(x->sock_addr, 16, address + 8);
-		if (!x->sock_addr[0] && !x->sock_addr[1] && x->sock_addr[2] == __builtin_bswap32(0xffff)) {
+		__builtin_memcpy(x->peer, x->sock_addr, 16);
+		if (!x->peer[0] && !x->peer[1] && x->peer[2] == __builtin_bswap32(0xffff)) {
 			x->addr_family = AF_INET;
-			x->sock_addr[0] = x->sock_addr[3];
-			x->sock_addr[1] = x->sock_addr[2] = x->sock_addr[3] = 0;
+			x->peer[0] = x->peer[3];
+			x->peer[1] = x->peer[2] = x->peer[3] = 0;
 		}
 	}
 	x->sock_port = __builtin_bswap16(port);
@@ -90,7 +95,8 @@ int BPF_PROG(ka_socket_create, int family, int type, int protocol, int kern, int
 }
 
 SEC("lsm/socket_post_create")
-int BPF_PROG(ka_socket_post_create, struct socket *sock, int family, int type, int protocol, int kern, int ret)
+int BPF_PROG(ka_socket_post_create, struct socket *sock, int family, int type, int protocol,
+	     int kern, int ret)
 {
 	struct task_scope *t;
 	struct sock *sk = sock->sk;
@@ -113,7 +119,8 @@ int BPF_PROG(ka_socket_post_create, struct socket *sock, int family, int type, i
 }
 
 /* What the later hooks have in common. */
-static __always_inline struct scratch *begin_socket(struct socket *sock, u32 hook, u32 op, u32 wanted, int *result)
+static __always_inline struct scratch *begin_socket(struct socket *sock, u32 hook, u32 op,
+						    u32 wanted, int *result)
 {
 	struct sock *sk = sock->sk;
 	struct scratch *x;
@@ -138,7 +145,8 @@ int BPF_PROG(ka_socket_connect, struct socket *sock, struct sockaddr *address, i
 
 	if (ret)
 		return ret;
-	x = begin_socket(sock, HOOK_SOCKET_CONNECT, NET_OP_EGRESS, WANTS_IMAGE(IMAGE_FLAG_NET) | SCOPE_MODE_SEE_NETWORK, &result);
+	x = begin_socket(sock, HOOK_SOCKET_CONNECT, NET_OP_EGRESS,
+			 WANTS_IMAGE(IMAGE_FLAG_NET) | SCOPE_MODE_SEE_NETWORK, &result);
 	if (!x || !set_address(x, address, length))
 		return result;
 	if (SCOPE_FLAGS(x->word) & IMAGE_FLAG_NET)
@@ -156,7 +164,8 @@ int BPF_PROG(ka_socket_sendmsg, struct socket *sock, struct msghdr *msg, int siz
 
 	if (ret || !msg->msg_name)
 		return ret;
-	x = begin_socket(sock, HOOK_SOCKET_SENDMSG, NET_OP_EGRESS, WANTS_IMAGE(IMAGE_FLAG_NET), &result);
+	x = begin_socket(sock, HOOK_SOCKET_SENDMSG, NET_OP_EGRESS, WANTS_IMAGE(IMAGE_FLAG_NET),
+			 &result);
 	if (!x || !set_address(x, msg->msg_name, msg->msg_namelen))
 		return result;
 	return conclude_socket(x);
@@ -170,7 +179,8 @@ int BPF_PROG(ka_socket_bind, struct socket *sock, struct sockaddr *address, int 
 
 	if (ret)
 		return ret;
-	x = begin_socket(sock, HOOK_SOCKET_BIND, NET_OP_INGRESS, WANTS_IMAGE(IMAGE_FLAG_NET), &result);
+	x = begin_socket(sock, HOOK_SOCKET_BIND, NET_OP_INGRESS, WANTS_IMAGE(IMAGE_FLAG_NET),
+			 &result);
 	if (!x)
 		return result;
 	set_address(x, address, length);

@@ -43,7 +43,8 @@ static __always_inline u64 page_of(struct mm_struct *mm, u64 address)
 	for (int shift = 48; shift >= 12; shift -= 9) {
 		if (shift > (int)top)
 			continue;
-		if (bpf_probe_read_kernel(&entry, 8, (void *)(table + ((address >> shift) & 511) * 8)))
+		if (bpf_probe_read_kernel(&entry, 8,
+					  (void *)(table + ((address >> shift) & 511) * 8)))
 			return 0;
 		if (!(entry & PTE_PRESENT) || (shift > 12 && entry & PTE_LARGE))
 			return 0;
@@ -62,7 +63,10 @@ static __noinline u32 read_arguments(struct scratch *x, struct linux_binprm *bpr
 	if (!page)
 		return 0;
 	if (first >= ARGUMENTS_READ)
-		return bpf_probe_read_kernel(x->name, ARGUMENTS_READ, (void *)(page + (p & (PAGE_BYTES - 1)))) ? 0 : ARGUMENTS_READ;
+		return bpf_probe_read_kernel(x->name, ARGUMENTS_READ,
+					     (void *)(page + (p & (PAGE_BYTES - 1))))
+			       ? 0
+			       : ARGUMENTS_READ;
 	first &= 255;
 	if (bpf_probe_read_kernel(x->name, first, (void *)(page + (p & (PAGE_BYTES - 1)))))
 		return 0;
@@ -86,7 +90,8 @@ static long hash_name(u32 i, struct scratch **c)
 
 static __always_inline int names_binary(struct scratch *x)
 {
-	return x->hash == x->self || x->prefix == FNV_BUSYBOX || x->hash == FNV_TOYBOX || x->hash == FNV_COREUTILS;
+	return x->hash == x->self || x->prefix == FNV_BUSYBOX || x->hash == FNV_TOYBOX ||
+	       x->hash == FNV_COREUTILS;
 }
 
 /* One byte of argv[0] and argv[1]; `at` counts bytes of the component, `found` arguments. */
@@ -115,6 +120,10 @@ static long read_applet(u32 i, struct scratch **c)
 	}
 	if (!names_binary(x)) {
 		x->applet = x->hash ? x->hash : 1;
+		return 1;
+	}
+	if (x->argc < 2) { /* the binary itself, without an applet */
+		x->applet = 0;
 		return 1;
 	}
 	if (x->found)

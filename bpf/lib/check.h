@@ -49,12 +49,15 @@ __noinline int reset(struct scratch *x, struct task_scope *t, u64 word)
 	x->ns_seq = t->ns_seq;
 	x->root_fs = t->root_fs;
 	x->root_sb = t->root_sb;
-	x->zero = x->flat = x->block_only = x->open_flags = x->applet = x->n = x->flags = x->silent = x->alias = 0;
+	x->zero = x->flat = x->block_only = x->open_flags = x->applet = x->n = x->flags =
+		x->silent = x->alias = 0;
 	x->mnt = x->dentry = x->argv = 0;
 	x->hit[0].verdict = x->hit[0].audit = x->hit[1].verdict = x->hit[1].audit = 0;
 	x->capability = x->net_op = x->net_seen = x->addr_family = 0;
+	x->mute = 0;
 	x->sock_domain = x->sock_type = x->sock_protocol = x->sock_port = 0;
 	__builtin_memset(x->sock_addr, 0, sizeof(x->sock_addr));
+	__builtin_memset(x->peer, 0, sizeof(x->peer));
 	x->subject_class = t->subject_class;
 	if (t->word != word && SCOPE_FLAGS(word) & IMAGE_FLAG_SUBJECT)
 		return 1;
@@ -106,7 +109,7 @@ __noinline int conclude_global(struct scratch *x, int posture)
 	a = &x->hit[0];
 	b = &x->hit[1];
 	open = (!a->verdict && !(first & (ACCESS_MAPX | ACCESS_MOVE))) ||
-		   (rest && !b->verdict && !(rest & (ACCESS_MAPX | ACCESS_MOVE)));
+	       (rest && !b->verdict && !(rest & (ACCESS_MAPX | ACCESS_MOVE)));
 	if (posture < 0) { /* no image where there should be one */
 		count(COUNTER_NO_IMAGE);
 		posture = POSTURE_BLOCK;
@@ -126,6 +129,9 @@ __noinline int conclude_global(struct scratch *x, int posture)
 		else if (!open || posture != POSTURE_AUDIT)
 			return 0;
 	}
+	if (x->outcome == OUTCOME_AUDITED && x->mute)
+		return 0;
+	x->told = 1;
 	if (!x->silent)
 		report(x);
 	return x->outcome == OUTCOME_DENIED ? -EACCES : 0;

@@ -11,7 +11,7 @@
 #include "argv.h"
 
 #define FOLD_NS 1000000000ULL
-#define FOLDS_MAX 8192
+#define FOLDS_MAX 16384
 #define BUFFERS_MAX 64
 #define BUFFER_TRIES 4
 #define STRINGS_MAX 512 /* subject and parent */
@@ -57,15 +57,21 @@ struct fold_key {
 	u8 outcome;
 	u8 pad;
 	u64 program; /* inode of the executable */
-	u64 object;  /* dentry */
+	u64 object;  /* dentry and mount of the object */
+	u64 mount;
 	u32 addr[4];
 	u32 capability;
+	u16 domain;
 	u16 type;
+	u16 protocol;
 	u16 port;
+	u32 pad2;
 };
 
+/* Never evicts, which would lose counts: where it is full, alerts are written one by one until the agent has collected. */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, FOLDS_MAX);
 	__type(key, struct fold_key);
 	__type(value, struct fold);
@@ -95,8 +101,10 @@ static __always_inline struct buffer *claim(void)
 
 static __noinline int fill_task(struct event *e)
 {
-	struct task_struct *task = bpf_get_current_task_btf(), *parent = BPF_CORE_READ(task, real_parent);
-	struct pid *pid = BPF_CORE_READ(task, signal, pids[1]), *ppid = BPF_CORE_READ(parent, signal, pids[1]);
+	struct task_struct *task = bpf_get_current_task_btf(),
+			   *parent = BPF_CORE_READ(task, real_parent);
+	struct pid *pid = BPF_CORE_READ(task, signal, pids[1]),
+		   *ppid = BPF_CORE_READ(parent, signal, pids[1]);
 	u32 level = BPF_CORE_READ(pid, level);
 
 	if (!e)
@@ -211,13 +219,15 @@ static __noinline int fill_arguments(struct buffer *b, struct scratch *x)
 		return 0;
 	if (first > ARGUMENTS_MAX - 1)
 		first = ARGUMENTS_MAX - 1;
-	if (bpf_probe_read_kernel(&b->data[pos], first & (ARGUMENTS_MAX - 1), (void *)(page + offset)))
+	if (bpf_probe_read_kernel(&b->data[pos], first & (ARGUMENTS_MAX - 1),
+				  (void *)(page + offset)))
 		return 0;
 	b->e.argc = x->argc;
 	b->e.args_len = first;
 	rest = (ARGUMENTS_MAX - 1 - first) & (ARGUMENTS_MAX - 1);
 	page = rest ? page_of((void *)x->mm, x->argv + first) : 0;
-	if (page && !bpf_probe_read_kernel(&b->data[pos + (first & (ARGUMENTS_MAX - 1))], rest, (void *)page))
+	if (page && !bpf_probe_read_kernel(&b->data[pos + (first & (ARGUMENTS_MAX - 1))], rest,
+					   (void *)page))
 		b->e.args_len = first + rest;
 	x->pos = pos + b->e.args_len;
 	return 0;
@@ -236,8 +246,11 @@ static __always_inline u32 fold(struct scratch *x, u64 now, u64 *id)
 		.outcome = x->outcome,
 		.program = (u64)BPF_CORE_READ(task, mm, exe_file, f_inode),
 		.object = x->dentry,
+		.mount = x->mnt,
+		.domain = x->sock_domain,
+		.protocol = x->sock_protocol,
 		.capability = x->capability ^ x->applet,
-		.type = x->sock_type | x->sock_protocol << 4,
+		.type = x->sock_type,
 		.port = x->sock_port,
 	};
 	struct fold fresh = { .emitted_ns = now }, *f;
@@ -247,8 +260,7 @@ static __always_inline u32 fold(struct scratch *x, u64 now, u64 *id)
 	f = bpf_map_lookup_elem(&folds, &key);
 	if (!f) {
 		fresh.id = now ^ (u64)bpf_get_smp_processor_id() << 56;
-		*id = fresh.id;
-		bpf_map_update_elem(&folds, &key, &fresh, BPF_ANY);
+		*id = bpf_map_update_elem(&folds, &key, &fresh, BPF_NOEXIST) ? 0 : fresh.id;
 		return 1;
 	}
 	*id = f->id;
@@ -293,7 +305,8 @@ __noinline int report(struct scratch *x)
 	if (length > sizeof(b->data))
 		length = sizeof(b->data);
 	length += sizeof(b->e);
-	full = observed ? bpf_ringbuf_output(&logs, &b->e, length, 0) : bpf_ringbuf_output(&alerts, &b->e, length, 0);
+	full = observed ? bpf_ringbuf_output(&logs, &b->e, length, 0)
+			: bpf_ringbuf_output(&alerts, &b->e, length, 0);
 	if (full)
 		count_more(observed ? COUNTER_LOGS_LOST : COUNTER_ALERTS_LOST, times);
 	__sync_lock_test_and_set(&b->busy, 0);

@@ -243,6 +243,7 @@ struct msghdr {
 #define S_IFSOCK 0140000
 /* include/uapi/asm-generic/mman-common.h, include/linux/mm.h */
 /* include/linux/fs.h */
+#define RENAME_EXCHANGE 2
 #define MAY_WRITE 2
 #define MAY_APPEND 8
 #define PROT_WRITE 2
@@ -265,6 +266,7 @@ struct msghdr {
 #define IPPROTO_UDP 17
 #define IPPROTO_UDPLITE 136
 #define IPPROTO_MPTCP 262
+#define IPPROTO_SMC 256
 /* include/linux/security.h */
 #define CAP_OPT_NOAUDIT 2
 

@@ -40,7 +40,7 @@ static __always_inline int kind_matches(struct scratch *x, u32 kind, u32 value)
 	if (kind == NET_KIND_TYPE)
 		return x->sock_type == value;
 	if (kind == NET_KIND_PROTOCOL)
-		return inet && x->sock_protocol == value;
+		return inet && x->rule_protocol == value;
 	return (inet && x->sock_type == SOCK_RAW) || domain == AF_PACKET || domain == AF_XDP;
 }
 
@@ -58,7 +58,9 @@ static __always_inline int kind_matches(struct scratch *x, u32 kind, u32 value)
 #include "match_class.h"
 
 /* Calls a function of the image's size class. */
-#define BY_CLASS(word, name, ...)                                                                                                \
-	(SCOPE_CLASS(word) == 0 ? name##_0(__VA_ARGS__) : SCOPE_CLASS(word) == 1 ? name##_1(__VA_ARGS__) : name##_2(__VA_ARGS__))
+#define BY_CLASS(word, name, ...)                         \
+	(SCOPE_CLASS(word) == 0   ? name##_0(__VA_ARGS__) \
+	 : SCOPE_CLASS(word) == 1 ? name##_1(__VA_ARGS__) \
+				  : name##_2(__VA_ARGS__))
 
 #endif

@@ -95,14 +95,17 @@ static __always_inline int FN(in_column)(const u32 *w, struct scratch *x, u32 co
 static long FN(try_entry)(u32 k, struct run *c)
 {
 	struct scratch *x = c->x;
-	u32 at = x->at, what = FN(at)(c->w, at + 3), cond = (what >> 8) & 0xff, applet = FN(at)(c->w, at + 4);
+	u32 at = x->at, what = FN(at)(c->w, at + 3), cond = (what >> 8) & 0xff,
+	    applet = FN(at)(c->w, at + 4);
 
 	x->at = at + ENTRY;
-	if (!(what & x->search) || (cond && cond != (x->owner ? CONDITION_OWNER : CONDITION_NOT_OWNER)))
+	if (!(what & x->search) ||
+	    (cond && cond != (x->owner ? CONDITION_OWNER : CONDITION_NOT_OWNER)))
 		return 0;
 	if (x->block_only && what >> 16 == VERDICT_ALLOW)
 		return 0;
-	if (applet && applet != x->applet && (x->applet != APPLET_UNKNOWN || what >> 16 == VERDICT_ALLOW))
+	if (applet && applet != x->applet &&
+	    (x->applet != APPLET_UNKNOWN || what >> 16 == VERDICT_ALLOW))
 		return 0;
 	if (!FN(in_column)(c->w, x, FN(at)(c->w, at + 2)))
 		return 0;
@@ -132,7 +135,8 @@ __noinline int FN(search)(struct scratch *x, u32 list, u32 access, u32 which)
 	if (x->found) {
 		rank = FN(at)(c.w, x->found);
 		verdict = FN(at)(c.w, x->found + 3) >> 16;
-		if (!hit->verdict || rank < hit->rank || (rank == hit->rank && verdict == VERDICT_BLOCK)) {
+		if (!hit->verdict || rank < hit->rank ||
+		    (rank == hit->rank && verdict == VERDICT_BLOCK)) {
 			hit->rank = rank;
 			hit->verdict = verdict;
 			hit->rule = FN(at)(c.w, x->found + 1);
@@ -238,7 +242,7 @@ static __always_inline int FN(address_matches)(const u32 *w, struct scratch *x, 
 	if (family != x->addr_family)
 		return 0;
 	for (int i = 0; i < 4; i++)
-		if (!same_prefix(x->sock_addr[i], FN(at)(w, at + 7 + i), (s32)bits - 32 * i))
+		if (!same_prefix(x->peer[i], FN(at)(w, at + 7 + i), (s32)bits - 32 * i))
 			return 0;
 	return 1;
 }

@@ -13,9 +13,11 @@
 struct walk {
 	struct scratch *x;
 	u64 dentry;
-	u64 mnt; /* struct mount * */
+	u64 mnt;  /* struct mount * */
 	u64 root; /* dentry at the mount's root */
 	u32 n;
+	u32 below; /* components below the object's own mount */
+	u32 crossed;
 	u32 stop;
 };
 
@@ -64,6 +66,10 @@ static long walk_up(u32 i, struct walk *w)
 
 		if (w->n && transparent(w->x, w->n, m))
 			w->n--;
+		if (!w->crossed) {
+			w->crossed = 1;
+			w->below = w->n;
+		}
 		if (parent == w->mnt) {
 			w->stop = STOP_ROOT;
 			return 1;
@@ -108,13 +114,14 @@ __noinline int walk_shown(struct scratch *x)
 	w.dentry = x->dentry;
 	w.mnt = (u64)m;
 	w.root = (u64)BPF_CORE_READ(vm, mnt_root);
-	/* a part of a file system, or the container's own one shown again elsewhere */
-	sb = BPF_CORE_READ(vm, mnt_sb);
-	x->partial = w.root != (u64)BPF_CORE_READ(sb, s_root) || ((u64)sb == x->root_sb && x->mnt != x->root_fs);
 	x->bare = 0;
 	x->flags = 0;
 	bpf_loop(WALK_MAX, walk_up, &w, 0);
 	x->n = w.n;
+	/* a part of a file system, or the container's own one shown elsewhere: mounted again, or its root moved by pivot_root */
+	sb = BPF_CORE_READ(vm, mnt_sb);
+	x->partial = (u64)BPF_CORE_READ(vm, mnt_root) != (u64)BPF_CORE_READ(sb, s_root) ||
+		     ((u64)sb == x->root_sb && (x->mnt != x->root_fs || w.below != w.n));
 	m = (void *)w.mnt;
 	if (w.stop == 0 || w.stop == STOP_FAULT) {
 		x->flags = EVENT_FLAG_UNKNOWN;

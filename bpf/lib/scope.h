@@ -13,7 +13,8 @@
 #define SCOPES_MAX 16384
 #define BINDINGS_MAX 65536
 #define CGROUP_DEPTH_MAX 16
-#define SUBJECT_MAX 256 /* longest subject path kept; a longer one is of class unknown after a policy change */
+#define SUBJECT_MAX \
+	256 /* longest subject path kept; a longer one is of class unknown after a policy change */
 #define COMPONENTS_MAX 64
 
 /*
@@ -25,12 +26,13 @@
 #define SCOPE_CLASS(v) ((u32)((v) >> 46) & 3)
 #define SCOPE_AUDITED(v) ((u32)((v) >> 48) & SCOPE_MODE_AUDITED)
 #define SCOPE_WANTS(v) ((u32)((v) >> 48))
-#define WANTS_IMAGE(flags) ((flags) << 4) /* image flags as bits of SCOPE_WANTS, beside enum scope_mode */
+#define WANTS_IMAGE(flags) \
+	((flags) << 4) /* image flags as bits of SCOPE_WANTS, beside enum scope_mode */
 #define SCOPE_FLAGS(v) ((u32)((v) >> 52) & 0xff)
 
 #define APPLET_UNKNOWN 0xffffffffU /* of a multi-call binary: Block rules for any applet match */
 
-#define CLASS_NOBODY 0	/* subject class: no subject of any rule */
+#define CLASS_NOBODY 0  /* subject class: no subject of any rule */
 #define CLASS_UNKNOWN 1 /* subject class: matches the subjects of Block rules only */
 
 enum task_flag {
@@ -39,11 +41,11 @@ enum task_flag {
 };
 
 struct task_scope {
-	u64 word;	/* the scope's word for which `subject_class` was computed */
-	u64 root;	/* struct mount * of the root of the mount name space at the first exec */
-	u64 ns_seq;	/* and that name space's sequence number: never reused */
-	u64 root_fs;	/* struct vfsmount * of the container's root directory, and its superblock: what shows it */
-	u64 root_sb;	/* again under another name is matched by its own names too */
+	u64 word;   /* the scope's word for which `subject_class` was computed */
+	u64 root;   /* struct mount * of the root of the mount name space at the first exec */
+	u64 ns_seq; /* and that name space's sequence number: never reused */
+	u64 root_fs; /* struct vfsmount * of the container's root directory, and its superblock: what shows it */
+	u64 root_sb; /* again under another name is matched by its own names too */
 	u32 scope;
 	u32 subject_class;
 	u32 flags;
@@ -69,9 +71,9 @@ struct hit {
 struct scratch {
 	/* in */
 	u64 word;
-	u64 mm;	    /* struct mm_struct * and address of the arguments of an exec; 0: none */
+	u64 mm; /* struct mm_struct * and address of the arguments of an exec; 0: none */
 	u64 argv;
-	u64 mnt;    /* struct vfsmount * */
+	u64 mnt; /* struct vfsmount * */
 	u64 dentry;
 	u64 root;
 	u64 ns_seq;
@@ -86,20 +88,22 @@ struct scratch {
 	u32 family;
 	u32 open_flags;
 	/* the walk */
-	u32 n;	    /* components seen; the COMPONENTS_MAX nearest the root are kept */
-	u32 flags;  /* enum event_flag, as of the first name */
-	u32 bare;   /* the first component has no slash before it (memfd) */
+	u32 n;       /* components seen; the COMPONENTS_MAX nearest the root are kept */
+	u32 flags;   /* enum event_flag, as of the first name */
+	u32 bare;    /* the first component has no slash before it (memfd) */
 	u32 partial; /* the mount shows only part of its superblock */
-	u32 flat;   /* run over `name` (length `n`) instead of the components */
+	u32 flat;    /* run over `name` (length `n`) instead of the components */
 	u32 block_only;
-	u32 alias;  /* another name of an object that was judged: only Block rules count, no posture, no audit */
+	u32 told; /* this access raised an alert already */
+	u32 mute; /* ... and is judged for its second object: no second audit */
+	u32 alias; /* another name of an object that was judged: only Block rules count, no posture, no audit */
 	/* out */
 	u32 record_class;
 	u32 record;
 	/* loops */
-	u32 s;	    /* state */
+	u32 s;      /* state */
 	u32 len;    /* of `name` */
-	u32 at;	    /* entry under examination */
+	u32 at;     /* entry under examination */
 	u32 search; /* kind of access */
 	u32 found;
 	u32 hash;
@@ -107,7 +111,7 @@ struct scratch {
 	u32 self;
 	u32 outcome;
 	u32 rule;
-	u32 pos;    /* where a string is being built */
+	u32 pos; /* where a string is being built */
 	u32 cut;
 	u32 silent; /* no alert */
 	u32 zero;   /* a 0 that the verifier cannot fold, so that loops converge (since 6.7) */
@@ -115,8 +119,10 @@ struct scratch {
 	/* socket and capability of the event */
 	u32 capability;
 	u32 net_op;
-	u32 net_seen; /* the socket's creation was judged by this image: its audits are told */
-	u32 addr_family;
+	u32 net_seen;    /* the socket's creation was judged by this image: its audits are told */
+	u32 addr_family; /* of peer[]: an IPv4 address in an IPv6 socket is IPv4 */
+	u32 peer[4];
+	u32 rule_protocol; /* as rules speak of it; sock_protocol is as the socket has it */
 	u16 sock_domain;
 	u16 sock_type;
 	u16 sock_protocol;

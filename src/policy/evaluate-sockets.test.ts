@@ -81,7 +81,7 @@ check([
   {
     says: 'section 1: without direction a rule with port or cidr means egress; ranges include their ends; v4-mapped addresses are IPv4',
     spec: net(
-      '{protocol: tcp, port: "8000", endPort: 8010, action: Block}, {protocol: tcp, cidr: 10.1.0.0/16, direction: ingress, action: Block}',
+      '{protocol: tcp, port: "8000", endPort: 8010, action: Block}, {protocol: tcp, cidr: 10.1.0.0/16, action: Block}, {protocol: udp, port: "53", direction: ingress, action: Block}',
     ),
     gets: [
       [socket('create', tcp4), 'passed'],
@@ -90,8 +90,10 @@ check([
       [socket('egress', tcp4, { address: '1.1.1.1', port: 8010 }), 'denied by network.matchProtocols[0]'],
       [socket('egress', tcp4, { address: '1.1.1.1', port: 8011 }), 'passed'],
       [socket('ingress', tcp4, { port: 8005 }), 'passed'],
-      [socket('ingress', tcp6, { address: '::ffff:10.1.2.3', port: 1 }), 'denied by network.matchProtocols[1]'],
-      [socket('egress', tcp4, { address: '10.1.2.3', port: 1 }), 'passed'],
+      [socket('egress', tcp6, { address: '::ffff:10.1.2.3', port: 1 }), 'denied by network.matchProtocols[1]'],
+      [socket('ingress', tcp4, { address: '10.1.2.3', port: 1 }), 'passed'],
+      [socket('ingress', udp4, { port: 53 }), 'denied by network.matchProtocols[2]'],
+      [socket('egress', udp4, { address: '1.1.1.1', port: 53 }), 'passed'],
     ],
   },
   {

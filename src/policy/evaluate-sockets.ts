@@ -9,11 +9,11 @@ const AF = { UNIX: 1, INET: 2, INET6: 10, NETLINK: 16, PACKET: 17, SMC: 43, XDP:
 const [SOCK_STREAM, SOCK_DGRAM, SOCK_RAW] = [1, 2, 3] as const;
 const NET_WORDS = NET_ENTRY.size / 4;
 
-const IPPROTO = { TCP: 6, UDP: 17, UDPLITE: 136, MPTCP: 262 } as const;
+const IPPROTO = { TCP: 6, UDP: 17, UDPLITE: 136, SMC: 256, MPTCP: 262 } as const;
 
 /** The protocol that rules speak of: MPTCP and SMC are tcp, UDP-Lite is udp, 0 is the type's own. @source include/uapi/linux/in.h */
 function ruleProtocol({ domain, type, protocol }: SocketAccess): number {
-  if (domain === AF.SMC || protocol === IPPROTO.MPTCP) return IPPROTO.TCP;
+  if (domain === AF.SMC || protocol === IPPROTO.MPTCP || (protocol === IPPROTO.SMC && type === SOCK_STREAM)) return IPPROTO.TCP;
   if (protocol === 0) return type === SOCK_STREAM ? IPPROTO.TCP : type === SOCK_DGRAM ? IPPROTO.UDP : 0;
   return protocol === IPPROTO.UDPLITE ? IPPROTO.UDP : protocol;
 }

@@ -16,7 +16,12 @@ const OUTCOMES = new Map<number, KernelEvent['outcome']>([
 ]);
 
 const SOCKET_HOOKS: ReadonlySet<string> = new Set([
-  'SOCKET_CREATE', 'SOCKET_CONNECT', 'SOCKET_BIND', 'SOCKET_LISTEN', 'SOCKET_ACCEPT', 'SOCKET_SENDMSG',
+  'SOCKET_CREATE',
+  'SOCKET_CONNECT',
+  'SOCKET_BIND',
+  'SOCKET_LISTEN',
+  'SOCKET_ACCEPT',
+  'SOCKET_SENDMSG',
 ]);
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -29,14 +34,16 @@ function address(record: Buffer, domain: number): string | undefined {
   return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
 }
 
-function socketOf(record: Buffer): SocketInfo {
+/** Listening and accepting know a local port and no address. */
+function socketOf(record: Buffer, hook: HookName): SocketInfo {
   const domain = record.readUInt16LE(AT.sock_domain);
   const port = record.readUInt16LE(AT.sock_port);
   return {
     domain,
     type: record.readUInt16LE(AT.sock_type),
     protocol: record.readUInt16LE(AT.sock_protocol),
-    ...(port === 0 ? {} : { port, address: address(record, domain) }),
+    ...(port === 0 ? {} : { port }),
+    ...(port === 0 || hook === 'SOCKET_LISTEN' || hook === 'SOCKET_ACCEPT' ? {} : { address: address(record, domain) }),
   };
 }
 
@@ -120,7 +127,7 @@ export function decodeEvent(record: Buffer): DecodedEvent | undefined {
     path,
     args,
     openFlags: hook === 'FILE_OPEN' ? record.readUInt32LE(AT.open_flags) : undefined,
-    socket: SOCKET_HOOKS.has(hook) ? socketOf(record) : undefined,
+    socket: SOCKET_HOOKS.has(hook) ? socketOf(record, hook) : undefined,
     capability: hook === 'CAPABLE' ? record.readUInt32LE(AT.capability) : undefined,
   };
   return { event, fold: record.readBigUInt64LE(AT.fold), foreign: (flags & EVENT_FLAG.FOREIGN) !== 0, cut: (flags & EVENT_FLAG.CUT) !== 0 };

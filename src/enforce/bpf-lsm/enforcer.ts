@@ -35,6 +35,13 @@ interface Scope {
   image: LoadedImage | undefined;
 }
 
+/** A cgroup that is bound in the kernel, and the image that its scope names. */
+interface Bound {
+  readonly number: number;
+  readonly cgroupId: bigint;
+  readonly image: SavedImage | undefined;
+}
+
 const SCOPES_MAX = 16384;
 const ALERT_RING_BYTES = 4 << 20;
 /** How often repetitions are collected. */
@@ -45,6 +52,7 @@ const FIRST_ID_AFTER_LOSS = 1 << 30;
 /** More images than are loaded between two saves. */
 const UNSAVED_IDS = 4096;
 const SAVE_MS = 50;
+const NOTHING_SAVED = { images: [], scopes: [], missing: [], nextImageId: FIRST_ID_AFTER_LOSS };
 
 /** A scope's word (bpf/lib/scope.h): image id, slot, size class, mode, image flags. */
 function wordOf(image: LoadedImage | undefined, mode: number): Buffer {
@@ -197,14 +205,13 @@ export class BpfLsmEnforcer implements Enforcer {
   /** What is bound and which images are in use comes from the kernel itself, names for them from the saved state. */
   #restore(): void {
     const saved = this.#survive === undefined ? undefined : loadState(join(this.#survive.stateDirectory, STATE_FILE));
-    if (saved === undefined) this.#logger.warn('the state of the agent before this one cannot be read: its rules stay in force until they are replaced');
-    this.report = { ...this.report, missing: saved?.missing ?? [] };
+    if (saved === undefined)
+      this.#logger.warn('the state of the agent before this one cannot be read: its rules stay in force until they are replaced');
+    const { images, scopes, missing, nextImageId } = saved ?? NOTHING_SAVED;
+    this.report = { ...this.report, missing };
     const bound = this.#readBindings();
-    const known = new Map((saved?.images ?? []).map((image) => [image.id, image]));
-    for (const { image } of bound) if (image !== undefined && !known.has(image.id)) known.set(image.id, image);
-    const highest = Math.max(0, saved?.nextImageId ?? FIRST_ID_AFTER_LOSS, ...known.keys());
-    this.#images.restore([...known.values()], highest + UNSAVED_IDS);
-    const names = new Map((saved?.scopes ?? []).map((scope) => [scope.cgroupId, scope.key]));
+    this.#restoreImages(bound, images, nextImageId);
+    const names = new Map(scopes.map((scope) => [scope.cgroupId, scope.key]));
     for (const { number, cgroupId, image } of bound) {
       const key = names.get(String(cgroupId)) ?? `cgroup:${cgroupId}`;
       this.#scopes.set(key, { number, cgroupId, image: image === undefined ? undefined : this.#images.reuse(image.id) });
@@ -213,7 +220,13 @@ export class BpfLsmEnforcer implements Enforcer {
     }
   }
 
-  #readBindings(): { number: number; cgroupId: bigint; image: SavedImage | undefined }[] {
+  #restoreImages(bound: readonly Bound[], saved: readonly SavedImage[], nextImageId: number): void {
+    const known = new Map(saved.map((image) => [image.id, image]));
+    for (const { image } of bound) if (image !== undefined && !known.has(image.id)) known.set(image.id, image);
+    this.#images.restore([...known.values()], Math.max(nextImageId, ...known.keys()) + UNSAVED_IDS);
+  }
+
+  #readBindings(): Bound[] {
     const bindings = this.#programs.map('bindings');
     const scopes = this.#programs.map('scopes');
     return bindings.keys().flatMap((cgroup) => {
@@ -237,9 +250,19 @@ export class BpfLsmEnforcer implements Enforcer {
     clearTimeout(this.#saving);
     if (this.#survive === undefined || this.#saving === undefined) return;
     this.#saving = undefined;
-    const scopes = [...this.#scopes].map(([key, { number, cgroupId, image }]) => ({ number, key, cgroupId: String(cgroupId), imageId: image?.id }));
+    const scopes = [...this.#scopes].map(([key, { number, cgroupId, image }]) => ({
+      number,
+      key,
+      cgroupId: String(cgroupId),
+      imageId: image?.id,
+    }));
     try {
-      saveState(join(this.#survive.stateDirectory, STATE_FILE), { schemaVersion: 1, missing: this.report.missing, ...this.#images.save(), scopes });
+      saveState(join(this.#survive.stateDirectory, STATE_FILE), {
+        schemaVersion: 1,
+        missing: this.report.missing,
+        ...this.#images.save(),
+        scopes,
+      });
     } catch (error) {
       this.#logger.warn('the state cannot be saved: after a restart events may lack the names of rules', { reason: String(error) });
     }

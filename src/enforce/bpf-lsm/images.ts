@@ -92,7 +92,14 @@ export class ImageStore {
 
   /** What `restore` takes. */
   save(): { images: SavedImage[]; nextImageId: number } {
-    const images = [...this.#byKey.values()].map(({ users: _, ...image }) => image);
+    const images = [...this.#byKey.values()].map(({ id, slot, sizeClass, flags, key, rules }) => ({
+      id,
+      slot,
+      sizeClass,
+      flags,
+      key,
+      rules,
+    }));
     return { images, nextImageId: this.#nextId };
   }
 
@@ -136,7 +143,9 @@ export class ImageStore {
 
 /** Workloads whose images have the same words share one. */
 function hashOf(image: Uint32Array): string {
-  return createHash('sha256').update(new Uint8Array(image.buffer, image.byteOffset, image.byteLength)).digest('hex');
+  return createHash('sha256')
+    .update(new Uint8Array(image.buffer, image.byteOffset, image.byteLength))
+    .digest('hex');
 }
 
 function createInner(sizeClass: number): BpfMap {

@@ -29,7 +29,19 @@ export interface Programs extends Disposable {
 }
 
 const MAPS = [
-  'scopes', 'bindings', 'tasks', 'scratches', 'counters', 'alerts', 'logs', 'folds', 'buffers', 'sockets', 'judged_files', 'images_0', 'images_1',
+  'scopes',
+  'bindings',
+  'tasks',
+  'scratches',
+  'counters',
+  'alerts',
+  'logs',
+  'folds',
+  'buffers',
+  'sockets',
+  'judged_files',
+  'images_0',
+  'images_1',
   'images_2',
 ] as const;
 /** Pinned last: where it is, everything is. */

@@ -66,7 +66,8 @@ const network = fc
   .map(({ more, ...rule }) => {
     const hasDetail = rule.port !== undefined || rule.cidr !== undefined;
     const endPort = rule.port === undefined || more === undefined ? undefined : rule.port + more;
-    return { ...rule, endPort, direction: rule.direction ?? (hasDetail ? ('egress' as const) : undefined) };
+    const direction = rule.cidr === undefined ? rule.direction : 'egress'; // the peer of an accept is not known: not enforced
+    return { ...rule, endPort, direction: direction ?? (hasDetail ? ('egress' as const) : undefined) };
   });
 const capability = fc.constantFrom('CAP_CHOWN', 'CAP_NET_RAW', 'CAP_BPF');
 const capabilities = fc.record({ ...common, family: fc.constant('capabilities' as const), capability });

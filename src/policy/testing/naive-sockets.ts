@@ -9,7 +9,7 @@ import { matchesSubject } from './naive-match.ts';
 
 const PROTOCOLS: Readonly<Record<string, readonly number[]>> = {
   icmp: [1],
-  tcp: [6, 262],
+  tcp: [6, 256, 262],
   udp: [17, 136],
   dccp: [33],
   icmpv6: [58],

@@ -7,7 +7,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/klog.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -358,12 +357,6 @@ static long do_nice(char **w)
 	return setpriority(PRIO_PROCESS, 0, number(w[0]));
 }
 
-static long do_klog(char **w)
-{
-	(void)w;
-	return klogctl(9, NULL, 0);
-}
-
 /* pause MILLISECONDS */
 static long do_pause(char **w)
 {
@@ -371,17 +364,29 @@ static long do_pause(char **w)
 }
 
 const struct op task_ops[] = {
-	{ "chdir", do_chdir },       { "chroot", do_chroot },
-	{ "exec", do_exec },         { "run", do_run },
-	{ "run-as", do_run_as },     { "runfd", do_runfd },
-	{ "memfd", do_memfd },       { "fork", do_fork },
-	{ "daemon", do_daemon },     { "thread", do_thread },
-	{ "unshare", do_unshare },   { "setns", do_setns },
-	{ "setuid", do_setuid },     { "setgid", do_setgid },
-	{ "setfsuid", do_setfsuid }, { "setsid", do_setsid },
-	{ "tty", do_tty },           { "name", do_name },
-	{ "give", do_give },         { "take", do_take },
-	{ "sync", do_sync },         { "sethostname", do_sethostname },
-	{ "nice", do_nice },         { "klog", do_klog },
-	{ "pause", do_pause },       { NULL, NULL },
+	{ "chdir", do_chdir },
+	{ "chroot", do_chroot },
+	{ "exec", do_exec },
+	{ "run", do_run },
+	{ "run-as", do_run_as },
+	{ "runfd", do_runfd },
+	{ "memfd", do_memfd },
+	{ "fork", do_fork },
+	{ "daemon", do_daemon },
+	{ "thread", do_thread },
+	{ "unshare", do_unshare },
+	{ "setns", do_setns },
+	{ "setuid", do_setuid },
+	{ "setgid", do_setgid },
+	{ "setfsuid", do_setfsuid },
+	{ "setsid", do_setsid },
+	{ "tty", do_tty },
+	{ "name", do_name },
+	{ "give", do_give },
+	{ "take", do_take },
+	{ "sync", do_sync },
+	{ "sethostname", do_sethostname },
+	{ "nice", do_nice },
+	{ "pause", do_pause },
+	{ NULL, NULL },
 };
