@@ -162,7 +162,9 @@ int BPF_PROG(ka_file_permission, struct file *file, int mask, int ret)
 	if (ret || !(mask & (MAY_WRITE | MAY_APPEND)))
 		return ret;
 	type = file->f_inode->i_mode & S_IFMT;
-	if (type == S_IFIFO || type == S_IFSOCK)
+	if (type == S_IFIFO || type == S_IFSOCK ||
+	    BPF_CORE_READ(file, f_path.dentry, d_sb, s_flags) &
+		    (SB_KERNMOUNT | SB_NOUSER)) /* memory that the task made itself */
 		return 0;
 	x = begin(WANTS_IMAGE(IMAGE_FLAG_FILE), &result);
 	if (!x)
@@ -170,7 +172,7 @@ int BPF_PROG(ka_file_permission, struct file *file, int mask, int ret)
 	judged = bpf_map_lookup_elem(&judged_files, &key);
 	if (judged && judged->image == SCOPE_IMAGE(x->word) && judged->inode == (u64)file->f_inode)
 		return 0;
-	if (is_nameless(file->f_path.dentry) || file->f_mode & (FMODE_NOACCOUNT | FMODE_BACKING))
+	if (file->f_mode & (FMODE_NOACCOUNT | FMODE_BACKING))
 		return 0;
 	x->mnt = (u64)file->f_path.mnt;
 	x->dentry = (u64)file->f_path.dentry;

@@ -197,6 +197,11 @@ static __always_inline int check_local(struct socket *sock, u32 hook)
 	if (!x)
 		return result;
 	x->sock_port = BPF_CORE_READ(sock, sk, __sk_common.skc_num);
+	if (x->sock_domain == AF_INET)
+		BPF_CORE_READ_INTO(&x->sock_addr[0], sock, sk, __sk_common.skc_rcv_saddr);
+	else if (x->sock_domain == AF_INET6)
+		BPF_CORE_READ_INTO((struct in6_addr *)x->sock_addr, sock, sk,
+				   __sk_common.skc_v6_rcv_saddr);
 	return conclude_socket(x);
 }
 

@@ -116,9 +116,10 @@ set_up() {
 	disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs"]
 	EOF
   daemon containerd containerd --config "$home/containerd.toml"
-  daemon kubearmor ./kubearmor
   daemon outside busybox httpd -f -p 127.0.0.1:8000 -h "$home/outside"
   until_ok 60 ctr version || give_up 'containerd does not answer'
+  daemon kubearmor ./kubearmor
+  until_ok 60 grep -q 'is ready' "$home/kubearmor.out" || give_up 'KubeArmor did not start'
   ctr image import "$DEMO_IMAGE" >"$home/import.err" 2>&1 || give_up 'the image cannot be imported'
 }
 
@@ -130,7 +131,6 @@ step 'Set up: containerd, KubeArmor and a web application'
 [ -n "${DEMO_WHERE:-}" ] && note "in $DEMO_WHERE"
 set_up
 typed 'ctr run -d --net-host --label app=web-app localhost/web-app:demo web'
-until_ok 60 grep -q 'is ready' "$home/kubearmor.out" || give_up 'KubeArmor did not start'
 until_ok 20 eval "$page" || give_up 'nginx does not serve'
 daemon system ./karmor logs --logFilter=system
 daemon policy ./karmor logs --logFilter=policy

@@ -183,9 +183,15 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
+struct in6_addr {
+	u8 bytes[16];
+};
+
 struct sock_common {
+	u32 skc_rcv_saddr;
 	u16 skc_family;
 	u16 skc_num;
+	struct in6_addr skc_v6_rcv_saddr;
 };
 
 struct sock {

@@ -101,7 +101,7 @@ async function listenUnix(listen: UnixListen, logger: Logger): Promise<Listening
   const { authorize = () => true } = listen;
   const front = net.createServer({ pauseOnConnect: true }, (socket) => void admit(socket, authorize, http2, logger));
   front.maxConnections = CONNECTIONS_MAX;
-  const scratch = await mkdtemp(path.join(path.dirname(listen.path), '.')).catch((error: unknown) => {
+  const scratch = await mkdtemp(`${path.dirname(listen.path)}/.socket-`).catch((error: unknown) => {
     throw ioError(doing, error);
   });
   try {

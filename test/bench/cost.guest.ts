@@ -44,7 +44,7 @@ const OPERATIONS: readonly Operation[] = [
   operation('open deep overlay', 'overlay', '15x100', 'open', PLACES.deep),
   operation('rename', 'tmpfs', '15x200', 'rename', '/run/a', '/run/b'),
   operation('write 4 KiB', 'tmpfs', '15x200', 'write', '/run/w'),
-  operation('fork', 'tmpfs', '11x40', 'fork'),
+  operation('fork', 'tmpfs', '21x40', 'fork'),
   operation('exec static', 'tmpfs', '11x40', 'exec', '/bin/ops'),
   operation('exec dynamic overlay', 'overlay', '11x20', 'exec', '/bin/ops-dynamic'),
   operation('socket', 'tmpfs', '11x50', 'socket'),
@@ -113,6 +113,8 @@ function protect(enforcer: Enforcer, state: string, sets: Readonly<Record<string
   enforcer.protect('bench', { cgroupId, mode: 'enabled', ruleSet, visibility: { process: see, file: see, network: see } });
 }
 
+// the same addresses, hence the same page tables, each time
+writeFileSync('/proc/sys/kernel/randomize_va_space', '0');
 const sets = deserialize(readFileSync(ruleSetsFile)) as Record<string, RuleSet>;
 for (const at of [CGROUP, OUTSIDE]) mkdirSync(at);
 const asked = states.split(',');

@@ -8,6 +8,8 @@ export interface Measure {
   readonly state: string;
   readonly value: number;
   readonly unit: string;
+  /** `value` minus the same without protection; absent where that has no meaning. */
+  readonly added?: number | undefined;
   /** How far the middle half of the rounds lies apart, in percent of the median; absent for a single measurement. */
   readonly spread?: number | undefined;
 }

@@ -34,16 +34,14 @@ function address(record: Buffer, domain: number): string | undefined {
   return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
 }
 
-/** Listening and accepting know a local port and no address. */
-function socketOf(record: Buffer, hook: HookName): SocketInfo {
+function socketOf(record: Buffer): SocketInfo {
   const domain = record.readUInt16LE(AT.sock_domain);
   const port = record.readUInt16LE(AT.sock_port);
   return {
     domain,
     type: record.readUInt16LE(AT.sock_type),
     protocol: record.readUInt16LE(AT.sock_protocol),
-    ...(port === 0 ? {} : { port }),
-    ...(port === 0 || hook === 'SOCKET_LISTEN' || hook === 'SOCKET_ACCEPT' ? {} : { address: address(record, domain) }),
+    ...(port === 0 ? {} : { port, address: address(record, domain) }),
   };
 }
 
@@ -127,7 +125,7 @@ export function decodeEvent(record: Buffer): DecodedEvent | undefined {
     path,
     args,
     openFlags: hook === 'FILE_OPEN' ? record.readUInt32LE(AT.open_flags) : undefined,
-    socket: SOCKET_HOOKS.has(hook) ? socketOf(record, hook) : undefined,
+    socket: SOCKET_HOOKS.has(hook) ? socketOf(record) : undefined,
     capability: hook === 'CAPABLE' ? record.readUInt32LE(AT.capability) : undefined,
   };
   return { event, fold: record.readBigUInt64LE(AT.fold), foreign: (flags & EVENT_FLAG.FOREIGN) !== 0, cut: (flags & EVENT_FLAG.CUT) !== 0 };

@@ -25,7 +25,8 @@ static size_t bytes_read;
 
 static uint32_t step(uint32_t s, uint8_t byte)
 {
-	uint32_t class = ((const uint8_t *)words)[IMAGE_CLASSES_BYTE + byte], cell = words[(s + class) & mask];
+	uint32_t class = ((const uint8_t *)words)[IMAGE_CLASSES_BYTE + byte],
+		 cell = words[(s + class) & mask];
 
 	if ((cell & 0xff) != class)
 		cell = words[s & mask];
@@ -148,7 +149,8 @@ int main(int argc, char **argv)
 
 		record = match(path, length);
 		w = warm(path, length);
-		printf("%zu %zu %u %.1f %.1f\n", length, bytes_read, record, w, cold(path, length, evict));
+		printf("%zu %zu %u %.1f %.1f\n", length, bytes_read, record, w,
+		       cold(path, length, evict));
 	}
 	return 0;
 }

@@ -6,7 +6,9 @@
  *
  *   open PATH           open for reading and close
  *   each DIR            the same, of DIR/0, DIR/1, … : no file twice, over all rounds
+ *   make DIR            makes those files
  *   rename FROM TO      there and back again: two renames count as two
+ *   until PATH          waits until PATH is refused; its line is the time, in nanoseconds of CLOCK_MONOTONIC
  *   write PATH          4 KiB at offset 0
  *   fork                fork, the child exits, wait
  *   exec PROGRAM        PROGRAM executes itself COUNT times (it must be an `ops` too)
@@ -57,6 +59,16 @@ static void do_open(char **arg)
 	check(fd >= 0 && !close(fd));
 }
 
+static void do_make(char **arg)
+{
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%ld", arg[0], next_file++);
+	fd = open(path, O_WRONLY | O_CREAT, 0644);
+	check(fd >= 0 && !close(fd));
+}
+
 static void do_each(char **arg)
 {
 	char path[256];
@@ -65,6 +77,17 @@ static void do_each(char **arg)
 	snprintf(path, sizeof(path), "%s/%ld", arg[0], next_file++);
 	fd = open(path, O_RDONLY);
 	check(fd >= 0 && !close(fd));
+}
+
+static void do_until(char **arg)
+{
+	int fd;
+
+	while ((fd = open(arg[0], O_RDONLY)) >= 0)
+		close(fd);
+	check(errno == EACCES);
+	printf("%ld\n", now());
+	fflush(stdout);
 }
 
 static void do_rename(char **arg)
@@ -118,7 +141,8 @@ static void do_socket(char **arg)
 		address.sin_family = AF_INET;
 		address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 		listener = socket(AF_INET, SOCK_STREAM, 0);
-		if (bind(listener, (void *)&address, sizeof(address)) || listen(listener, 8) || getsockname(listener, (void *)&address, &length))
+		if (bind(listener, (void *)&address, sizeof(address)) || listen(listener, 8) ||
+		    getsockname(listener, (void *)&address, &length))
 			die("listen");
 	}
 	from = socket(AF_INET, SOCK_STREAM, 0);
@@ -171,8 +195,10 @@ static const struct {
 	void (*run)(char **arg);
 	int args;
 } operations[] = {
-	{ "open", do_open, 1 },	  { "each", do_each, 1 },   { "rename", do_rename, 2 }, { "write", do_write, 1 },
-	{ "fork", do_fork, 0 },	  { "spawn", do_spawn, 1 }, { "socket", do_socket, 0 }, { "exec", NULL, 1 },
+	{ "open", do_open, 1 },   { "each", do_each, 1 },   { "rename", do_rename, 2 },
+	{ "write", do_write, 1 }, { "make", do_make, 1 },   { "until", do_until, 1 },
+	{ "fork", do_fork, 0 },   { "spawn", do_spawn, 1 }, { "socket", do_socket, 0 },
+	{ "exec", NULL, 1 },
 };
 
 int main(int argc, char **argv)
