@@ -40,11 +40,39 @@ static __always_inline int check_mount_point(struct vfsmount *mnt, struct dentry
 	return check_object(x);
 }
 
+#define MS_MOVE 8192
+
+/* mount(2) with MS_MOVE gives what is moved as text: an absolute name is judged as it stands, another as unknown. */
+static __always_inline int check_moved_name(const char *name)
+{
+	struct scratch *x;
+	int result;
+	long len;
+
+	x = begin(WANTS_IMAGE(IMAGE_FLAG_FILE), &result);
+	if (!x)
+		return result;
+	if (!in_own_namespace(x))
+		return 0;
+	len = bpf_probe_read_kernel_str(x->name, 256, name);
+	x->len = len > 1 ? (len - 1) & 255 : 0;
+	if (x->name[0] != '/')
+		x->flags = EVENT_FLAG_UNKNOWN;
+	x->flat = 1;
+	x->access = ACCESS_WRITE | ACCESS_MOVE;
+	x->family = FAMILY_FILE;
+	x->hook = HOOK_MOUNT;
+	x->owner = 0;
+	return conclude(x, BY_CLASS(x->word, judge, x));
+}
+
 SEC("lsm/sb_mount")
 int BPF_PROG(ka_sb_mount, const char *dev, struct path *path, const char *type, unsigned long flags,
 	     void *data, int ret)
 {
-	return ret ? ret : check_mount_point(path->mnt, path->dentry, 0);
+	if (!ret)
+		ret = check_mount_point(path->mnt, path->dentry, 0);
+	return ret || !(flags & MS_MOVE) ? ret : check_moved_name(dev);
 }
 
 SEC("lsm/move_mount")

@@ -65,7 +65,7 @@ struct fold_key {
 	u16 type;
 	u16 protocol;
 	u16 port;
-	u32 pad2;
+	u32 shown; /* how the object is shown: the same one can get another name */
 };
 
 /* Never evicts, which would lose counts: where it is full, alerts are written one by one until the agent has collected. */
@@ -198,6 +198,14 @@ static __noinline int fill_path(struct buffer *b, struct scratch *x, u32 start)
 		return 0;
 	x->pos = start;
 	x->cut = 0;
+	if (x->flat) { /* a name that was given, not walked */
+		u32 len = x->len & 255;
+
+		bpf_probe_read_kernel(&b->data[start & (STRINGS_MAX - 1)], len, x->name);
+		x->pos = start + len;
+		b->e.path_len = len;
+		return 0;
+	}
 	if (x->n == 0 && x->mnt) {
 		b->data[start & (STRINGS_MAX - 1)] = '/';
 		x->pos++;
@@ -247,6 +255,7 @@ static __always_inline u32 fold(struct scratch *x, u64 now, u64 *id)
 		.program = (u64)BPF_CORE_READ(task, mm, exe_file, f_inode),
 		.object = x->dentry,
 		.mount = x->mnt,
+		.shown = x->n | x->flags << 16,
 		.domain = x->sock_domain,
 		.protocol = x->sock_protocol,
 		.capability = x->capability ^ x->applet,

@@ -3,6 +3,7 @@ import type { Enforcer } from './enforcer.ts';
 import { BpfLsmEnforcer } from './bpf-lsm/enforcer.ts';
 import type { BpfLsmOptions } from './bpf-lsm/enforcer.ts';
 
+export { decodeEvent } from './bpf-lsm/decode-event.ts';
 export type { Counters, Enforcer, EnforcerReport, ProtectOptions, Visibility } from './enforcer.ts';
 export type EnforcerOptions = BpfLsmOptions;
 

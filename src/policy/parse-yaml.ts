@@ -202,7 +202,8 @@ class Walk {
   }
 
   #key(pair: Pair, at: string): string | undefined {
-    if (isScalar(pair.key) && pair.key.value !== null) return isPlain(pair.key.value) ? String(pair.key.value) : (pair.key.source ?? '');
+    if (isScalar(pair.key) && pair.key.value !== null)
+      return isPlain(pair.key.value) ? `${pair.key.value as string | number | boolean}` : (pair.key.source ?? '');
     this.#out.notes.error(
       'YAML_INVALID',
       at,

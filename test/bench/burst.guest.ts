@@ -47,7 +47,9 @@ const watching = enforcer.watch((event) => {
 await sleep(200);
 
 const started = performance.now();
-const child = spawn(cell, [ROOT, CGROUP, '--', '/bin/ops', 'each', '1', String(COUNT), PLACES.many], { stdio: ['ignore', 'pipe', 'inherit'] });
+const child = spawn(cell, [ROOT, CGROUP, '--', '/bin/ops', 'each', '1', String(COUNT), PLACES.many], {
+  stdio: ['ignore', 'pipe', 'inherit'],
+});
 let output = '';
 child.stdout.on('data', (text: Buffer) => (output += text.toString()));
 await new Promise((resolve) => child.once('close', resolve));

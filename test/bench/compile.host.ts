@@ -36,6 +36,10 @@ const cold = once();
 const warm = Array.from({ length: SKIPPED_RUNS + WARM_RUNS }, once).slice(SKIPPED_RUNS);
 const middle = (key: keyof Times): number => median(warm.map((times) => times[key]));
 console.log(
-  JSON.stringify({ cold, warm: { parse: middle('parse'), compile: middle('compile'), load: middle('load'), total: middle('total') }, loads: filler !== undefined }),
+  JSON.stringify({
+    cold,
+    warm: { parse: middle('parse'), compile: middle('compile'), load: middle('load'), total: middle('total') },
+    loads: filler !== undefined,
+  }),
 );
 filler?.[Symbol.dispose]();

@@ -94,10 +94,12 @@ class Bench {
       const program = o.name.includes('dynamic') ? '/bin/ops-dynamic' : '/bin/ops';
       const [verb = '', ...rest] = o.args;
       const command = [this.#roots[o.root], cgroup, '--', program, verb, String(o.rounds), String(o.count), ...rest];
-      const lines = must(cell, ...command).trim().split('\n');
+      const lines = must(cell, ...command)
+        .trim()
+        .split('\n');
       const failed = Number(lines.pop()?.split(' ')[1]);
       const total = o.rounds * o.count;
-      const expected = state === 'denied' && ((o.args[0] === 'open') || o.args[0] === 'each') ? total : 0;
+      const expected = state === 'denied' && (o.args[0] === 'open' || o.args[0] === 'each') ? total : 0;
       if (failed !== expected) throw new Error(`${state}: ${o.name}: ${failed} of ${total} failed, not ${expected}`);
       const measure: Measure = { what: o.name, state, unit: 'ns', ...summarise(lines.map(Number)) };
       console.log(JSON.stringify(measure));

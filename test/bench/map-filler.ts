@@ -33,7 +33,14 @@ export class MapFiller implements Disposable {
     try {
       const outers = IMAGE_CLASS_WORDS.map((_, sizeClass) => {
         using template = inner(sizeClass);
-        return BpfMap.create({ type: 'array_of_maps', name: 'bench_images', keySize: 4, valueSize: 4, maxEntries: SLOTS, innerFd: template.fd });
+        return BpfMap.create({
+          type: 'array_of_maps',
+          name: 'bench_images',
+          keySize: 4,
+          valueSize: 4,
+          maxEntries: SLOTS,
+          innerFd: template.fd,
+        });
       });
       return new MapFiller(outers, BpfMap.create({ type: 'array', name: 'bench_scopes', keySize: 4, valueSize: 8, maxEntries: SLOTS }));
     } catch {

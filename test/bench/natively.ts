@@ -19,7 +19,10 @@ const PROCESSES = 3;
 function pathsOfLength(length: number): string[] {
   const long = usrPaths(SAMPLES * 40, length);
   return Array.from({ length: SAMPLES }, (_, i) => {
-    const text = long.slice(i * 40, i * 40 + 40).join('').slice(0, length);
+    const text = long
+      .slice(i * 40, i * 40 + 40)
+      .join('')
+      .slice(0, length);
     return text.endsWith('/') ? `${text.slice(0, -1)}x` : text;
   });
 }
@@ -48,7 +51,9 @@ export function measureMatcher(program: string, directory: string): Measure[] {
     const others = parse(blockText(usrPaths(count - SAMPLES)));
     const measure = (name: string, ruleSet: RuleSet, paths: readonly string[]): Measure[] => {
       writeFileSync(image, ruleSet.image);
-      const lines = run(program, [image], `${paths.join('\n')}\n`).trim().split('\n');
+      const lines = run(program, [image], `${paths.join('\n')}\n`)
+        .trim()
+        .split('\n');
       const column = (index: number): number[] => lines.map((line) => Number(line.split(' ')[index]));
       if (name !== 'elsewhere' && column(2).includes(0)) throw new Error(`a path of the matcher's bench is not matched: ${name}`);
       const of = (kind: string, values: readonly number[]): Measure => ({
@@ -57,7 +62,14 @@ export function measureMatcher(program: string, directory: string): Measure[] {
         unit: 'ns',
         ...summarise(values),
       });
-      return [of('warm', column(3)), of('cold', column(4)), of('TypeScript', paths.map((path) => evaluationNs(ruleSet, path)))];
+      return [
+        of('warm', column(3)),
+        of('cold', column(4)),
+        of(
+          'TypeScript',
+          paths.map((path) => evaluationNs(ruleSet, path)),
+        ),
+      ];
     };
     const byLength = LENGTHS.flatMap((length) => {
       const paths = pathsOfLength(length);
@@ -82,7 +94,10 @@ export function measureCompile(node: string, directory: string): Measure[] {
   return texts.flatMap(([state, text]) => {
     const file = join(directory, 'policy.yaml');
     writeFileSync(file, text);
-    const times = Array.from({ length: PROCESSES }, () => JSON.parse(run(node, [join(import.meta.dirname, 'compile.host.ts'), file], '')) as CompileTimes);
+    const times = Array.from(
+      { length: PROCESSES },
+      () => JSON.parse(run(node, [join(import.meta.dirname, 'compile.host.ts'), file], '')) as CompileTimes,
+    );
     const of = (temperature: 'cold' | 'warm', step: string): Measure => ({
       what: `${step} ${temperature}`,
       state,

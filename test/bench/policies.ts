@@ -13,7 +13,18 @@ export function sequence(seed: number): (below: number) => number {
 }
 
 const SYLLABLES = 'ba ca di do fe gi ha in jo ka li mo na or pe qu ra si to un ve wa xi yo ze lib py core net ssl'.split(' ');
-const FOLDERS = ['bin', 'sbin', 'lib', 'libexec', 'lib/x86_64-linux-gnu', 'share/doc', 'share/locale', 'share/man/man1', 'include', 'lib/python3'];
+const FOLDERS = [
+  'bin',
+  'sbin',
+  'lib',
+  'libexec',
+  'lib/x86_64-linux-gnu',
+  'share/doc',
+  'share/locale',
+  'share/man/man1',
+  'include',
+  'lib/python3',
+];
 const ENDINGS = ['', '', '.so', '.so.1', '.conf', '.gz', '.py', '.h', '.mo', '.txt'];
 
 /** Different paths below `/usr`, two to five components deeper, some 40 bytes long, as a distribution's are. */
@@ -49,10 +60,9 @@ const CORPUS = new URL('../../../shared/corpus/policy-templates/', import.meta.u
 export function globs(count: number): { globs: string[]; published: number } {
   const found = new Set<string>();
   for (const file of existsSync(CORPUS) ? readdirSync(CORPUS) : []) {
-    for (const { policy } of parsePolicyText(readFileSync(new URL(file, CORPUS), 'utf8'), file)) {
-      for (const rule of policy?.rules ?? []) {
-        if ((rule.family === 'file' || rule.family === 'process') && rule.object.kind === 'glob') found.add(rule.object.glob);
-      }
+    const documents = parsePolicyText(readFileSync(new URL(file, CORPUS), 'utf8'), file);
+    for (const rule of documents.flatMap(({ policy }) => policy?.rules ?? [])) {
+      if ((rule.family === 'file' || rule.family === 'process') && rule.object.kind === 'glob') found.add(rule.object.glob);
     }
   }
   const published = Math.min(count, found.size);
@@ -74,7 +84,12 @@ const rules = (kind: string, key: string, values: readonly string[]): string[] =
 /** Block rules for these paths: the first half for programs, the second for files. */
 export function blockText(paths: readonly string[]): string {
   const half = paths.length / 2;
-  const spec = ['process:', ...rules('matchPaths', 'path', paths.slice(0, half)), 'file:', ...rules('matchPaths', 'path', paths.slice(half))];
+  const spec = [
+    'process:',
+    ...rules('matchPaths', 'path', paths.slice(0, half)),
+    'file:',
+    ...rules('matchPaths', 'path', paths.slice(half)),
+  ];
   return policyText('block', [...spec, 'action: Block']);
 }
 
@@ -130,9 +145,14 @@ export function guestRuleSets(): Record<string, RuleSet> {
   ];
   sets['denied'] = compileOrThrow(parse(policyText('denied', hit('Block'))));
   sets['audited'] = compileOrThrow(parse(policyText('audited', hit('Audit'))));
-  const allowed = ['process:', ...rules('matchDirectories', 'dir', ['/bin/', '/lib/', '/lib64/']).map((line) => line.replace(' }', ', recursive: true }'))];
+  const allowed = [
+    'process:',
+    ...rules('matchDirectories', 'dir', ['/bin/', '/lib/', '/lib64/']).map((line) => line.replace(' }', ', recursive: true }')),
+  ];
   const files = ['file:', ...rules('matchPaths', 'path', [PLACES.shallow, PLACES.deep, ...usrPaths(18, 3)])];
-  const folders = rules('matchDirectories', 'dir', ['/bin/', '/lib/', '/lib64/', '/run/']).map((line) => line.replace(' }', ', recursive: true }'));
+  const folders = rules('matchDirectories', 'dir', ['/bin/', '/lib/', '/lib64/', '/run/']).map((line) =>
+    line.replace(' }', ', recursive: true }'),
+  );
   sets['allow-list'] = compileOrThrow(parse(policyText('allow', [...allowed, ...files, ...folders, 'action: Allow'])), 'block');
   const network = ['network:', ...rules('matchProtocols', 'protocol', ['udp', 'icmp', 'raw']), 'action: Block'];
   sets['network'] = compileOrThrow([...parse(policyText('network', network)), ...parse(blockText(usrPaths(20)))]);

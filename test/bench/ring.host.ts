@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { BpfObject } from '#libbpf';
 import { RingReader, sumPerCpu } from '#observe';
 import { compileBpf } from '../../tools/testing/compile-bpf.ts';
-import { decodeEvent } from '../../src/enforce/bpf-lsm/decode-event.ts';
+import { decodeEvent } from '#enforce';
 import { median } from './measure.ts';
 
 const RING_BYTES = 1 << 24;
@@ -81,7 +81,10 @@ function batch(decode: boolean): number {
   return Number(process.hrtime.bigint() - start) / (read - before);
 }
 
-for (const [name, decode] of [['bare', false], ['decoded', true]] as const) {
+for (const [name, decode] of [
+  ['bare', false],
+  ['decoded', true],
+] as const) {
   const runs = Array.from({ length: TOTAL / BATCH + 3 }, () => batch(decode)).slice(3);
   console.log(JSON.stringify({ what: `ring record ${name}`, state: '', unit: 'ns', value: median(runs) }));
 }

@@ -39,7 +39,9 @@ interface Natives {
 function buildAll(): Natives {
   const build = (name: string, source: string, ...flags: string[]): string => {
     const target = join(OUT, name);
-    execFileSync('gcc', ['-O2', '-s', '-Wall', '-Wextra', '-Werror', ...flags, '-o', target, join(import.meta.dirname, 'native', source)], { stdio: 'inherit' });
+    execFileSync('gcc', ['-O2', '-s', '-Wall', '-Wextra', '-Werror', ...flags, '-o', target, join(import.meta.dirname, 'native', source)], {
+      stdio: 'inherit',
+    });
     return target;
   };
   return {
@@ -85,7 +87,11 @@ interface Part {
 }
 
 const PARTS: readonly Part[] = [
-  { name: 'matcher', does: 'the image’s automata natively, by length of path and number of rules', run: ({ matcher }) => measureMatcher(matcher, OUT) },
+  {
+    name: 'matcher',
+    does: 'the image’s automata natively, by length of path and number of rules',
+    run: ({ matcher }) => measureMatcher(matcher, OUT),
+  },
   { name: 'compile', does: 'parse, compile and load natively; size of images', run: () => measureCompile(NODE, OUT) },
   { name: 'ring', does: 'the ring’s reader natively', run: () => measuresOf([NODE, join(import.meta.dirname, 'ring.host.ts')]) },
   {
@@ -96,7 +102,11 @@ const PARTS: readonly Part[] = [
       return STATES.flatMap((states) => withAdded(inGuest('cost.guest.ts', [sets, cell, ops, opsDynamic, states], '--icount')));
     },
   },
-  { name: 'burst', does: '100,000 denials at once, in the guest', run: ({ cell, ops }) => inGuest('burst.guest.ts', [writeRuleSets(), cell, ops]) },
+  {
+    name: 'burst',
+    does: '100,000 denials at once, in the guest',
+    run: ({ cell, ops }) => inGuest('burst.guest.ts', [writeRuleSets(), cell, ops]),
+  },
   { name: 'agent', does: 'the agent with containerd, in the guest', run: ({ ops }) => inGuest('agent.guest.ts', [ops]) },
 ];
 

@@ -40,32 +40,70 @@ const COSTS: readonly Row[] = [
   added('rename, 20 rules elsewhere', ['rename|rules-20'], [15]),
   added('4 KiB write, 20 rules elsewhere', ['write 4 KiB|rules-20'], [3]),
   added('exec, no scope: static on tmpfs, dynamic on overlay', ['exec static|unscoped', 'exec dynamic overlay|unscoped'], undefined),
-  added('exec, 20 rules elsewhere: the same', ['exec static|rules-20', 'exec dynamic overlay|rules-20'], [10, 60], 'its bprm program alone 75'),
+  added(
+    'exec, 20 rules elsewhere: the same',
+    ['exec static|rules-20', 'exec dynamic overlay|rules-20'],
+    [10, 60],
+    'its bprm program alone 75',
+  ),
   added('socket + connect + accept + close, network rules', ['socket|network'], [10], '+ 245'),
   added('fork of a scoped task', ['fork|rules-20'], [3]),
 ];
 
 const OTHERS: readonly Row[] = [
-  { what: 'visibility on, open + close ÷ plain: shallow, 8 deep', of: opens('visibility').map((name) => `${name}|ratio`), goal: [1.5], unit: '×', kubearmor: '9.6 ×' },
-  { what: 'visibility and 20 rules, the same', of: opens('visibility-rules').map((name) => `${name}|ratio`), unit: '×', kubearmor: '14.6 ×' },
+  {
+    what: 'visibility on, open + close ÷ plain: shallow, 8 deep',
+    of: opens('visibility').map((name) => `${name}|ratio`),
+    goal: [1.5],
+    unit: '×',
+    kubearmor: '9.6 ×',
+  },
+  {
+    what: 'visibility and 20 rules, the same',
+    of: opens('visibility-rules').map((name) => `${name}|ratio`),
+    unit: '×',
+    kubearmor: '14.6 ×',
+  },
   { what: 'open + close with 10,000 rules ÷ with 20', of: ['rules ratio|'], goal: [1.05], unit: '×' },
   { what: 'matcher, cold caches, 10,000 rules ÷ 10', of: ['matcher cold ratio|'], goal: [2], unit: '×' },
-  { what: 'matcher, 40 bytes to the end, warm: 10, 1,000, 10,000 rules', of: [10, 1000, 10_000].map((n) => `matcher 40 bytes warm|${n}`), unit: 'ns' },
+  {
+    what: 'matcher, 40 bytes to the end, warm: 10, 1,000, 10,000 rules',
+    of: [10, 1000, 10_000].map((n) => `matcher 40 bytes warm|${n}`),
+    unit: 'ns',
+  },
   { what: 'the same, cold', of: [10, 1000, 10_000].map((n) => `matcher 40 bytes cold|${n}`), unit: 'ns' },
   { what: 'image: 1,000 paths, 200 globs', of: ['image|1000', 'image|globs'], goal: [1024, 4096], unit: 'KiB' },
   { what: 'compile, warm: 1,000 paths, 200 globs', of: ['compile warm|1000', 'compile warm|globs'], goal: [50, 500], unit: 'ms' },
   { what: 'compile in a new process: the same', of: ['compile cold|1000', 'compile cold|globs'], unit: 'ms' },
-  { what: 'parse + compile + load, warm: 20, 1,000 rules', of: ['total warm|20', 'total warm|1000'], goal: [10, 80], unit: 'ms', kubearmor: '70–155 (10 rules), one by one' },
-  { what: 'RPC to refusal, in the guest: 20, 1,000 rules', of: ['RPC in force, 20 rules|', 'RPC in force, 1000 rules|'], unit: 'ms', kubearmor: '36 (100 rules), 115–195 (250)' },
+  {
+    what: 'parse + compile + load, warm: 20, 1,000 rules',
+    of: ['total warm|20', 'total warm|1000'],
+    goal: [10, 80],
+    unit: 'ms',
+    kubearmor: '70–155 (10 rules), one by one',
+  },
+  {
+    what: 'RPC to refusal, in the guest: 20, 1,000 rules',
+    of: ['RPC in force, 20 rules|', 'RPC in force, 1000 rules|'],
+    unit: 'ms',
+    kubearmor: '36 (100 rules), 115–195 (250)',
+  },
   { what: 'reader with decoding, a record', of: ['ring record decoded|'], goal: [300], unit: 'ns' },
   { what: 'records lost at that', of: ['ring lost|'], goal: [0], unit: '' },
   { what: '100,000 denials: accounted for', of: ['burst accounted for|'], goal: [100], atLeast: true, unit: '%', kubearmor: 'uncounted' },
   { what: '100,000 denials: delivered', of: ['burst delivered|'], goal: [99], atLeast: true, unit: '%', kubearmor: '55–63 %' },
   { what: 'agent ready, in the guest', of: ['agent ready|'], goal: [5], unit: 's', kubearmor: '32–40' },
-  { what: 'agent RSS: idle, with 1,000 rules', of: ['agent RSS idle|', 'agent RSS with 1,000 rules|'], goal: [120, 200], unit: 'MB', kubearmor: '285–302, 440–600' },
+  {
+    what: 'agent RSS: idle, with 1,000 rules',
+    of: ['agent RSS idle|', 'agent RSS with 1,000 rules|'],
+    goal: [120, 200],
+    unit: 'MB',
+    kubearmor: '285–302, 440–600',
+  },
 ];
 
-const show = (value: number): string => (Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 10 ? value.toFixed(1) : value.toFixed(2));
+const show = (value: number): string =>
+  Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 10 ? value.toFixed(1) : value.toFixed(2);
 
 /** What derives from measures: added costs in µs, ratios. */
 function valuesOf(measures: readonly Measure[]): Map<string, number> {

@@ -18,21 +18,34 @@ interface Parts {
   readonly socket?: { readonly domain: number; readonly port: number; readonly address: readonly number[] };
 }
 
+const DEFAULTS = {
+  hook: HOOK.FILE_OPEN as number,
+  outcome: OUTCOME.DENIED as number,
+  rule: 7,
+  flags: 0,
+  subject: '/bin/sh' as string | Buffer,
+  path: '',
+  args: '',
+  argc: 0,
+  socket: { domain: 0, port: 0, address: [] as readonly number[] },
+};
+
 /** A record as the kernel writes it. */
 function record(parts: Parts): Buffer {
-  const strings = [Buffer.from(parts.subject ?? '/bin/sh'), Buffer.from('/sbin/init'), Buffer.from(parts.path ?? ''), Buffer.from(parts.args ?? '')];
+  const { hook, outcome, rule, flags, subject, path, args, argc, socket } = { ...DEFAULTS, ...parts };
+  const strings = [subject, '/sbin/init', path, args].map((text) => Buffer.from(text as string));
   const head = Buffer.alloc(EVENT.size);
-  head.writeUInt16LE(parts.hook ?? HOOK.FILE_OPEN, AT.hook);
-  head.writeUInt8(parts.outcome ?? OUTCOME.DENIED, AT.outcome);
-  head.writeUInt8(parts.flags ?? 0, AT.flags);
-  head.writeUInt32LE(parts.rule ?? 7, AT.rule);
+  head.writeUInt16LE(hook, AT.hook);
+  head.writeUInt8(outcome, AT.outcome);
+  head.writeUInt8(flags, AT.flags);
+  head.writeUInt32LE(rule, AT.rule);
   head.writeUInt32LE(3, AT.count);
   for (const [i, at] of [AT.subject_len, AT.parent_len, AT.path_len, AT.args_len].entries()) head.writeUInt16LE(strings[i]!.length, at);
-  head.writeUInt16LE(parts.argc ?? 0, AT.argc);
+  head.writeUInt16LE(argc, AT.argc);
   head.write('pts0', AT.tty);
-  head.writeUInt16LE(parts.socket?.domain ?? 0, AT.sock_domain);
-  head.writeUInt16LE(parts.socket?.port ?? 0, AT.sock_port);
-  Buffer.from(parts.socket?.address ?? []).copy(head, AT.sock_addr);
+  head.writeUInt16LE(socket.domain, AT.sock_domain);
+  head.writeUInt16LE(socket.port, AT.sock_port);
+  Buffer.from(socket.address).copy(head, AT.sock_addr);
   return Buffer.concat([head, ...strings]);
 }
 

@@ -52,7 +52,7 @@ export interface Sentence extends Options {
 /** One test a sentence. */
 export function check(sentences: readonly Sentence[]): void {
   for (const { says, spec, gets, ...options } of sentences) {
-    test(says, () => {
+    void test(says, () => {
       const verdict = judge(spec, options);
       for (const [access, wanted] of gets) assert.equal(verdict(access), wanted, JSON.stringify(access));
     });
