@@ -13,8 +13,8 @@
 #define SCOPES_MAX 16384
 #define BINDINGS_MAX 65536
 #define CGROUP_DEPTH_MAX 16
-#define SUBJECT_MAX \
-	256 /* longest subject path kept; a longer one is of class unknown after a policy change */
+/* longest subject path kept; a longer one is of class unknown after a policy change */
+#define SUBJECT_MAX 256
 #define COMPONENTS_MAX 64
 
 /*

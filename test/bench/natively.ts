@@ -104,7 +104,7 @@ export function measureCompile(node: string, directory: string): Measure[] {
       unit: 'ms',
       ...summarise(times.map((time) => time[temperature][step]!)),
     });
-    const steps = ['parse', 'compile', ...(times.every(({ loads }) => loads) ? ['load', 'total'] : [])];
+    const steps = ['parse', 'request', 'compile', ...(times.every(({ loads }) => loads) ? ['load', 'total'] : [])];
     const bytes = compileOrThrow(parse(text)).image.length * 4;
     return [{ what: 'image', state, unit: 'KiB', value: bytes / 1024 }, ...steps.flatMap((step) => [of('cold', step), of('warm', step)])];
   });

@@ -76,7 +76,7 @@ const OTHERS: readonly Row[] = [
   { what: 'compile, warm: 1,000 paths, 200 globs', of: ['compile warm|1000', 'compile warm|globs'], goal: [50, 500], unit: 'ms' },
   { what: 'compile in a new process: the same', of: ['compile cold|1000', 'compile cold|globs'], unit: 'ms' },
   {
-    what: 'parse + compile + load, warm: 20, 1,000 rules',
+    what: 'request + compile + load, warm: 20, 1,000 rules',
     of: ['total warm|20', 'total warm|1000'],
     goal: [10, 80],
     unit: 'ms',
