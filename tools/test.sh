@@ -86,7 +86,7 @@ kernel_cases() {
   fi
   [ "$mode" != --full ] || kernels="$kernels newest"
   for kernel in $kernels; do
-    cases "kernel-$kernel" tools/vm --kernel "$kernel" --timeout 1500 --rw "$logs" -- "$PWD/tools/node" "$PWD/test/kernel/run.ts" --kernel "$kernel"
+    cases "kernel-$kernel" tools/vm --kernel "$kernel" --timeout 1500 --console "$logs/console-$kernel" --rw "$logs" -- "$PWD/tools/node" "$PWD/test/kernel/run.ts" --kernel "$kernel"
   done
 }
 
@@ -102,6 +102,7 @@ check types tsc -p .
 check boundaries tools/node tools/boundaries.ts
 check licences tools/node tools/licences.ts
 check bpf make -C bpf
+check native tools/node test/kernel/run.ts --build
 check generated tools/generate.sh --check
 [ "$mode" != --static ] || finish
 unit

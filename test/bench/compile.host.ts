@@ -36,7 +36,13 @@ function once(): Times {
   const compiled = performance.now();
   filler?.put(ruleSet);
   const loaded = performance.now();
-  return { parse: parsed - start, request: requested - parsed, compile: compiled - requested, load: loaded - compiled, total: loaded - parsed };
+  return {
+    parse: parsed - start,
+    request: requested - parsed,
+    compile: compiled - requested,
+    load: loaded - compiled,
+    total: loaded - parsed,
+  };
 }
 
 const cold = once();
