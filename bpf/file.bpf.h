@@ -45,6 +45,18 @@ static __always_inline int check_file(struct vfsmount *mnt, struct dentry *d, st
 	return check_object_of(mnt, d, owner, hook, access, 0);
 }
 
+/* Judges an object that has no mount here by its name within its file system: only Block rules count. */
+static __always_inline int check_alias(struct scratch *x)
+{
+	x->block_only = x->alias = 1;
+	if (walk_superblock(x) != 1)
+		return 0;
+	BY_CLASS(x->word, judge, x);
+	if (x->hit[0].verdict != VERDICT_BLOCK && x->hit[1].verdict != VERDICT_BLOCK)
+		return 0;
+	return conclude(x, POSTURE_NONE);
+}
+
 /* An entry of a directory: what is there, or is about to be (then the directory's owner counts). */
 static __always_inline int check_entry_of(struct path *dir, struct dentry *d, u32 hook, u32 access,
 					  int second)
@@ -67,7 +79,7 @@ static __always_inline u32 access_of(struct file *file)
 }
 
 /*
- * overlayfs opens files itself: every file a second time (6.1 under the same name, since 6.5 as the layer's own file), and
+ * overlayfs opens files itself: every file a second time (since 6.5 as the layer's own file; before, see check_layer), and
  * what it copies up, under mounts of its own. That is no access of the task: only Block rules count, and nothing where
  * the container's own root file system is opened; an overlay that shows a protected directory elsewhere is not.
  */
@@ -82,11 +94,8 @@ static __always_inline int is_second_open(struct file *file, struct scratch *x)
 		if (bpf_core_field_exists(backing->user_path) &&
 		    (u64)BPF_CORE_READ(backing, user_path.mnt, mnt_sb) == x->root_sb)
 			return 1;
-	} else if (file->f_mode & FMODE_NOACCOUNT) {
-		return 1;
-	} else if (
-		ns >=
-		(u64)-4095) { /* MNT_NS_INTERNAL, and not one of the kernel's own file systems, as memfd's */
+	} else if (ns >= (u64)-4095) {
+		/* MNT_NS_INTERNAL, and not one of the kernel's own file systems, as memfd's */
 		x->alias = !(BPF_CORE_READ(file, f_path.dentry, d_sb, s_flags) & SB_KERNMOUNT);
 	}
 	return x->alias && !(SCOPE_FLAGS(x->word) & IMAGE_FLAG_BLOCK_PATH);
@@ -115,6 +124,24 @@ static __always_inline void remember_judged(struct file *file, struct scratch *x
 		bpf_map_update_elem(&judged_files, &key, &judged, BPF_ANY);
 }
 
+/* Before 6.5 the second open of an overlay's file shows the layer's file only as an inode: judged by the name that has. */
+static __always_inline int check_layer(struct file *file, struct scratch *x)
+{
+	struct hlist_node *node = BPF_CORE_READ(file, f_inode, i_dentry.first);
+	struct dentry *d = (void *)node;
+
+	if (!node || !(SCOPE_FLAGS(x->word) & IMAGE_FLAG_BLOCK_PATH) ||
+	    (u64)BPF_CORE_READ(file, f_path.dentry, d_sb) == x->root_sb)
+		return 0;
+	x->dentry = (u64)node - bpf_core_field_offset(d->d_u);
+	x->access = access_of(file);
+	x->open_flags = file->f_flags;
+	x->family = FAMILY_FILE;
+	x->hook = HOOK_FILE_OPEN;
+	x->owner = owns(file->f_inode);
+	return check_alias(x);
+}
+
 SEC("lsm/file_open")
 int BPF_PROG(ka_file_open, struct file *file, int ret)
 {
@@ -126,6 +153,8 @@ int BPF_PROG(ka_file_open, struct file *file, int ret)
 	x = begin(WANTS_IMAGE(IMAGE_FLAG_FILE) | SCOPE_MODE_SEE_FILE, &result);
 	if (!x)
 		return result;
+	if ((file->f_mode & (FMODE_NOACCOUNT | FMODE_BACKING)) == FMODE_NOACCOUNT)
+		return check_layer(file, x);
 	if (file->f_flags & FMODE_EXEC || is_second_open(file, x) ||
 	    is_nameless(file->f_path.dentry))
 		return 0;
@@ -357,11 +386,7 @@ static __always_inline int check_attribute(struct dentry *d)
 	x->owner = owns(BPF_CORE_READ(d, d_inode));
 	if ((u64)BPF_CORE_READ(d, d_sb) == x->root_sb)
 		return check_object(x);
-	x->block_only = x->alias = 1;
-	if (walk_superblock(x) != 1)
-		return 0;
-	BY_CLASS(x->word, judge, x);
-	return x->hit[0].verdict == VERDICT_BLOCK ? conclude(x, POSTURE_NONE) : 0;
+	return check_alias(x);
 }
 
 SEC("lsm/inode_setxattr")

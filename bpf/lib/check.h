@@ -178,7 +178,8 @@ __noinline int check_object_global(struct scratch *x)
 		x->block_only = 1;
 		if (walk_superblock(x))
 			BY_CLASS(x->word, judge, x);
-		walk_shown(x); /* the event shows the first name */
+		if (!x->alias) /* the event shows the first name, but of an alias the one that is protected */
+			walk_shown(x);
 		x->flags = flags;
 	}
 	if (x->alias && x->hit[0].verdict != VERDICT_BLOCK && x->hit[1].verdict != VERDICT_BLOCK)

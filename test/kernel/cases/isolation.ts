@@ -189,7 +189,7 @@ export const ISOLATION_CASES: readonly KernelCase[] = [
           mount overlay x /mnt lowerdir=/data,upperdir=/tmp/u,workdir=/tmp/w OK
           open r /mnt/b OK
           open r /mnt/a EACCES`,
-    expect: [deniedA('/a')],
+    expect: [deniedA('/data/a')],
   },
   {
     name: 'namespace: a pid name space changes nothing',
