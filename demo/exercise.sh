@@ -57,15 +57,10 @@ forbidden() { [ "$code" != 0 ] && grep -q 'ERROR 403' "$said"; }
 # told FILE PATTERN: waits until karmor printed a line that matches and shows it.
 told() {
   local line colour=$dim
-  for _ in {1..100}; do
-    if line=$(grep -m 1 -E "$2" "$1"); then
-      case $line in *' - Block - '*) colour=$red ;; *' - Audit - '*) colour=$yellow ;; esac
-      indented "$colour" <<<"$line"
-      return 0
-    fi
-    sleep .1
-  done
-  return 1
+  until_ok 20 grep -q -E "$2" "$1" || return 1
+  line=$(grep -m 1 -E "$2" "$1")
+  case $line in *' - Block - '*) colour=$red ;; *' - Audit - '*) colour=$yellow ;; esac
+  indented "$colour" <<<"$line"
 }
 
 # --- what runs
@@ -88,9 +83,10 @@ daemon() {
   daemons+=("$!")
 }
 
+# give_up TEXT NAME: nothing can be shown; what NAME said last.
 give_up() {
   printf '  %s✗ %s%s\n' "$red" "$1" "$plain"
-  tail -n 20 "$home"/*.err | indented "$dim"
+  tail -n 12 "$home/$2.err" | indented "$dim"
   exit 1
 }
 
@@ -117,10 +113,10 @@ set_up() {
 	EOF
   daemon containerd containerd --config "$home/containerd.toml"
   daemon outside busybox httpd -f -p 127.0.0.1:8000 -h "$home/outside"
-  until_ok 60 ctr version || give_up 'containerd does not answer'
+  until_ok 120 ctr version || give_up 'containerd does not answer' containerd
   daemon kubearmor ./kubearmor
-  until_ok 60 grep -q 'is ready' "$home/kubearmor.out" || give_up 'KubeArmor did not start'
-  ctr image import "$DEMO_IMAGE" >"$home/import.err" 2>&1 || give_up 'the image cannot be imported'
+  until_ok 120 grep -q 'is ready' "$home/kubearmor.out" || give_up 'KubeArmor did not start' kubearmor
+  ctr image import "$DEMO_IMAGE" >"$home/import.err" 2>&1 || give_up 'the image cannot be imported' import
 }
 
 inside() { echo "ctr task exec --exec-id test web $1"; }
@@ -131,9 +127,9 @@ step 'Set up: containerd, KubeArmor and a web application'
 [ -n "${DEMO_WHERE:-}" ] && note "in $DEMO_WHERE"
 set_up
 typed 'ctr run -d --net-host --label app=web-app localhost/web-app:demo web'
-until_ok 20 eval "$page" || give_up 'nginx does not serve'
-daemon system ./karmor logs --logFilter=system
+until_ok 60 eval "$page" || give_up 'nginx does not serve' containerd
 daemon policy ./karmor logs --logFilter=policy
+daemon system ./karmor logs --logFilter=system
 typed './karmor probe | head -n 3'
 claim 'KubeArmor enforces on this kernel' answered '^ENFORCING'
 typed "$page"
@@ -143,13 +139,14 @@ claim 'a hole in its configuration gives the password file to anybody' answered 
 
 step 'Task 1: observe'
 note 'Nothing is forbidden yet. In another terminal: ./karmor logs --logFilter=system'
-until_ok 20 eval "$page >/dev/null; [ -s $home/system.out ]"
+until_ok 60 eval "$page >/dev/null; [ -s $home/system.out ]"
 typed "$(inside 'ls /')"
 claim 'the program that ran' told "$home/system.out" ' - Process /bin/ls'
 typed "$(inside 'cat /etc/nginx/nginx.conf') | head -n 3"
 claim 'the file that was read' told "$home/system.out" ' - File .*/etc/nginx/nginx.conf'
 typed "$(inside 'wget -q -O- http://127.0.0.1:8000/')"
-claim 'the connection that was made' told "$home/system.out" ' - Network .*127.0.0.1:8000'
+claim 'the connection that was made' told "$home/system.out" ' - Network .*127.0.0.1.*8000'
+kill "${daemons[-1]}" && unset 'daemons[-1]'
 
 step 'Task 2: an audit policy'
 note 'demo/policies/web-app-audit.yaml refuses nothing; it tells of shells, of wget and of every access below /etc.'
@@ -193,7 +190,7 @@ typed './karmor vm policy delete demo/policies'
 typed "$(inside 'sh -c "echo test"')"
 claim 'without the policies a shell runs again' answered test
 typed 'ctr task kill web'
-until_ok 20 ctr task delete web
+until_ok 60 ctr task delete web
 typed 'ctr container delete web'
 claim 'the container is gone' worked
 

@@ -25,4 +25,4 @@ fi
 DEMO_WHERE="a guest with Debian's $kernel kernel"
 [ "$DEMO_WIDTH" -gt 0 ] || DEMO_WIDTH=100
 echo "$why; starting $DEMO_WHERE"
-exec tools/vm --kernel "$kernel" --timeout 300 -- "$PWD/demo/exercise.sh"
+exec tools/vm --kernel "$kernel" --timeout 600 -- "$PWD/demo/exercise.sh"
