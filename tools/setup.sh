@@ -9,6 +9,13 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 say() { echo "setup: $*" >&2; }
 fail() { say "$*"; exit 1; }
+# patiently COMMAND...: a registry that hangs is asked again, three times in all, two minutes each.
+patiently() {
+  for _ in 1 2 3; do
+    timeout 120 "$@" && return
+  done
+  return 1
+}
 mkdir -p .cache
 exec 9>.cache/setup.lock
 command -v flock >/dev/null && flock 9
@@ -54,7 +61,7 @@ node_26() {
   say "fetching Node $version (npm package $name)"
   rm -rf .cache/node.tmp
   mkdir -p .cache/node.tmp
-  (cd .cache/node.tmp && npm pack --silent "$name@$version" >/dev/null) || fail "npm could not fetch $name@$version"
+  (cd .cache/node.tmp && patiently npm pack --silent "$name@$version" >/dev/null) || fail "npm could not fetch $name@$version"
   got=sha512-$(node -p 'require("crypto").createHash("sha512").update(require("fs").readFileSync(process.argv[1])).digest("base64")' .cache/node.tmp/*.tgz)
   [ "$got" = "$want" ] || fail "$name@$version is not what it was: $got"
   tar -xzf .cache/node.tmp/*.tgz -C .cache/node.tmp
@@ -70,7 +77,7 @@ npm_packages() {
   # Not `npm ci`: it refuses a lock file made where the registry carries no packages of other platforms. Versions and
   # hashes come from the lock file all the same; tools/licences.ts fails where something else got installed.
   # No package's install script runs: none is needed, and each would run as root.
-  PATH="$root/.cache/node-$version/bin:$PATH" npm install --no-save --silent --ignore-scripts --no-audit --no-fund >&2 || fail 'npm did not succeed'
+  PATH="$root/.cache/node-$version/bin:$PATH" patiently npm install --no-save --silent --ignore-scripts --no-audit --no-fund --prefer-offline >&2 || fail 'npm did not succeed'
   echo "$key" >node_modules/.kubearmor-lock
 }
 
