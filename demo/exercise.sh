@@ -15,12 +15,27 @@ passed=0 failed=0 daemons=() home=/run/kubearmor-demo said=$home/said
 # --- what is shown
 
 step() { printf '\n%s\n' "$bold$cyan$1$plain"; }
-note() { fold -s -w $((width - 2)) <<<"$*" | sed "s/^/  $dim/; s/ *\$/$plain/"; }
+note() { wrapped '  ' "$dim" <<<"$*"; }
 
-# indented COLOUR: standard input, folded, under the command that said it; at most 12 lines.
-indented() {
-  head -n 12 | cut -c1-1000 | fold -s -w $((width - 6)) | sed "s/^/    $1/; s/ *\$/$plain/"
+# wrapped INDENT COLOUR: standard input, folded to the width; at most 12 lines of it. Without other programs: each costs a
+# tenth of a second in a guest.
+wrapped() {
+  local line part count=0 room=$((width - ${#1} - 1))
+  while [ $((count++)) -lt 12 ] && IFS= read -r line; do
+    line=${line:0:1000}
+    while [ ${#line} -gt "$room" ]; do
+      part=${line:0:room}
+      case ${part:1} in *' '*) part=${part% *} ;; esac
+      printf '%s%s%s%s\n' "$1" "$2" "$part" "$plain"
+      line=${line:${#part}}
+      line=${line# }
+    done
+    printf '%s%s%s%s\n' "$1" "$2" "$line" "$plain"
+  done
 }
+
+# indented COLOUR: the same, under the command that said it.
+indented() { wrapped '    ' "$1"; }
 
 # quietly COMMAND-LINE: runs it as it stands; what it said is in $said, its exit code in $code.
 quietly() {
@@ -32,6 +47,11 @@ quietly() {
 typed() {
   printf '  %s$ %s%s\n' "$bold" "$1" "$plain"
   quietly "$1"
+  came_back
+}
+
+# came_back: what the last command said.
+came_back() {
   indented "$dim" <"$said"
   [ "$code" = 0 ] || printf '    %s(exit code %s)%s\n' "$dim" "$code" "$plain"
 }
@@ -112,10 +132,12 @@ set_up() {
 	disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs"]
 	EOF
   daemon containerd containerd --config "$home/containerd.toml"
+  daemon kubearmor ./kubearmor
   daemon outside busybox httpd -f -p 127.0.0.1:8000 -h "$home/outside"
   until_ok 120 ctr version || give_up 'containerd does not answer' containerd
-  daemon kubearmor ./kubearmor
   until_ok 120 grep -q 'is ready' "$home/kubearmor.out" || give_up 'KubeArmor did not start' kubearmor
+  daemon policy ./karmor logs --logFilter=policy
+  daemon system ./karmor logs --logFilter=system
   ctr image import "$DEMO_IMAGE" >"$home/import.err" 2>&1 || give_up 'the image cannot be imported' import
 }
 
@@ -128,8 +150,6 @@ step 'Set up: containerd, KubeArmor and a web application'
 set_up
 typed 'ctr run -d --net-host --label app=web-app localhost/web-app:demo web'
 until_ok 60 eval "$page" || give_up 'nginx does not serve' containerd
-daemon policy ./karmor logs --logFilter=policy
-daemon system ./karmor logs --logFilter=system
 typed './karmor probe | head -n 3'
 claim 'KubeArmor enforces on this kernel' answered '^ENFORCING'
 typed "$page"

@@ -16,6 +16,7 @@ DEMO_IMAGE=$(demo/make-image.sh)
 DEMO_COLOUR=''
 if [ -z "${NO_COLOR:-}" ] && { [ -t 1 ] || [ -n "${FORCE_COLOR:-}" ]; }; then DEMO_COLOUR=1; fi
 DEMO_WIDTH=$({ stty size </dev/tty | cut -d' ' -f2; } 2>/dev/null || echo 100)
+[ "$DEMO_WIDTH" -ge 40 ] || DEMO_WIDTH=100
 export DEMO_IMAGE DEMO_COLOUR DEMO_WIDTH DEMO_WHERE
 if why=$(tools/lsm-probe); then
   DEMO_WHERE='this machine'
@@ -23,6 +24,5 @@ if why=$(tools/lsm-probe); then
   exec unshare --mount --net demo/exercise.sh
 fi
 DEMO_WHERE="a guest with Debian's $kernel kernel"
-[ "$DEMO_WIDTH" -gt 0 ] || DEMO_WIDTH=100
 echo "$why; starting $DEMO_WHERE"
 exec tools/vm --kernel "$kernel" --timeout 600 -- "$PWD/demo/exercise.sh"
