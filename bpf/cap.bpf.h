@@ -11,18 +11,16 @@ int BPF_PROG(ka_capable, const struct cred *cred, struct user_namespace *ns, int
 	     int ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct scratch *x;
-	int result;
+	struct task *x;
 
-	if (ret)
+	if (ret || cred != task->real_cred)
 		return ret;
-	x = begin(WANTS_IMAGE(IMAGE_FLAG_CAP), &result);
+	x = begin(WANTS_IMAGE(IMAGE_FLAG_CAP));
 	if (!x)
-		return result ? -EPERM : 0;
-	if (cred != task->real_cred)
 		return 0;
 	x->family = FAMILY_CAPABILITIES;
 	x->hook = HOOK_CAPABLE;
+	x->other = 1;
 	x->capability = cap;
 	x->access = 1;
 	x->silent = (opts & CAP_OPT_NOAUDIT) != 0;
@@ -32,9 +30,9 @@ int BPF_PROG(ka_capable, const struct cred *cred, struct user_namespace *ns, int
 SEC("lsm/uring_override_creds")
 int BPF_PROG(ka_uring_override_creds, const struct cred *cred, int ret)
 {
-	int result;
+	u64 word;
 
 	if (ret)
 		return ret;
-	return begin(WANTS_IMAGE(IMAGE_FLAG_CAP), &result) ? -EPERM : 0;
+	return wanting(WANTS_IMAGE(IMAGE_FLAG_CAP), &word) ? -EPERM : 0;
 }

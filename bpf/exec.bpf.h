@@ -7,12 +7,25 @@
  *         strictest entry (COUNTER_UNKNOWN).
  */
 
+/* Who a task is from its first exec on: where its root is, and that the runtime runs still. */
+static __always_inline void identify(struct task *x, struct task_struct *task,
+				     struct mnt_namespace *ns, u32 scope)
+{
+	x->scope = scope;
+	x->root = (u64)BPF_CORE_READ(ns, root);
+	x->ns_seq = seq_of(ns);
+	x->root_fs = (u64)BPF_CORE_READ(task, fs, root.mnt);
+	x->root_sb = (u64)BPF_CORE_READ(task, fs, root.mnt, mnt_sb);
+	x->task_flags = TASK_RUNTIME;
+	x->subject_len = 0;
+}
+
 /* Binds the current task to its cgroup's scope, if it has left the runtime's mount name space. */
 static __noinline int bind_task(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct mnt_namespace *ns;
-	struct task_scope *t;
+	struct task *x;
 	int scope;
 
 	if (bpf_task_storage_get(&tasks, task, 0, 0))
@@ -23,21 +36,15 @@ static __noinline int bind_task(void)
 	ns = BPF_CORE_READ(task, nsproxy, mnt_ns);
 	if (BPF_CORE_READ(ns, ns.inum) == host_mnt_ns)
 		return 0;
-	t = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!t) {
+	x = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!x) {
 		count(COUNTER_SCOPE_FAILED);
 		return -EAGAIN;
 	}
-	t->scope = scope;
-	t->root = (u64)BPF_CORE_READ(ns, root);
-	t->ns_seq = BPF_CORE_READ(ns, seq);
-	t->root_fs = (u64)BPF_CORE_READ(task, fs, root.mnt);
-	t->root_sb = (u64)BPF_CORE_READ(task, fs, root.mnt, mnt_sb);
-	t->flags = TASK_RUNTIME;
-	t->subject_len = 0;
-	t->word = scope_word(scope);
-	t->subject_class =
-		SCOPE_IMAGE(t->word) ? BY_CLASS(t->word, runtime_class, t->word) : CLASS_NOBODY;
+	identify(x, task, ns, scope);
+	x->classed = scope_word(scope);
+	x->subject_class = SCOPE_IMAGE(x->classed) ? BY_CLASS(x->classed, runtime_class, x->classed)
+						   : CLASS_NOBODY;
 	return 0;
 }
 
@@ -45,13 +52,53 @@ static __always_inline u32 owns(struct inode *inode)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
-	return inode && BPF_CORE_READ(inode, i_uid.val) == BPF_CORE_READ(task, cred, fsuid.val);
+	return inode && FIELD(inode, inode, i_uid.val) == task->cred->fsuid.val;
+}
+
+static long spell_component(u32 i, struct task **c)
+{
+	struct task *x = *c;
+	u32 pos = x->pos, len;
+	u64 name;
+
+	len = name_of(x->comp[(x->n - 1 - i) & (COMPONENTS_MAX - 1)], &name);
+	if (pos + len + 1 >= SUBJECT_MAX) {
+		x->cut = 1;
+		return 1;
+	}
+	if (i || !x->bare)
+		x->name[pos++ & (SUBJECT_MAX - 1)] = '/';
+	bpf_probe_read_kernel(&x->name[pos & (SUBJECT_MAX - 1)], len, (void *)name);
+	x->pos = pos + len;
+	return 0;
+}
+
+/* Writes the path of the program that was just judged into `name`, its length into `pos`; sets `cut` where it is too long. */
+__noinline int spell_program(struct task *x)
+{
+	struct task *c = x;
+
+	if (!x)
+		return 0;
+	x->pos = x->cut = 0;
+	bpf_loop(x->n < COMPONENTS_MAX ? x->n : COMPONENTS_MAX, spell_component, &c, 0);
+	return 0;
+}
+
+/* Makes what spell_program() wrote the subject; the beginning of it where it is too long. */
+static __always_inline void become_program(struct task *x)
+{
+	x->task_flags = x->cut ? TASK_SUBJECT_LONG : 0;
+	x->classed = x->word;
+	x->subject_class = x->flags & EVENT_FLAG_UNKNOWN ? CLASS_UNKNOWN : x->record_class;
+	x->subject_len = x->pos & (SUBJECT_MAX - 1);
+	bpf_probe_read_kernel(x->subject, x->subject_len & (SUBJECT_MAX - 1), x->name);
 }
 
 SEC("lsm/bprm_check_security")
 int BPF_PROG(ka_bprm_check, struct linux_binprm *bprm, int ret)
 {
-	struct scratch *x;
+	struct task *x;
 	int result;
 
 	if (ret)
@@ -59,9 +106,9 @@ int BPF_PROG(ka_bprm_check, struct linux_binprm *bprm, int ret)
 	result = bind_task();
 	if (result)
 		return result;
-	x = begin(WANTS_IMAGE(IMAGE_FLAG_EXEC), &result);
+	x = begin(WANTS_IMAGE(IMAGE_FLAG_EXEC));
 	if (!x)
-		return result;
+		return 0;
 	x->mnt = (u64)bprm->file->f_path.mnt;
 	x->dentry = (u64)bprm->file->f_path.dentry;
 	x->access = ACCESS_EXEC;
@@ -73,43 +120,12 @@ int BPF_PROG(ka_bprm_check, struct linux_binprm *bprm, int ret)
 	x->argc = bprm->argc;
 	if (SCOPE_FLAGS(x->word) & IMAGE_FLAG_APPLET)
 		find_applet(x, bprm);
-	return check_object(x);
-}
-
-struct keep {
-	struct scratch *x;
-	struct task_scope *t;
-};
-
-static long keep_component(u32 i, struct keep *k)
-{
-	struct component *p = &k->x->comp[(k->x->n - 1 - i) & (COMPONENTS_MAX - 1)];
-	u32 len = p->len & 255, pos = k->x->pos;
-
-	if (pos + len + 1 >= SUBJECT_MAX) {
-		k->t->flags |= TASK_SUBJECT_LONG;
-		return 1;
-	}
-	if (i || !k->x->bare)
-		k->t->subject[pos++ & (SUBJECT_MAX - 1)] = '/';
-	bpf_probe_read_kernel(&k->t->subject[pos & (SUBJECT_MAX - 1)], len, (void *)p->name);
-	k->x->pos = pos + len;
-	return 0;
-}
-
-/* Keeps the new program's path as the subject; the beginning of it where it is too long. */
-__noinline int keep_subject(struct scratch *x, struct task_scope *t)
-{
-	struct keep k = { .x = x, .t = t };
-
-	if (!x || !t)
-		return 0;
-	x->pos = 0;
-	t->flags = 0;
-	t->word = x->word;
-	t->subject_class = x->flags & EVENT_FLAG_UNKNOWN ? CLASS_UNKNOWN : x->record_class;
-	bpf_loop(x->n < COMPONENTS_MAX ? x->n : COMPONENTS_MAX, keep_component, &k, 0);
-	t->subject_len = x->pos & (SUBJECT_MAX - 1);
+	result = check_object(x);
+	if (result || x->partial || x->block_only)
+		return result;
+	/* now, as names may be gone when the exec completes */
+	spell_program(x);
+	x->judged_exec = (u64)bprm->file;
 	return 0;
 }
 
@@ -117,20 +133,20 @@ SEC("lsm/bprm_committed_creds")
 int BPF_PROG(ka_bprm_committed, struct linux_binprm *bprm)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct task_scope *t = bpf_task_storage_get(&tasks, task, 0, 0);
-	struct scratch *x;
+	struct task *x = bpf_task_storage_get(&tasks, task, 0, 0);
+	u64 word;
 
-	if (!t)
+	if (!x)
 		return 0;
 	/* also without rules: those that come later must know the program */
-	x = bpf_task_storage_get(&scratches, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!x) {
-		count(COUNTER_SCRATCH_FAILED);
-		t->flags = TASK_SUBJECT_LONG;
-		t->subject_class = CLASS_UNKNOWN;
+	word = scope_word(x->scope);
+	if (x->judged_exec == (u64)bprm->file && x->word == word &&
+	    !(SCOPE_WANTS(word) & SCOPE_MODE_SEE_PROCESS)) {
+		x->judged_exec = 0;
+		become_program(x);
 		return 0;
 	}
-	reset(x, t, scope_word(t->scope));
+	reset(x, word);
 	x->mnt = (u64)bprm->file->f_path.mnt;
 	x->dentry = (u64)bprm->file->f_path.dentry;
 	x->access = 0;
@@ -143,6 +159,7 @@ int BPF_PROG(ka_bprm_committed, struct linux_binprm *bprm)
 	if (SCOPE_IMAGE(x->word))
 		BY_CLASS(x->word, judge, x);
 	observe(x, SCOPE_MODE_SEE_PROCESS);
-	keep_subject(x, t);
+	spell_program(x);
+	become_program(x);
 	return 0;
 }

@@ -10,22 +10,21 @@
 /* Pipes, sockets and anonymous inodes have no place in a file system; memfd and other unnamed memory has a name. */
 static __always_inline int is_nameless(struct dentry *d)
 {
-	struct super_block *sb = BPF_CORE_READ(d, d_sb);
+	struct super_block *sb = FIELD(dentry, d, d_sb);
 
-	return BPF_CORE_READ(sb, s_flags) & (SB_KERNMOUNT | SB_NOUSER) &&
-	       BPF_CORE_READ(sb, s_magic) != TMPFS_MAGIC;
+	return FIELD(super_block, sb, s_flags) & (SB_KERNMOUNT | SB_NOUSER) &&
+	       FIELD(super_block, sb, s_magic) != TMPFS_MAGIC;
 }
 
 /* `second`: the other object of the same access (a rename's target), which raises no second audit. */
 static __always_inline int check_object_of(struct vfsmount *mnt, struct dentry *d,
 					   struct inode *owner, u32 hook, u32 access, int second)
 {
-	struct scratch *x;
-	int result;
+	struct task *x;
 
-	x = begin(WANTS_IMAGE(IMAGE_FLAG_FILE), &result);
+	x = begin(WANTS_IMAGE(IMAGE_FLAG_FILE));
 	if (!x)
-		return result;
+		return 0;
 	x->mute = second && x->told;
 	x->told = 0;
 	if (is_nameless(d))
@@ -46,7 +45,7 @@ static __always_inline int check_file(struct vfsmount *mnt, struct dentry *d, st
 }
 
 /* Judges an object that has no mount here by its name within its file system: only Block rules count. */
-static __always_inline int check_alias(struct scratch *x)
+static __always_inline int check_alias(struct task *x)
 {
 	x->block_only = x->alias = 1;
 	if (walk_superblock(x) != 1)
@@ -61,9 +60,9 @@ static __always_inline int check_alias(struct scratch *x)
 static __always_inline int check_entry_of(struct path *dir, struct dentry *d, u32 hook, u32 access,
 					  int second)
 {
-	struct inode *inode = BPF_CORE_READ(d, d_inode);
+	struct inode *inode = FIELD(dentry, d, d_inode);
 
-	inode = inode ? inode : BPF_CORE_READ(dir, dentry, d_inode);
+	inode = inode ? inode : FIELD(dentry, dir->dentry, d_inode);
 	return check_object_of(dir->mnt, d, inode, hook, access, second);
 }
 
@@ -82,23 +81,25 @@ static __always_inline u32 access_of(struct file *file)
  * overlayfs opens files itself: every file a second time (since 6.5 as the layer's own file; before, see check_layer), and
  * what it copies up, under mounts of its own. That is no access of the task: only Block rules count, and nothing where
  * the container's own root file system is opened; an overlay that shows a protected directory elsewhere is not.
+ * 1: nothing to judge; -1: under another name than the task's own.
  */
-static __always_inline int is_second_open(struct file *file, struct scratch *x)
+static __always_inline int second_open(struct file *file, struct task *x, u64 word)
 {
 	struct backing_file *backing = (void *)file;
 	struct mount *m = container_of(file->f_path.mnt, struct mount, mnt);
-	u64 ns = (u64)BPF_CORE_READ(m, mnt_ns);
+	u64 ns = (u64)FIELD(mount, m, mnt_ns);
+	int alias = 0;
 
 	if (file->f_mode & FMODE_BACKING) {
-		x->alias = 1;
+		alias = 1;
 		if (bpf_core_field_exists(backing->user_path) &&
 		    (u64)BPF_CORE_READ(backing, user_path.mnt, mnt_sb) == x->root_sb)
 			return 1;
 	} else if (ns >= (u64)-4095) {
 		/* MNT_NS_INTERNAL, and not one of the kernel's own file systems, as memfd's */
-		x->alias = !(BPF_CORE_READ(file, f_path.dentry, d_sb, s_flags) & SB_KERNMOUNT);
+		alias = !(file->f_path.dentry->d_sb->s_flags & SB_KERNMOUNT);
 	}
-	return x->alias && !(SCOPE_FLAGS(x->word) & IMAGE_FLAG_BLOCK_PATH);
+	return !alias ? 0 : SCOPE_FLAGS(word) & IMAGE_FLAG_BLOCK_PATH ? -1 : 1;
 }
 
 /* Files that were judged for writing, by struct file *: by which image, and which inode it was (pointers come again). */
@@ -115,7 +116,7 @@ struct {
 	__type(value, struct judged);
 } judged_files SEC(".maps");
 
-static __always_inline void remember_judged(struct file *file, struct scratch *x)
+static __always_inline void remember_judged(struct file *file, struct task *x)
 {
 	struct judged judged = { .inode = (u64)file->f_inode, .image = SCOPE_IMAGE(x->word) };
 	u64 key = (u64)file;
@@ -125,12 +126,14 @@ static __always_inline void remember_judged(struct file *file, struct scratch *x
 }
 
 /* Before 6.5 the second open of an overlay's file shows the layer's file only as an inode: judged by the name that has. */
-static __always_inline int check_layer(struct file *file, struct scratch *x)
+static __always_inline int check_layer(struct file *file, struct task *x)
 {
 	struct hlist_node *node = BPF_CORE_READ(file, f_inode, i_dentry.first);
 	struct dentry *d = (void *)node;
 
-	if (!node || !(SCOPE_FLAGS(x->word) & IMAGE_FLAG_BLOCK_PATH) ||
+	/* d_u has another name in kernels that do not come here */
+	if (!bpf_core_field_exists(d->d_u) || !node ||
+	    !(SCOPE_FLAGS(x->word) & IMAGE_FLAG_BLOCK_PATH) ||
 	    (u64)BPF_CORE_READ(file, f_path.dentry, d_sb) == x->root_sb)
 		return 0;
 	x->dentry = (u64)node - bpf_core_field_offset(d->d_u);
@@ -145,19 +148,25 @@ static __always_inline int check_layer(struct file *file, struct scratch *x)
 SEC("lsm/file_open")
 int BPF_PROG(ka_file_open, struct file *file, int ret)
 {
-	struct scratch *x;
-	int result;
+	int layer = (file->f_mode & (FMODE_NOACCOUNT | FMODE_BACKING)) == FMODE_NOACCOUNT;
+	int result = 0, second = 0;
+	struct task *x;
+	u64 word;
 
-	if (ret)
+	if (ret || (file->f_flags & FMODE_EXEC && !layer))
 		return ret;
-	x = begin(WANTS_IMAGE(IMAGE_FLAG_FILE) | SCOPE_MODE_SEE_FILE, &result);
+	x = wanting(WANTS_IMAGE(IMAGE_FLAG_FILE) | SCOPE_MODE_SEE_FILE, &word);
 	if (!x)
-		return result;
-	if ((file->f_mode & (FMODE_NOACCOUNT | FMODE_BACKING)) == FMODE_NOACCOUNT)
-		return check_layer(file, x);
-	if (file->f_flags & FMODE_EXEC || is_second_open(file, x) ||
-	    is_nameless(file->f_path.dentry))
 		return 0;
+	if (!layer) {
+		second = second_open(file, x, word);
+		if (second > 0 || is_nameless(file->f_path.dentry))
+			return 0;
+	}
+	prepare(x, word);
+	if (layer)
+		return check_layer(file, x);
+	x->alias = second < 0;
 	x->mnt = (u64)file->f_path.mnt;
 	x->dentry = (u64)file->f_path.dentry;
 	x->access = access_of(file);
@@ -182,9 +191,9 @@ int BPF_PROG(ka_file_open, struct file *file, int ret)
 SEC("lsm/file_permission")
 int BPF_PROG(ka_file_permission, struct file *file, int mask, int ret)
 {
-	u64 key = (u64)file;
+	u64 key = (u64)file, word;
 	struct judged *judged;
-	struct scratch *x;
+	struct task *x;
 	u16 type;
 	int result;
 
@@ -192,17 +201,18 @@ int BPF_PROG(ka_file_permission, struct file *file, int mask, int ret)
 		return ret;
 	type = file->f_inode->i_mode & S_IFMT;
 	if (type == S_IFIFO || type == S_IFSOCK ||
-	    BPF_CORE_READ(file, f_path.dentry, d_sb, s_flags) &
+	    file->f_path.dentry->d_sb->s_flags &
 		    (SB_KERNMOUNT | SB_NOUSER)) /* memory that the task made itself */
 		return 0;
-	x = begin(WANTS_IMAGE(IMAGE_FLAG_FILE), &result);
+	x = wanting(WANTS_IMAGE(IMAGE_FLAG_FILE), &word);
 	if (!x)
-		return result;
+		return 0;
 	judged = bpf_map_lookup_elem(&judged_files, &key);
-	if (judged && judged->image == SCOPE_IMAGE(x->word) && judged->inode == (u64)file->f_inode)
+	if (judged && judged->image == SCOPE_IMAGE(word) && judged->inode == (u64)file->f_inode)
 		return 0;
 	if (file->f_mode & (FMODE_NOACCOUNT | FMODE_BACKING))
 		return 0;
+	prepare(x, word);
 	x->mnt = (u64)file->f_path.mnt;
 	x->dentry = (u64)file->f_path.dentry;
 	x->access = ACCESS_WRITE;
@@ -249,7 +259,7 @@ SEC("lsm/path_link")
 int BPF_PROG(ka_path_link, struct dentry *old, struct path *dir, struct dentry *d, int ret)
 {
 	if (!ret)
-		ret = check_file(dir->mnt, old, BPF_CORE_READ(old, d_inode), HOOK_FILE_LINK,
+		ret = check_file(dir->mnt, old, FIELD(dentry, old, d_inode), HOOK_FILE_LINK,
 				 ACCESS_WRITE);
 	return ret ? ret : check_entry_of(dir, d, HOOK_FILE_LINK, ACCESS_WRITE, 1);
 }
@@ -262,7 +272,7 @@ int BPF_PROG(ka_path_rename, struct path *old_dir, struct dentry *old, struct pa
 
 	if (ret)
 		return ret;
-	result = check_file(old_dir->mnt, old, BPF_CORE_READ(old, d_inode), HOOK_FILE_RENAME,
+	result = check_file(old_dir->mnt, old, FIELD(dentry, old, d_inode), HOOK_FILE_RENAME,
 			    ACCESS_WRITE | ACCESS_MOVE);
 	if (result)
 		return result;
@@ -294,32 +304,47 @@ int BPF_PROG(ka_path_truncate, struct path *path, int ret)
 				ACCESS_WRITE);
 }
 
-/* Mapping: a shared writable one is a write; an executable one is a read, and denied where running the file is by name. */
+/*
+ * Mapping: a shared writable one is a write; an executable one is a read, and denied where running the file is by name. The
+ * kernel's own mappings of the program at an exec are part of that; the interpreter's are not.
+ */
 static __always_inline int check_mapping(struct file *file, u32 write, u32 exec)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct scratch *x;
-	int result, executing = BPF_CORE_READ_BITFIELD_PROBED(task, in_execve);
+	u32 access, mapx, executing;
+	struct task *x;
+	int result;
 
-	if (exec && !(executing && file->f_inode == BPF_CORE_READ(task, mm, exe_file, f_inode))) {
-		x = begin(WANTS_IMAGE(IMAGE_FLAG_MAPX), &result);
-		if (x) {
-			x->mnt = (u64)file->f_path.mnt;
-			x->dentry = (u64)file->f_path.dentry;
-			x->access = ACCESS_MAPX;
-			x->family = FAMILY_PROCESS;
-			x->hook = HOOK_MMAP_FILE;
-			x->owner = owns(file->f_inode);
-			result = check_object(x);
-		}
-		if (result)
-			return result;
-	}
-	exec = exec && !executing;
 	if (!write && !exec)
 		return 0;
-	return check_file(file->f_path.mnt, file->f_path.dentry, file->f_inode, HOOK_MMAP_FILE,
-			  (write ? ACCESS_WRITE : 0) | (exec ? ACCESS_READ : 0));
+	executing = BPF_CORE_READ_BITFIELD(task, in_execve);
+	mapx = exec && !(executing && file->f_inode == task->mm->exe_file->f_inode);
+	access = (write ? ACCESS_WRITE : 0) | (exec && !executing ? ACCESS_READ : 0);
+	if (!mapx && !access)
+		return 0;
+	x = begin(WANTS_IMAGE((mapx ? IMAGE_FLAG_MAPX : 0) | (access ? IMAGE_FLAG_FILE : 0)));
+	if (!x)
+		return 0;
+	x->mnt = (u64)file->f_path.mnt;
+	x->dentry = (u64)file->f_path.dentry;
+	x->hook = HOOK_MMAP_FILE;
+	x->owner = owns(file->f_inode);
+	if (mapx && SCOPE_FLAGS(x->word) & IMAGE_FLAG_MAPX) {
+		x->access = ACCESS_MAPX;
+		x->family = FAMILY_PROCESS;
+		result = check_object(x);
+		if (result)
+			return result;
+		forget_hits(x);
+		x->walked = 1;
+	}
+	x->told = 0;
+	if (!access || !(SCOPE_FLAGS(x->word) & IMAGE_FLAG_FILE) ||
+	    is_nameless(file->f_path.dentry))
+		return 0;
+	x->access = access;
+	x->family = FAMILY_FILE;
+	return check_object(x);
 }
 
 SEC("lsm/mmap_file")
@@ -370,12 +395,11 @@ int BPF_PROG(ka_file_truncate, struct file *file, int ret)
  */
 static __always_inline int check_attribute(struct dentry *d)
 {
-	struct scratch *x;
-	int result;
+	struct task *x;
 
-	x = begin(WANTS_IMAGE(IMAGE_FLAG_FILE), &result);
+	x = begin(WANTS_IMAGE(IMAGE_FLAG_FILE));
 	if (!x)
-		return result;
+		return 0;
 	if (is_nameless(d))
 		return 0;
 	x->dentry = (u64)d;
@@ -383,8 +407,8 @@ static __always_inline int check_attribute(struct dentry *d)
 	x->access = ACCESS_WRITE;
 	x->family = FAMILY_FILE;
 	x->hook = HOOK_FILE_SETXATTR;
-	x->owner = owns(BPF_CORE_READ(d, d_inode));
-	if ((u64)BPF_CORE_READ(d, d_sb) == x->root_sb)
+	x->owner = owns(FIELD(dentry, d, d_inode));
+	if ((u64)FIELD(dentry, d, d_sb) == x->root_sb)
 		return check_object(x);
 	return check_alias(x);
 }

@@ -9,19 +9,20 @@ SEC("lsm/task_alloc")
 int BPF_PROG(ka_task_alloc, struct task_struct *child, unsigned long clone_flags, int ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct task_scope *t, *c;
+	struct task *x, *c;
 
 	if (ret)
 		return ret;
-	t = bpf_task_storage_get(&tasks, task, 0, 0);
-	if (!t)
+	x = bpf_task_storage_get(&tasks, task, 0, 0);
+	if (!x)
 		return 0;
 	c = bpf_task_storage_get(&tasks, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!c) {
 		count(COUNTER_SCOPE_FAILED);
 		return -EAGAIN;
 	}
-	__builtin_memcpy(c, t, sizeof(*c));
+	__builtin_memcpy(c, x, __builtin_offsetof(struct task, subject));
+	bpf_probe_read_kernel(c->subject, x->subject_len & (SUBJECT_MAX - 1), x->subject);
 	return 0;
 }
 
@@ -47,15 +48,23 @@ static __always_inline int bound_scope_of(struct task_struct *task)
 	return -1;
 }
 
+/* The identity of a task that is being adopted: complete before any hook of that task can see it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct task);
+} adopted SEC(".maps");
+
 /* Gives one running task its scope, with the program that it runs as subject. Writes a byte for each: run until none. */
 SEC("iter/task")
 int ka_adopt(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct mnt_namespace *ns;
-	struct task_scope *t;
-	struct scratch *x;
 	struct file *exe;
+	struct task *x;
+	u32 zero = 0;
 	int scope;
 
 	if (!task || task->flags & PF_KTHREAD || bpf_task_storage_get(&tasks, task, 0, 0))
@@ -65,19 +74,11 @@ int ka_adopt(struct bpf_iter__task *ctx)
 	exe = BPF_CORE_READ(task, mm, exe_file);
 	if (scope < 0 || !ns || !exe || BPF_CORE_READ(ns, ns.inum) == host_mnt_ns)
 		return 0;
-	x = bpf_task_storage_get(&scratches, bpf_get_current_task_btf(), 0,
-				 BPF_LOCAL_STORAGE_GET_F_CREATE);
-	t = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!x || !t) {
-		count(COUNTER_SCOPE_FAILED);
+	x = bpf_map_lookup_elem(&adopted, &zero);
+	if (!x)
 		return 0;
-	}
-	t->root = (u64)BPF_CORE_READ(ns, root);
-	t->ns_seq = BPF_CORE_READ(ns, seq);
-	t->root_fs = (u64)BPF_CORE_READ(task, fs, root.mnt);
-	t->root_sb = (u64)BPF_CORE_READ(task, fs, root.mnt, mnt_sb);
-	t->scope = scope;
-	reset(x, t, scope_word(scope));
+	identify(x, task, ns, scope);
+	reset(x, scope_word(scope));
 	x->mnt = (u64)BPF_CORE_READ(exe, f_path.mnt);
 	x->dentry = (u64)BPF_CORE_READ(exe, f_path.dentry);
 	x->access = 0;
@@ -85,8 +86,13 @@ int ka_adopt(struct bpf_iter__task *ctx)
 	walk_shown(x);
 	if (SCOPE_IMAGE(x->word))
 		BY_CLASS(x->word, judge, x);
-	keep_subject(x, t);
-	scope = 0;
-	bpf_seq_write(ctx->meta->seq, &scope, 1);
+	spell_program(x);
+	become_program(x);
+	if (!bpf_task_storage_get(&tasks, task, x, BPF_LOCAL_STORAGE_GET_F_CREATE)) {
+		count(COUNTER_SCOPE_FAILED);
+		return 0;
+	}
+	zero = 0;
+	bpf_seq_write(ctx->meta->seq, &zero, 1);
 	return 0;
 }

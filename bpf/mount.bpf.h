@@ -6,22 +6,21 @@
  * Hooks:  sb_mount, move_mount, sb_umount, sb_pivotroot.
  * Fails:  closed, as lib/check.h says.
  */
-static __always_inline int in_own_namespace(struct scratch *x)
+static __always_inline int in_own_namespace(struct task *x)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
-	return BPF_CORE_READ(task, nsproxy, mnt_ns, seq) == x->ns_seq;
+	return seq_of(BPF_CORE_READ(task, nsproxy, mnt_ns)) == x->ns_seq;
 }
 
 /* `moved`: what is moved from here; a mount that is nowhere yet has no mount point to write to. */
 static __always_inline int check_mount_point(struct vfsmount *mnt, struct dentry *d, int moved)
 {
-	struct scratch *x;
-	int result;
+	struct task *x;
 
-	x = begin(WANTS_IMAGE(IMAGE_FLAG_FILE), &result);
+	x = begin(WANTS_IMAGE(IMAGE_FLAG_FILE));
 	if (!x)
-		return result;
+		return 0;
 	if (!in_own_namespace(x))
 		return 0;
 	x->mute = moved && x->told;
@@ -45,13 +44,12 @@ static __always_inline int check_mount_point(struct vfsmount *mnt, struct dentry
 /* mount(2) with MS_MOVE gives what is moved as text: an absolute name is judged as it stands, another as unknown. */
 static __always_inline int check_moved_name(const char *name)
 {
-	struct scratch *x;
-	int result;
+	struct task *x;
 	long len;
 
-	x = begin(WANTS_IMAGE(IMAGE_FLAG_FILE), &result);
+	x = begin(WANTS_IMAGE(IMAGE_FLAG_FILE));
 	if (!x)
-		return result;
+		return 0;
 	if (!in_own_namespace(x))
 		return 0;
 	len = bpf_probe_read_kernel_str(x->name, 256, name);

@@ -27,8 +27,9 @@ static __always_inline u32 rule_protocol(u32 domain, u32 type, u32 protocol)
 	return type == SOCK_STREAM ? IPPROTO_TCP : type == SOCK_DGRAM ? IPPROTO_UDP : 0;
 }
 
-static __always_inline void set_socket(struct scratch *x, u32 domain, u32 type, u32 protocol)
+static __always_inline void set_socket(struct task *x, u32 domain, u32 type, u32 protocol)
 {
+	x->other = 1;
 	x->sock_domain = domain;
 	x->sock_type = type;
 	x->sock_protocol = protocol || (domain != AF_INET && domain != AF_INET6)
@@ -42,7 +43,7 @@ static __always_inline void set_socket(struct scratch *x, u32 domain, u32 type, 
 }
 
 /* Reads an address that the kernel has copied; 0 where it names no peer. An IPv4 address in an IPv6 socket is IPv4. */
-static __always_inline int set_address(struct scratch *x, void *address, int length)
+static __always_inline int set_address(struct task *x, void *address, int length)
 {
 	u16 family = 0, port = 0;
 
@@ -70,7 +71,7 @@ static __always_inline int set_address(struct scratch *x, void *address, int len
 	return 1;
 }
 
-static __always_inline int conclude_socket(struct scratch *x)
+static __always_inline int conclude_socket(struct task *x)
 {
 	x->family = FAMILY_NETWORK;
 	x->access = 1;
@@ -80,14 +81,13 @@ static __always_inline int conclude_socket(struct scratch *x)
 SEC("lsm/socket_create")
 int BPF_PROG(ka_socket_create, int family, int type, int protocol, int kern, int ret)
 {
-	struct scratch *x;
-	int result;
+	struct task *x;
 
 	if (ret || kern)
 		return ret;
-	x = begin(WANTS_IMAGE(IMAGE_FLAG_NET), &result);
+	x = begin(WANTS_IMAGE(IMAGE_FLAG_NET));
 	if (!x)
-		return result;
+		return 0;
 	set_socket(x, family, type, protocol);
 	x->hook = HOOK_SOCKET_CREATE;
 	x->net_op = NET_OP_CREATE;
@@ -98,18 +98,15 @@ SEC("lsm/socket_post_create")
 int BPF_PROG(ka_socket_post_create, struct socket *sock, int family, int type, int protocol,
 	     int kern, int ret)
 {
-	struct task_scope *t;
 	struct sock *sk = sock->sk;
+	struct task *x;
 	u32 *image;
 	u64 word;
 
 	if (ret || kern || !sk)
 		return ret;
-	t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
-	if (!t)
-		return 0;
-	word = scope_word(t->scope);
-	if (!(SCOPE_FLAGS(word) & IMAGE_FLAG_NET))
+	x = wanting(WANTS_IMAGE(IMAGE_FLAG_NET), &word);
+	if (!x)
 		return 0;
 	/* without memory an Audit rule may speak twice */
 	image = bpf_sk_storage_get(&sockets, sk, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
@@ -119,14 +116,13 @@ int BPF_PROG(ka_socket_post_create, struct socket *sock, int family, int type, i
 }
 
 /* What the later hooks have in common. */
-static __always_inline struct scratch *begin_socket(struct socket *sock, u32 hook, u32 op,
-						    u32 wanted, int *result)
+static __always_inline struct task *begin_socket(struct socket *sock, u32 hook, u32 op, u32 wanted)
 {
 	struct sock *sk = sock->sk;
-	struct scratch *x;
+	struct task *x;
 	u32 *image;
 
-	x = begin(wanted, result);
+	x = begin(wanted);
 	if (!x || !sk)
 		return 0;
 	set_socket(x, sk->__sk_common.skc_family, sock->type, sk->sk_protocol);
@@ -140,15 +136,15 @@ static __always_inline struct scratch *begin_socket(struct socket *sock, u32 hoo
 SEC("lsm/socket_connect")
 int BPF_PROG(ka_socket_connect, struct socket *sock, struct sockaddr *address, int length, int ret)
 {
-	struct scratch *x;
-	int result;
+	struct task *x;
+	int result = 0;
 
 	if (ret)
 		return ret;
 	x = begin_socket(sock, HOOK_SOCKET_CONNECT, NET_OP_EGRESS,
-			 WANTS_IMAGE(IMAGE_FLAG_NET) | SCOPE_MODE_SEE_NETWORK, &result);
+			 WANTS_IMAGE(IMAGE_FLAG_NET) | SCOPE_MODE_SEE_NETWORK);
 	if (!x || !set_address(x, address, length))
-		return result;
+		return 0;
 	if (SCOPE_FLAGS(x->word) & IMAGE_FLAG_NET)
 		result = conclude_socket(x);
 	if (!result)
@@ -159,30 +155,26 @@ int BPF_PROG(ka_socket_connect, struct socket *sock, struct sockaddr *address, i
 SEC("lsm/socket_sendmsg")
 int BPF_PROG(ka_socket_sendmsg, struct socket *sock, struct msghdr *msg, int size, int ret)
 {
-	struct scratch *x;
-	int result;
+	struct task *x;
 
 	if (ret || !msg->msg_name)
 		return ret;
-	x = begin_socket(sock, HOOK_SOCKET_SENDMSG, NET_OP_EGRESS, WANTS_IMAGE(IMAGE_FLAG_NET),
-			 &result);
+	x = begin_socket(sock, HOOK_SOCKET_SENDMSG, NET_OP_EGRESS, WANTS_IMAGE(IMAGE_FLAG_NET));
 	if (!x || !set_address(x, msg->msg_name, msg->msg_namelen))
-		return result;
+		return 0;
 	return conclude_socket(x);
 }
 
 SEC("lsm/socket_bind")
 int BPF_PROG(ka_socket_bind, struct socket *sock, struct sockaddr *address, int length, int ret)
 {
-	struct scratch *x;
-	int result;
+	struct task *x;
 
 	if (ret)
 		return ret;
-	x = begin_socket(sock, HOOK_SOCKET_BIND, NET_OP_INGRESS, WANTS_IMAGE(IMAGE_FLAG_NET),
-			 &result);
+	x = begin_socket(sock, HOOK_SOCKET_BIND, NET_OP_INGRESS, WANTS_IMAGE(IMAGE_FLAG_NET));
 	if (!x)
-		return result;
+		return 0;
 	set_address(x, address, length);
 	return conclude_socket(x);
 }
@@ -190,12 +182,11 @@ int BPF_PROG(ka_socket_bind, struct socket *sock, struct sockaddr *address, int 
 /* Listening and accepting have a local port and no peer yet. */
 static __always_inline int check_local(struct socket *sock, u32 hook)
 {
-	struct scratch *x;
-	int result;
+	struct task *x;
 
-	x = begin_socket(sock, hook, NET_OP_INGRESS, WANTS_IMAGE(IMAGE_FLAG_NET), &result);
+	x = begin_socket(sock, hook, NET_OP_INGRESS, WANTS_IMAGE(IMAGE_FLAG_NET));
 	if (!x)
-		return result;
+		return 0;
 	x->sock_port = BPF_CORE_READ(sock, sk, __sk_common.skc_num);
 	if (x->sock_domain == AF_INET)
 		BPF_CORE_READ_INTO(&x->sock_addr[0], sock, sk, __sk_common.skc_rcv_saddr);

@@ -20,9 +20,29 @@
 #define FNV_TOYBOX 0x3ca01fb8U
 #define FNV_COREUTILS 0x4a02fe7bU
 
-/* arch/x86: unsigned int, 39 or 48; unsigned long, where physical memory is mapped. */
-extern const void pgdir_shift __ksym __weak;
-extern const void page_offset_base __ksym __weak;
+/*
+ * Addresses of two variables of arch/x86: unsigned int, 39 or 48; unsigned long, where physical memory is mapped. The kernel
+ * looks them up for us: an extern would make the loader read all of /proc/kallsyms, which takes longer than all else.
+ */
+u64 pgdir_shift_at, page_offset_base_at;
+
+static __always_inline u64 address_of(const char *name, int size)
+{
+	u64 at = 0;
+
+	return bpf_kallsyms_lookup_name(name, size, 0, &at) ? 0 : at;
+}
+
+/* Run once, before anything is attached. */
+SEC("syscall")
+int ka_find_symbols(void *ctx)
+{
+	static const char shift[] = "pgdir_shift", base[] = "page_offset_base";
+
+	pgdir_shift_at = address_of(shift, sizeof(shift));
+	page_offset_base_at = address_of(base, sizeof(base));
+	return 0;
+}
 
 #define PAGE_BYTES 4096
 #define ARGUMENTS_READ 256
@@ -36,10 +56,10 @@ static __always_inline u64 page_of(struct mm_struct *mm, u64 address)
 	u64 table = (u64)BPF_CORE_READ(mm, pgd), base = 0, entry = 0;
 	u32 top = 0;
 
-	if (!&pgdir_shift || !&page_offset_base)
+	if (!pgdir_shift_at || !page_offset_base_at)
 		return 0;
-	bpf_probe_read_kernel(&top, sizeof(top), &pgdir_shift);
-	bpf_probe_read_kernel(&base, sizeof(base), &page_offset_base);
+	bpf_probe_read_kernel(&top, sizeof(top), (void *)pgdir_shift_at);
+	bpf_probe_read_kernel(&base, sizeof(base), (void *)page_offset_base_at);
 	for (int shift = 48; shift >= 12; shift -= 9) {
 		if (shift > (int)top)
 			continue;
@@ -54,7 +74,7 @@ static __always_inline u64 page_of(struct mm_struct *mm, u64 address)
 }
 
 /* Reads up to 256 bytes of the new program's arguments into `name`; gives how many. */
-static __noinline u32 read_arguments(struct scratch *x, struct linux_binprm *bprm)
+static __noinline u32 read_arguments(struct task *x, struct linux_binprm *bprm)
 {
 	struct mm_struct *mm = BPF_CORE_READ(bprm, mm);
 	u64 p = BPF_CORE_READ(bprm, p), page = page_of(mm, p);
@@ -78,9 +98,9 @@ static __noinline u32 read_arguments(struct scratch *x, struct linux_binprm *bpr
 }
 
 /* Hash of a file's own name. */
-static long hash_name(u32 i, struct scratch **c)
+static long hash_name(u32 i, struct task **c)
 {
-	struct scratch *x = *c;
+	struct task *x = *c;
 
 	if (i >= x->len)
 		return 1;
@@ -88,16 +108,16 @@ static long hash_name(u32 i, struct scratch **c)
 	return 0;
 }
 
-static __always_inline int names_binary(struct scratch *x)
+static __always_inline int names_binary(struct task *x)
 {
 	return x->hash == x->self || x->prefix == FNV_BUSYBOX || x->hash == FNV_TOYBOX ||
 	       x->hash == FNV_COREUTILS;
 }
 
 /* One byte of argv[0] and argv[1]; `at` counts bytes of the component, `found` arguments. */
-static long read_applet(u32 i, struct scratch **c)
+static long read_applet(u32 i, struct task **c)
 {
-	struct scratch *x = *c;
+	struct task *x = *c;
 	u8 b = x->name[i & 255];
 
 	if (i >= x->len)
@@ -135,10 +155,10 @@ static long read_applet(u32 i, struct scratch **c)
 }
 
 /* Sets x->applet for an exec. */
-static __noinline int find_applet(struct scratch *x, struct linux_binprm *bprm)
+static __noinline int find_applet(struct task *x, struct linux_binprm *bprm)
 {
 	struct dentry *d = BPF_CORE_READ(bprm, file, f_path.dentry);
-	struct scratch *c = x;
+	struct task *c = x;
 
 	x->applet = APPLET_UNKNOWN;
 	x->len = BPF_CORE_READ(d, d_name.len) & 255;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * One check of an access to a path: whose task, which path, which rule, report. Fails closed: no memory, no image and
- * an unreadable path are denied where a rule or a posture could deny (counters say so).
+ * One check of an access to a path: whose task, which path, which rule, report. Fails closed: no image and an unreadable
+ * path are denied where a rule or a posture could deny (counters say so).
  */
 #ifndef KA_CHECK_H
 #define KA_CHECK_H
@@ -12,83 +12,88 @@
 #include "emit.h"
 
 /* Recomputes the subject's class after the image changed, from the path that the task had at its exec. */
-__noinline int reclassify(struct scratch *x, struct task_scope *t)
+__noinline int reclassify(struct task *x)
 {
-	if (!x || !t)
+	if (!x)
 		return 0;
 	if (!SCOPE_IMAGE(x->word)) {
-		t->subject_class = CLASS_NOBODY;
-	} else if (t->flags & TASK_RUNTIME) {
-		t->subject_class = BY_CLASS(x->word, runtime_class, x->word);
-	} else if (t->flags & TASK_SUBJECT_LONG) {
-		t->subject_class = CLASS_UNKNOWN;
+		x->subject_class = CLASS_NOBODY;
+	} else if (x->task_flags & TASK_RUNTIME) {
+		x->subject_class = BY_CLASS(x->word, runtime_class, x->word);
+	} else if (x->task_flags & TASK_SUBJECT_LONG) {
+		x->subject_class = CLASS_UNKNOWN;
 	} else {
-		u32 len = t->subject_len & (SUBJECT_MAX - 1);
+		u32 len = x->subject_len & (SUBJECT_MAX - 1);
 
-		bpf_probe_read_kernel(x->name, len, t->subject);
+		bpf_probe_read_kernel(x->name, len, x->subject);
 		x->len = len;
 		x->flat = 1;
 		x->flags = 0;
 		x->access = 0;
 		x->family = FAMILY_PROCESS;
 		BY_CLASS(x->word, judge, x);
-		t->subject_class = x->record_class;
+		x->subject_class = x->record_class;
 		x->flat = 0;
 	}
-	t->word = x->word;
-	x->subject_class = t->subject_class;
+	x->classed = x->word;
 	return 0;
 }
 
-__noinline int reset(struct scratch *x, struct task_scope *t, u64 word)
+static __always_inline void forget_hits(struct task *x)
 {
-	if (!x || !t)
-		return 0;
-	x->word = word;
-	x->root = t->root;
-	x->ns_seq = t->ns_seq;
-	x->root_fs = t->root_fs;
-	x->root_sb = t->root_sb;
-	x->zero = x->flat = x->block_only = x->open_flags = x->applet = x->n = x->flags =
-		x->silent = x->alias = 0;
-	x->mnt = x->dentry = x->argv = 0;
+	x->any_hit = 0;
 	x->hit[0].verdict = x->hit[0].audit = x->hit[1].verdict = x->hit[1].audit = 0;
-	x->capability = x->net_op = x->net_seen = x->addr_family = 0;
-	x->mute = 0;
+}
+
+static __always_inline void reset_other(struct task *x)
+{
+	x->other = x->capability = x->net_op = x->net_seen = x->addr_family = 0;
 	x->sock_domain = x->sock_type = x->sock_protocol = x->sock_port = 0;
 	__builtin_memset(x->sock_addr, 0, sizeof(x->sock_addr));
 	__builtin_memset(x->peer, 0, sizeof(x->peer));
-	x->subject_class = t->subject_class;
-	if (t->word != word && SCOPE_FLAGS(word) & IMAGE_FLAG_SUBJECT)
-		return 1;
-	return 0;
 }
 
-/*
- * The scratch memory for a check by the current task, or NULL: then *result is what the hook returns (0 for a task
- * without a scope, and for a scope that wants none of `wanted`, bits of SCOPE_WANTS).
- */
-static __always_inline struct scratch *begin(u32 wanted, int *result)
+/* Makes the working memory ready for a check by the rules of `word`. 1: the subject's class is of other rules. */
+__noinline int reset(struct task *x, u64 word)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct task_scope *t = bpf_task_storage_get(&tasks, task, 0, 0);
-	struct scratch *x;
+	if (!x)
+		return 0;
+	x->word = word;
+	x->flat = x->block_only = x->open_flags = x->applet = x->n = x->flags = x->silent =
+		x->alias = x->walked = x->mute = 0;
+	x->mnt = x->dentry = x->argv = x->judged_exec = 0;
+	forget_hits(x);
+	if (x->other)
+		reset_other(x);
+	return x->classed != word && SCOPE_FLAGS(word) & IMAGE_FLAG_SUBJECT;
+}
+
+static __always_inline void prepare(struct task *x, u64 word)
+{
+	if (reset(x, word))
+		reclassify(x);
+}
+
+/* The current task with its scope's word, or NULL where it has none or wants none of `wanted`, bits of SCOPE_WANTS. */
+static __always_inline struct task *wanting(u32 wanted, u64 *word)
+{
+	struct task *x = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
+
+	if (!x)
+		return 0;
+	*word = scope_word(x->scope);
+	return SCOPE_WANTS(*word) & wanted ? x : 0;
+}
+
+/* The same, ready for a check. */
+static __always_inline struct task *begin(u32 wanted)
+{
+	struct task *x;
 	u64 word;
 
-	*result = 0;
-	if (!t)
-		return 0;
-	word = scope_word(t->scope);
-	if (!(SCOPE_WANTS(word) & wanted))
-		return 0;
-	x = bpf_task_storage_get(&scratches, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!x) {
-		count(COUNTER_SCRATCH_FAILED);
-		*result = SCOPE_FLAGS(word) ? -EACCES : 0;
-		return 0;
-	}
-	if (reset(x, t, word))
-		reclassify(x, t);
+	x = wanting(wanted, &word);
+	if (x)
+		prepare(x, word);
 	return x;
 }
 
@@ -96,7 +101,7 @@ static __always_inline struct scratch *begin(u32 wanted, int *result)
  * Turns hits and posture into outcome and rule, reports, and gives what the hook returns. One access raises one alert:
  * a denial's, else the most specific Audit rule's, else the posture's. Mappings and moves have no posture.
  */
-__noinline int conclude_global(struct scratch *x, int posture)
+__noinline int conclude_global(struct task *x, int posture)
 {
 	u32 first, rest;
 	struct hit *a, *b;
@@ -143,13 +148,13 @@ static __always_inline int refuse(int result)
 	return result ? -EACCES : 0;
 }
 
-static __always_inline int conclude(struct scratch *x, int posture)
+static __always_inline int conclude(struct task *x, int posture)
 {
 	return refuse(conclude_global(x, posture));
 }
 
 /* A record of what passed, for the telemetry ring. */
-static __always_inline void observe(struct scratch *x, u32 mode)
+static __always_inline void observe(struct task *x, u32 mode)
 {
 	if (!(SCOPE_WANTS(x->word) & mode))
 		return;
@@ -161,13 +166,14 @@ static __always_inline void observe(struct scratch *x, u32 mode)
 /*
  * Judges the object mnt + dentry in `x` (access, hook, family and owner set). Not 0: refused.
  */
-__noinline int check_object_global(struct scratch *x)
+__noinline int check_object_global(struct task *x)
 {
 	int posture;
 
 	if (!x)
 		return -EACCES;
-	walk_shown(x);
+	if (!x->walked)
+		walk_shown(x);
 	if (x->flags)
 		count(x->flags & EVENT_FLAG_UNKNOWN ? COUNTER_UNKNOWN : COUNTER_FOREIGN);
 	x->block_only = x->alias || x->flags & EVENT_FLAG_FOREIGN;
@@ -184,10 +190,12 @@ __noinline int check_object_global(struct scratch *x)
 	}
 	if (x->alias && x->hit[0].verdict != VERDICT_BLOCK && x->hit[1].verdict != VERDICT_BLOCK)
 		return 0;
+	if (posture == POSTURE_NONE && !x->any_hit) /* as conclude() would find, sooner */
+		return 0;
 	return conclude_global(x, posture);
 }
 
-static __always_inline int check_object(struct scratch *x)
+static __always_inline int check_object(struct task *x)
 {
 	return refuse(check_object_global(x));
 }

@@ -124,7 +124,7 @@ static __noinline int fill_task(struct event *e)
 	return 0;
 }
 
-static __always_inline void fill_check(struct event *e, struct scratch *x)
+static __always_inline void fill_check(struct event *e, struct task *x)
 {
 	e->image = SCOPE_IMAGE(x->word);
 	e->rule = x->rule;
@@ -142,40 +142,39 @@ static __always_inline void fill_check(struct event *e, struct scratch *x)
 }
 
 /* Subject and parent, as of their exec. */
-static __noinline u32 fill_subjects(struct buffer *b)
+static __noinline u32 fill_subjects(struct buffer *b, struct task *x)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct task_scope *t = bpf_task_storage_get(&tasks, task, 0, 0);
-	u32 len = 0, more;
+	struct task *parent;
+	u32 len, more;
 
-	if (!b)
+	if (!b || !x)
 		return 0;
-	b->e.subject_len = b->e.parent_len = b->e.scope = 0;
-	if (!t)
-		return 0;
-	b->e.scope = t->scope;
-	len = t->subject_len & (SUBJECT_MAX - 1);
-	bpf_probe_read_kernel(b->data, len, t->subject);
+	b->e.scope = x->scope;
+	b->e.parent_len = 0;
+	len = x->subject_len & (SUBJECT_MAX - 1);
+	bpf_probe_read_kernel(b->data, len, x->subject);
 	b->e.subject_len = len;
-	t = bpf_task_storage_get(&tasks, task->real_parent, 0, 0);
-	if (!t)
+	parent = bpf_task_storage_get(&tasks, task->real_parent, 0, 0);
+	if (!parent)
 		return len;
-	more = t->subject_len & (SUBJECT_MAX - 1);
-	bpf_probe_read_kernel(b->data + len, more, t->subject);
+	more = parent->subject_len & (SUBJECT_MAX - 1);
+	bpf_probe_read_kernel(b->data + len, more, parent->subject);
 	b->e.parent_len = more;
 	return len + more;
 }
 
 /* The position is in `x`: the verifier knows nothing of it there, so the loop converges (since 6.7). */
 struct fill {
-	struct scratch *x;
+	struct task *x;
 	struct buffer *b;
 };
 
 static long fill_component(u32 i, struct fill *f)
 {
-	struct component *p = &f->x->comp[(f->x->n - 1 - i) & (COMPONENTS_MAX - 1)];
-	u32 len = p->len & 255, pos = f->x->pos;
+	u64 name;
+	u32 len = name_of(f->x->comp[(f->x->n - 1 - i) & (COMPONENTS_MAX - 1)], &name);
+	u32 pos = f->x->pos;
 
 	if (pos >= PATH_END) {
 		f->x->cut = 1;
@@ -183,14 +182,14 @@ static long fill_component(u32 i, struct fill *f)
 	}
 	if (i || !f->x->bare)
 		f->b->data[pos++] = '/';
-	if (bpf_probe_read_kernel(&f->b->data[pos], len, (void *)p->name))
+	if (bpf_probe_read_kernel(&f->b->data[pos], len, (void *)name))
 		return 1;
 	f->x->pos = pos + len;
 	return 0;
 }
 
 /* The path, root first: `x` still holds the components of the first name. */
-static __noinline int fill_path(struct buffer *b, struct scratch *x, u32 start)
+static __noinline int fill_path(struct buffer *b, struct task *x, u32 start)
 {
 	struct fill f = { .x = x, .b = b };
 
@@ -218,7 +217,7 @@ static __noinline int fill_path(struct buffer *b, struct scratch *x, u32 start)
 }
 
 /* The arguments of an exec, as they lie in the new program's memory: argc strings, then (not ours to show) the environment. */
-static __noinline int fill_arguments(struct buffer *b, struct scratch *x)
+static __noinline int fill_arguments(struct buffer *b, struct task *x)
 {
 	u64 page = page_of((void *)x->mm, x->argv);
 	u32 pos = x->pos, offset = x->argv & (PAGE_BYTES - 1), first = PAGE_BYTES - offset, rest;
@@ -242,12 +241,11 @@ static __noinline int fill_arguments(struct buffer *b, struct scratch *x)
 }
 
 /* How many alerts this record stands for; 0: folded, nothing to write. */
-static __always_inline u32 fold(struct scratch *x, u64 now, u64 *id)
+static __always_inline u32 fold(struct task *x, u64 now, u64 *id)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct task_scope *t = bpf_task_storage_get(&tasks, task, 0, 0);
 	struct fold_key key = {
-		.scope = t ? t->scope : 0,
+		.scope = x->scope,
 		.image = SCOPE_IMAGE(x->word),
 		.rule = x->rule,
 		.hook = x->hook,
@@ -283,7 +281,7 @@ static __always_inline u32 fold(struct scratch *x, u64 now, u64 *id)
 }
 
 /* Writes the record of the check in `x` (rule, outcome set). */
-__noinline int report(struct scratch *x)
+__noinline int report(struct task *x)
 {
 	struct buffer *b;
 	u32 times = 1, observed, length;
@@ -307,7 +305,7 @@ __noinline int report(struct scratch *x)
 	fill_check(&b->e, x);
 	b->e.count = times;
 	b->e.fold = id;
-	fill_path(b, x, fill_subjects(b));
+	fill_path(b, x, fill_subjects(b, x));
 	if (x->argv)
 		fill_arguments(b, x);
 	length = x->pos;

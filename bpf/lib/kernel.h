@@ -89,6 +89,15 @@ struct mnt_namespace {
 	u64 seq;
 };
 
+/* since 6.18 the number that is never used again is every name space's own */
+struct ns_common___618 {
+	u64 ns_id;
+};
+
+struct mnt_namespace___618 {
+	struct ns_common___618 ns;
+};
+
 struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
@@ -238,6 +247,34 @@ struct msghdr {
 };
 
 #pragma clang attribute pop
+
+/* Gives an address a type, so that it can be read by loads; a bad one reads as 0. Since 6.2 (kernel commit a35b9af4ec2c). */
+extern void *bpf_rdonly_cast(void *obj, u32 btf_id) __ksym __weak;
+
+/* A field of a kernel object whose address we kept: a load, or before 6.2 a call that costs as much as 50 of them. */
+
+#define FIELD(type, at, field)                                                            \
+	({                                                                                \
+		struct type *object_ = (void *)(at);                                      \
+		typeof(object_->field) value_;                                            \
+		if (bpf_rdonly_cast)                                                      \
+			value_ = ((struct type *)bpf_rdonly_cast(                         \
+					  object_, bpf_core_type_id_kernel(struct type))) \
+					 ->field;                                         \
+		else                                                                      \
+			value_ = BPF_CORE_READ(object_, field);                           \
+		value_;                                                                   \
+	})
+
+/* Which mount name space it is: a number that is never used again. */
+static __always_inline u64 seq_of(struct mnt_namespace *ns)
+{
+	struct mnt_namespace___618 *later = (void *)ns;
+
+	if (bpf_core_field_exists(ns->seq))
+		return FIELD(mnt_namespace, ns, seq);
+	return FIELD(mnt_namespace___618, later, ns.ns_id);
+}
 
 /* include/linux/fs.h */
 #define FMODE_READ 0x1

@@ -19,9 +19,37 @@
 #define HEAD_AT(field) (__builtin_offsetof(struct image_head, field) / 4)
 
 struct run {
-	struct scratch *x;
+	struct task *x;
 	const u32 *w;
 };
+
+/* Sixteen bytes by loads: any kernel type whose first two fields are 64 bits wide will do. */
+static __always_inline void load_pair(u64 *to, u64 at)
+{
+	struct qstr *q = bpf_rdonly_cast((void *)at, bpf_core_type_id_kernel(struct qstr));
+
+	to[0] = q->hash_len;
+	to[1] = (u64)q->name;
+}
+
+/*
+ * Reads a component into `name` and its length into `len`; not 0 where it cannot be read. Short names by loads, which take
+ * up to 15 bytes behind the name with them, too: words at multiples of 8, so that none of them is half readable; what is
+ * not readable is 0, which no name contains.
+ */
+static __always_inline int read_name(struct task *x, u64 dentry)
+{
+	u64 *to = (u64 *)x->name, at;
+	u32 len = name_of(dentry, &at);
+
+	x->len = len;
+	if (!bpf_rdonly_cast || !len || len > 32 || at & 7)
+		return bpf_probe_read_kernel(x->name, len, (void *)at);
+	load_pair(to, at);
+	if (len > 16)
+		load_pair(to + 2, at + 16);
+	return !x->name[0] || !x->name[(len - 1) & 31];
+}
 
 /* Whether the first `bits` bits of two addresses are the same. */
 static __always_inline int same_prefix(u32 have, u32 want, s32 bits)
@@ -31,7 +59,7 @@ static __always_inline int same_prefix(u32 have, u32 want, s32 bits)
 	return (have & mask) == (want & mask);
 }
 
-static __always_inline int kind_matches(struct scratch *x, u32 kind, u32 value)
+static __always_inline int kind_matches(struct task *x, u32 kind, u32 value)
 {
 	u32 domain = x->sock_domain, inet = domain == AF_INET || domain == AF_INET6;
 

@@ -47,45 +47,64 @@ static __always_inline u32 FN(step)(const u32 *w, u32 s, u8 byte)
 	return cell >> 8;
 }
 
-static long FN(run_chunk)(u32 k, struct run *c)
+/* Runs over up to CHUNK bytes of `name`. Not 0: the automaton is left. */
+static __always_inline long FN(run_chunk)(const u32 *w, struct task *x, u32 k)
 {
-	struct scratch *x = c->x;
 	const char *bytes = x->name + ((k * CHUNK) & (sizeof(x->name) - CHUNK));
 	u32 left = x->len - k * CHUNK, s = x->s, j;
 
 	for (j = 0; j < CHUNK; j++) {
 		if (j >= left || !s)
 			break;
-		s = FN(step)(c->w, s, bytes[j]);
+		s = FN(step)(w, s, bytes[j]);
 	}
 	x->s = s;
 	return s == 0;
 }
 
-/* Runs over the x->len bytes of `name`. */
-static __always_inline void FN(run_name)(struct run *c)
+static long FN(next_chunk)(u32 k, struct run *c)
 {
-	bpf_loop((c->x->len + CHUNK - 1) / CHUNK, FN(run_chunk), c, 0);
+	return FN(run_chunk)(c->w, c->x, k);
+}
+
+/* A name of one chunk, without a loop over chunks. */
+__noinline int FN(run_short_name)(struct FN(image) * image, struct task *x)
+{
+	if (image && x)
+		FN(run_chunk)(image->w, x, 0);
+	return 0;
+}
+
+/* Runs over the x->len bytes of `name`. A function, so that each function has one kind of loop, which is then inlined. */
+__noinline int FN(run_name)(struct FN(image) * image, struct task *x)
+{
+	struct run c = { .x = x };
+
+	if (!image || !x)
+		return 0;
+	c.w = image->w;
+	bpf_loop((x->len + CHUNK - 1) / CHUNK, FN(next_chunk), &c, 0);
+	return 0;
 }
 
 static long FN(feed)(u32 k, struct run *c)
 {
-	struct scratch *x = c->x;
-	struct component *p = &x->comp[(x->n - 1 - k) & (COMPONENTS_MAX - 1)];
-	u32 len = p->len & 255;
+	struct task *x = c->x;
 
-	if (bpf_probe_read_kernel(x->name, len, (void *)p->name)) {
+	if (read_name(x, x->comp[(x->n - 1 - k) & (COMPONENTS_MAX - 1)])) {
 		x->flags |= EVENT_FLAG_UNKNOWN;
 		return 1;
 	}
 	if (k || !x->bare)
 		x->s = FN(step)(c->w, x->s, '/');
-	x->len = len;
-	FN(run_name)(c);
+	if (x->len <= CHUNK)
+		FN(run_short_name)((void *)c->w, x);
+	else
+		FN(run_name)((void *)c->w, x);
 	return x->s == 0;
 }
 
-static __always_inline int FN(in_column)(const u32 *w, struct scratch *x, u32 column)
+static __always_inline int FN(in_column)(const u32 *w, struct task *x, u32 column)
 {
 	u32 row = w[HEAD_AT(matrix)] + x->subject_class * w[HEAD_AT(matrix_words)];
 
@@ -94,7 +113,7 @@ static __always_inline int FN(in_column)(const u32 *w, struct scratch *x, u32 co
 
 static long FN(try_entry)(u32 k, struct run *c)
 {
-	struct scratch *x = c->x;
+	struct task *x = c->x;
 	u32 at = x->at, what = FN(at)(c->w, at + 3), cond = (what >> 8) & 0xff,
 	    applet = FN(at)(c->w, at + 4);
 
@@ -114,17 +133,15 @@ static long FN(try_entry)(u32 k, struct run *c)
 }
 
 /* Searches a list for one kind of access and adds what it finds to hit[which]. */
-__noinline int FN(search)(struct scratch *x, u32 list, u32 access, u32 which)
+__noinline int FN(search)(struct FN(image) * image, struct task *x, u32 list, u32 access, u32 which)
 {
 	struct run c = { .x = x };
 	struct hit *hit;
 	u32 verdicts, audits, rank, verdict;
 
-	if (!x)
+	if (!x || !image)
 		return 0;
-	c.w = FN(image_of)(x->word);
-	if (!c.w)
-		return 0;
+	c.w = image->w;
 	hit = &x->hit[which & 1];
 	verdicts = FN(at)(c.w, list);
 	audits = FN(at)(c.w, list + 1);
@@ -133,6 +150,7 @@ __noinline int FN(search)(struct scratch *x, u32 list, u32 access, u32 which)
 	x->found = 0;
 	bpf_loop(verdicts < ENTRIES_MAX ? verdicts : ENTRIES_MAX, FN(try_entry), &c, 0);
 	if (x->found) {
+		x->any_hit = 1;
 		rank = FN(at)(c.w, x->found);
 		verdict = FN(at)(c.w, x->found + 3) >> 16;
 		if (!hit->verdict || rank < hit->rank ||
@@ -148,6 +166,7 @@ __noinline int FN(search)(struct scratch *x, u32 list, u32 access, u32 which)
 	x->found = 0;
 	bpf_loop(audits < ENTRIES_MAX ? audits : ENTRIES_MAX, FN(try_entry), &c, 0);
 	if (x->found && (!hit->audit || FN(at)(c.w, x->found) < hit->audit_rank)) {
+		x->any_hit = 1;
 		hit->audit = 1;
 		hit->audit_rank = FN(at)(c.w, x->found);
 		hit->audit_rule = FN(at)(c.w, x->found + 1);
@@ -159,21 +178,19 @@ __noinline int FN(search)(struct scratch *x, u32 list, u32 access, u32 which)
  * Runs the k-th automaton over the components (or the flat name): the record in x->record, 0 for none. Gives MORE where
  * another automaton follows, -1 without an image.
  */
-__noinline int FN(run)(struct scratch *x, u32 k)
+__noinline int FN(run)(struct FN(image) * image, struct task *x, u32 k)
 {
 	struct run c = { .x = x };
 	u32 cell, want;
 
-	if (!x)
+	if (!x || !image)
 		return -1;
-	c.w = FN(image_of)(x->word);
-	if (!c.w)
-		return -1;
+	c.w = image->w;
 	k &= 3;
 	x->record = 0;
 	x->s = FN(at)(c.w, HEAD_AT(starts) + k);
 	if (x->flat)
-		FN(run_name)(&c);
+		FN(run_name)(image, x);
 	else if (!x->n)
 		x->s = x->s ? FN(step)(c.w, x->s, '/') : 0;
 	else if (x->s)
@@ -192,7 +209,7 @@ __noinline int FN(run)(struct scratch *x, u32 k)
 }
 
 /* Runs the image of x->word; adds to hit[]; gives the posture of the family, -1 without an image. */
-__noinline int FN(judge)(struct scratch *x)
+__noinline int FN(judge)(struct task *x)
 {
 	const u32 *w;
 	u32 k, list, first, rest;
@@ -207,15 +224,15 @@ __noinline int FN(judge)(struct scratch *x)
 	first = x->access & -x->access;
 	rest = x->access & ~first;
 	for (k = 0; k < 4; k++) {
-		more = FN(run)(x, k);
+		more = FN(run)((void *)w, x, k);
 		if (x->record) {
 			if (!k || x->flags & EVENT_FLAG_UNKNOWN)
 				x->record_class = FN(at)(w, x->record);
 			list = FN(at)(w, x->record + (x->family == FAMILY_PROCESS ? 1 : 2));
 			if (list && first)
-				FN(search)(x, list, first, 0);
+				FN(search)((void *)w, x, list, first, 0);
 			if (list && rest)
-				FN(search)(x, list, rest, 1);
+				FN(search)((void *)w, x, list, rest, 1);
 		}
 		if (more != MORE)
 			break;
@@ -231,7 +248,7 @@ static __always_inline u32 FN(runtime_class)(u64 word)
 	return w ? w[HEAD_AT(runtime_class)] : CLASS_UNKNOWN;
 }
 
-static __always_inline int FN(address_matches)(const u32 *w, struct scratch *x, u32 at, u32 bits)
+static __always_inline int FN(address_matches)(const u32 *w, struct task *x, u32 at, u32 bits)
 {
 	u32 ports = FN(at)(w, at + 5), family = FN(at)(w, at + 6), port = x->sock_port;
 
@@ -249,7 +266,7 @@ static __always_inline int FN(address_matches)(const u32 *w, struct scratch *x, 
 
 static long FN(try_net)(u32 k, struct run *c)
 {
-	struct scratch *x = c->x;
+	struct task *x = c->x;
 	u32 at = x->at, what = FN(at)(c->w, at + 3), op = x->net_op;
 
 	x->at = at + NET_ENTRY;
@@ -267,7 +284,7 @@ static long FN(try_net)(u32 k, struct run *c)
 }
 
 /* Searches the network list; fills hit[0], gives the posture, -1 without an image. */
-__noinline int FN(judge_net)(struct scratch *x)
+__noinline int FN(judge_net)(struct task *x)
 {
 	struct run c = { .x = x };
 	u32 list, verdicts, audits;
@@ -298,7 +315,7 @@ __noinline int FN(judge_net)(struct scratch *x)
 }
 
 /* Searches the list of a capability; as judge_net. */
-__noinline int FN(judge_cap)(struct scratch *x)
+__noinline int FN(judge_cap)(struct task *x)
 {
 	const u32 *w;
 	u32 list;
@@ -312,7 +329,7 @@ __noinline int FN(judge_cap)(struct scratch *x)
 	if (list)
 		list = FN(at)(w, list + (x->capability & 63));
 	if (list)
-		FN(search)(x, list, 1, 0);
+		FN(search)((void *)w, x, list, 1, 0);
 	return FN(at)(w, HEAD_AT(posture) + FAMILY_CAPABILITIES);
 }
 

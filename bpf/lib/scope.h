@@ -40,24 +40,6 @@ enum task_flag {
 	TASK_SUBJECT_LONG = 2, /* `subject` holds only the beginning of the path */
 };
 
-struct task_scope {
-	u64 word;   /* the scope's word for which `subject_class` was computed */
-	u64 root;   /* struct mount * of the root of the mount name space at the first exec */
-	u64 ns_seq; /* and that name space's sequence number: never reused */
-	u64 root_fs; /* struct vfsmount * of the container's root directory, and its superblock: what shows it */
-	u64 root_sb; /* again under another name is matched by its own names too */
-	u32 scope;
-	u32 subject_class;
-	u32 flags;
-	u32 subject_len;
-	char subject[SUBJECT_MAX * 2]; /* SUBJECT_MAX used; the rest bounds the last copy */
-};
-
-struct component {
-	u64 name;
-	u64 len;
-};
-
 struct hit {
 	u32 rank;
 	u32 rule;
@@ -67,35 +49,58 @@ struct hit {
 	u32 audit;
 };
 
-/* Working memory of a check: too big for the stack, and per-CPU memory would be mixed up by preemption. */
-struct scratch {
+struct walk {
+	u64 dentry;
+	u64 mnt;  /* struct mount *; 0: within the superblock only */
+	u64 root; /* dentry at the mount's root */
+	u32 n;
+	u32 inside; /* of them, those of mounts that the walk has left */
+	u32 below;  /* components below the object's own mount */
+	u32 crossed;
+	u32 stop;
+};
+
+/*
+ * A task with a scope: who it is, which its children inherit up to `subject_len` and `subject`, and the working memory of a
+ * check (too big for the stack, and per-CPU memory would be mixed up by preemption). Only the task itself writes here.
+ */
+struct task {
+	u64 classed; /* the scope's word for which `subject_class` was computed */
+	u64 root;    /* struct mount * of the root of the mount name space at the first exec */
+	u64 ns_seq;  /* and that name space's sequence number: never reused */
+	u64 root_fs; /* struct vfsmount * of the container's root directory, and its superblock: what shows it */
+	u64 root_sb; /* again under another name is matched by its own names too */
+	u32 scope;
+	u32 subject_class;
+	u32 task_flags; /* enum task_flag */
+	u32 subject_len;
+	char subject[SUBJECT_MAX];
 	/* in */
 	u64 word;
 	u64 mm; /* struct mm_struct * and address of the arguments of an exec; 0: none */
 	u64 argv;
 	u64 mnt; /* struct vfsmount * */
 	u64 dentry;
-	u64 root;
-	u64 ns_seq;
-	u64 root_fs;
-	u64 root_sb;
+	u64 judged_exec; /* struct file * of the exec that was judged last, if nothing was since */
 	u32 access;
 	u32 hook;
-	u32 subject_class;
 	u32 argc;
 	u32 applet; /* hash of the applet's name that a multi-call binary is called by */
 	u32 owner;  /* 1: the task owns the object */
 	u32 family;
 	u32 open_flags;
 	/* the walk */
+	struct walk walk;
 	u32 n;       /* components seen; the COMPONENTS_MAX nearest the root are kept */
 	u32 flags;   /* enum event_flag, as of the first name */
 	u32 bare;    /* the first component has no slash before it (memfd) */
 	u32 partial; /* the mount shows only part of its superblock */
 	u32 flat;    /* run over `name` (length `n`) instead of the components */
 	u32 block_only;
-	u32 told; /* this access raised an alert already */
-	u32 mute; /* ... and is judged for its second object: no second audit */
+	u32 walked;  /* `comp` and what belongs to it are the object's already */
+	u32 any_hit; /* some rule matched */
+	u32 told;    /* this access raised an alert already */
+	u32 mute;    /* ... and is judged for its second object: no second audit */
 	u32 alias; /* another name of an object that was judged: only Block rules count, no posture, no audit */
 	/* out */
 	u32 record_class;
@@ -114,9 +119,9 @@ struct scratch {
 	u32 pos; /* where a string is being built */
 	u32 cut;
 	u32 silent; /* no alert */
-	u32 zero;   /* a 0 that the verifier cannot fold, so that loops converge (since 6.7) */
 	struct hit hit[2];
-	/* socket and capability of the event */
+	/* socket and capability of the event, if `other` is set */
+	u32 other;
 	u32 capability;
 	u32 net_op;
 	u32 net_seen;    /* the socket's creation was judged by this image: its audits are told */
@@ -128,9 +133,16 @@ struct scratch {
 	u16 sock_protocol;
 	u16 sock_port;
 	u32 sock_addr[4];
-	struct component comp[COMPONENTS_MAX];
-	char name[512]; /* a component; more where reads at an offset must stay inside */
+	u64 comp[COMPONENTS_MAX]; /* struct dentry * of each component */
+	char name[512];           /* a component; more where reads at an offset must stay inside */
 };
+
+/* 0 or 1 from a global function that the compiler, but not the verifier, knows to give nothing else. */
+static __always_inline int bit(int value)
+{
+	asm volatile("" : "+r"(value));
+	return value & 1;
+}
 
 /* Word of a scope, by scope number; written by the agent, one store swaps a whole rule set. */
 struct {
@@ -153,15 +165,8 @@ struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
-	__type(value, struct task_scope);
+	__type(value, struct task);
 } tasks SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct scratch);
-} scratches SEC(".maps");
 
 /* Counters of enum counter, per CPU. */
 struct {

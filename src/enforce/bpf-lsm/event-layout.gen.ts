@@ -98,12 +98,11 @@ export const COUNTER = {
   ALERTS_LOST: 1,
   LOGS: 2,
   LOGS_LOST: 3,
-  SCRATCH_FAILED: 4,
-  SCOPE_FAILED: 5,
-  FOREIGN: 6,
-  UNKNOWN: 7,
-  NO_IMAGE: 8,
-  COUNT: 9,
+  SCOPE_FAILED: 4,
+  FOREIGN: 5,
+  UNKNOWN: 6,
+  NO_IMAGE: 7,
+  COUNT: 8,
 } as const;
 
 export const SCOPE_MODE = {

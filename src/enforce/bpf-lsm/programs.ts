@@ -32,7 +32,6 @@ const MAPS = [
   'scopes',
   'bindings',
   'tasks',
-  'scratches',
   'counters',
   'alerts',
   'logs',
@@ -87,6 +86,7 @@ class LoadedPrograms implements Programs {
       this.#object.setMapMaxEntries('alerts', options.alertRingBytes);
       if (kernelHasHook('file_truncate')) this.#object.setAutoload('ka_file_truncate', true);
       this.#object.load();
+      this.#object.program('ka_find_symbols').testRun();
       this.missing = this.#attach();
       if (pins !== undefined) this.#pin(pins.directory);
     } catch (error) {
@@ -116,7 +116,7 @@ class LoadedPrograms implements Programs {
   #attach(): EnforcerReport['missing'] {
     const missing: { hook: string; reason: string }[] = [];
     for (const program of this.#object.programs()) {
-      if (!program.autoload || program.section.startsWith('iter/')) continue;
+      if (!program.autoload || !program.section.startsWith('lsm/')) continue;
       try {
         const link = program.attach();
         this.#links.push(link);
