@@ -278,3 +278,21 @@ for (const { name, patterns, maxBytes } of SIZES) {
     for (const [i, one] of patterns.entries()) if (one.kind === 'exact') assert.ok(matched(automaton, one.path).includes(i));
   });
 }
+
+/** Cache lines (16 cells) that a path's transitions lie in. */
+function linesOf(automaton: Automaton, path: string): number {
+  const lines = new Set<number>();
+  for (let i = 0; i < path.length; i++) {
+    lines.add((runPrefix(automaton, path.slice(0, i)) + automaton.classes[path.charCodeAt(i)]!) >> 4);
+  }
+  return lines.size;
+}
+
+test('states of one path lie together: with cold caches each line costs as much as fifty steps', () => {
+  const word = (i: number): string => (Math.imul(i + 1, 0x9e3779b1) >>> 0).toString(36);
+  const paths = Array.from({ length: 2000 }, (_, i) => `/usr/${word(i % 20)}/${word(i % 200)}/${word(i)}.conf`);
+  const automaton = compiled(paths.map(exact));
+  const steps = paths.reduce((sum, path) => sum + path.length, 0);
+  const lines = paths.reduce((sum, path) => sum + linesOf(automaton, path), 0);
+  assert.ok(lines < steps / 2, `${lines} lines for ${steps} steps`);
+});
