@@ -116,8 +116,8 @@ const OURS: readonly Row[] = [
   ['policyDir', path, '/opt/kubearmor/policies', 'folder of policies (.yaml .yml .json), watched; policies of the RPC are kept there'],
   ['socket', path, '/run/kubearmor/kubearmor.sock', 'Unix socket of the API, for root and the agent’s own user'],
   ['grpcInsecure', bool, 'false', 'plaintext on the TCP port, loopback only: every local user may then change policies'],
-  ['alertRingBytes', { kind: 'integer', min: 4096, max: 1 << 28 }, '4194304', 'kernel buffer of alerts in bytes, a power of two'],
-  ['stateDir', path, '/run/kubearmor', 'folder of probe.json'],
+  ['alertRingBytes', { kind: 'integer', min: 4096, max: 1 << 28 }, '8388608', 'kernel buffer of alerts in bytes, a power of two'],
+  ['stateDir', path, '/run/kubearmor', 'folder of probe.json, and of the names of rules in force'],
   ['bpfObject', text, '', 'the compiled programs; empty: the agent’s own'],
 ];
 

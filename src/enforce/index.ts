@@ -3,7 +3,9 @@ import type { Enforcer } from './enforcer.ts';
 import { BpfLsmEnforcer } from './bpf-lsm/enforcer.ts';
 import type { BpfLsmOptions } from './bpf-lsm/enforcer.ts';
 
-export { decodeEvent } from './bpf-lsm/decode-event.ts';
+export { EventDecoder } from './bpf-lsm/decode-event.ts';
+export { claimPinDirectory, endLeftInForce, findLeftInForce } from './bpf-lsm/left-in-force.ts';
+export type { LeftInForce, LeftInForcePlace } from './bpf-lsm/left-in-force.ts';
 export type { Counters, Enforcer, EnforcerReport, ProtectOptions, Visibility } from './enforcer.ts';
 export type EnforcerOptions = BpfLsmOptions;
 

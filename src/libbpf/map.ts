@@ -231,15 +231,25 @@ export class BpfMap implements Disposable {
    */
   keys(): Buffer[] {
     const keys: Buffer[] = [];
-    for (let previous: Buffer | null = null; ;) {
-      const next = Buffer.alloc(this.info.keySize);
-      const result = this.#calls.bpf_map_get_next_key(this.#fd, previous, next);
-      if (result === -ENOENT) return keys;
-      if (result < 0) throw this.#error(result, 'listing');
+    for (let key = this.nextKey(); key !== undefined; key = this.nextKey(key)) {
       if (keys.length === this.info.maxEntries) throw kernelError(EAGAIN, `listing BPF map ${this.name}: it changes while being read`);
-      keys.push(next);
-      previous = next;
+      keys.push(key);
     }
+    return keys;
+  }
+
+  /**
+   * The key behind another, in the kernel's order, for walks in steps. Of a hash: the first key where `previous` is not there.
+   *
+   * @param previous absent for the first key
+   */
+  nextKey(previous?: Uint8Array): Buffer | undefined {
+    if (previous !== undefined) this.#requireKey(previous);
+    const next = Buffer.alloc(this.info.keySize);
+    const result = this.#calls.bpf_map_get_next_key(this.#fd, previous ?? null, next);
+    if (result === -ENOENT) return undefined;
+    if (result < 0) throw this.#error(result, 'listing');
+    return next;
   }
 
   /**

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-export { StringInterner } from './intern.ts';
+export { StringInterner, viewedBytes } from './intern.ts';
+export type { ViewedBytes } from './intern.ts';
 export { LossMeter, sumPerCpu } from './loss.ts';
 export { RingReader } from './ring-reader.ts';
 export type { OnRecord } from './ring-reader.ts';

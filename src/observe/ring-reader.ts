@@ -12,13 +12,13 @@ const PUBLISH_EVERY = 256;
 const SIZE_MAX = 1 << 30;
 
 /**
- * What reads a record. `buffer` is the kernel's memory: the bytes from `offset` to `offset + length` hold until the call returns,
- * `offset` is a multiple of 8, and a record is never split.
+ * What reads a record. `buffer` is the kernel's memory, or a copy of a record that lay around the ring's end: the bytes from
+ * `offset` to `offset + length` hold until the call returns.
  */
 export type OnRecord = (buffer: Buffer, offset: number, length: number) => void;
 
 /**
- * Reads a BPF_MAP_TYPE_RINGBUF over its mapped pages: no call into the kernel, no copy, nothing allocated per record.
+ * Reads a BPF_MAP_TYPE_RINGBUF over its mapped pages: no call into the kernel, nothing copied or allocated per record.
  *
  * A ring has one consumer: two readers of the same ring, here or in another process, corrupt its position.
  * Reading starts where the last reader stopped, so a pinned ring loses nothing between agents.
@@ -50,10 +50,13 @@ export class RingReader implements Disposable {
     }
     this.fd = mapFd;
     this.#mask = sizeBytes - 1;
+    // the kernel maps a ring's data twice, never beyond: fails for a ring that is smaller
+    new MappedMemory(mapFd, page + 2 * sizeBytes, { offset: page })[Symbol.dispose]();
     this.#consumer = new MappedMemory(mapFd, page, { writable: true });
     try {
-      // One page with the producers' position, then the data twice: a record that wraps is contiguous.
-      this.#producer = new MappedMemory(mapFd, page + 2 * sizeBytes, { offset: page });
+      // One page with the producers' position, then the data. The kernel would give the data a second time behind that, so that
+      // no record is split; all that is mapped counts as our memory, and one record a round is cheaper to copy.
+      this.#producer = new MappedMemory(mapFd, page + sizeBytes, { offset: page });
     } catch (error) {
       this.#consumer[Symbol.dispose]();
       throw error;
@@ -92,7 +95,7 @@ export class RingReader implements Disposable {
         this.#position += step;
         rest -= step;
         count++;
-        if ((header & DISCARD_BIT) === 0) onRecord(this.#bytes, offset + HEADER_BYTES, length);
+        if ((header & DISCARD_BIT) === 0) this.#give(onRecord, offset + HEADER_BYTES, length);
         if (count % PUBLISH_EVERY === 0) this.#publish();
       }
     } finally {
@@ -108,6 +111,13 @@ export class RingReader implements Disposable {
     this.#closed = true;
     this.#consumer[Symbol.dispose]();
     this.#producer[Symbol.dispose]();
+  }
+
+  #give(onRecord: OnRecord, start: number, length: number): void {
+    const beyond = start + length - this.#bytes.length;
+    if (beyond <= 0) return onRecord(this.#bytes, start, length);
+    const whole = Buffer.concat([this.#bytes.subarray(start), this.#bytes.subarray(0, beyond)]);
+    onRecord(whole, 0, length);
   }
 
   /** One 64-bit store: producers must never see half a position. */

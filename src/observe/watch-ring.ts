@@ -3,7 +3,7 @@ import { ReadableWatch } from '#libbpf';
 import type { OnRecord, RingReader } from './ring-reader.ts';
 
 export interface WatchOptions {
-  /** Most records in one turn of the event loop; 4096 if absent. */
+  /** Most records in one turn of the event loop; 512 if absent: a millisecond or two with all that is done with them. */
   readonly batch?: number;
   /** Milliseconds after which the ring is looked at unasked, for producers that do not wake us (BPF_RB_NO_WAKEUP); 100 if absent. */
   readonly idleMs?: number;
@@ -28,7 +28,7 @@ class RingPump {
   constructor(reader: RingReader, onRecord: OnRecord, options: WatchOptions) {
     this.#reader = reader;
     this.#onRecord = onRecord;
-    this.#batch = options.batch ?? 4096;
+    this.#batch = options.batch ?? 512;
     this.#idleMs = options.idleMs ?? 100;
     this.#watch = new ReadableWatch(reader.fd, this.#turn);
   }

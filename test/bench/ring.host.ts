@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { BpfObject } from '#libbpf';
 import { RingReader, sumPerCpu } from '#observe';
 import { compileBpf } from '../../tools/testing/compile-bpf.ts';
-import { decodeEvent } from '#enforce';
+import { EventDecoder } from '#enforce';
 
 const RING_BYTES = 1 << 24;
 const BATCH = 40_000;
@@ -63,6 +63,7 @@ using object = BpfObject.open(compileBpf(SOURCE), { name: 'bench' });
 object.load();
 const ring = object.map('ring');
 using reader = new RingReader(ring.fd, RING_BYTES);
+const decoder = new EventDecoder();
 const fill = object.program('fill');
 let read = 0;
 let bytes = 0;
@@ -76,7 +77,7 @@ function batch(decode: boolean): number {
   const before = read;
   const start = process.hrtime.bigint();
   const onRecord = (buffer: Buffer, offset: number, length: number): void => {
-    if (!decode || decodeEvent(buffer.subarray(offset, offset + length)) !== undefined) read++;
+    if (!decode || decoder.decode(buffer, offset, length) !== undefined) read++;
     bytes += length;
   };
   while (reader.drain(onRecord, 4096) > 0);

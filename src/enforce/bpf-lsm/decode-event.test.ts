@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeEvent } from './decode-event.ts';
+import { EventDecoder } from './decode-event.ts';
+import type { DecodedEvent } from './decode-event.ts';
 import { EVENT, EVENT_FLAG, HOOK, OUTCOME } from './event-layout.gen.ts';
 
 const AT = EVENT.offsets;
@@ -48,6 +49,8 @@ function record(parts: Parts): Buffer {
   Buffer.from(socket.address).copy(head, AT.sock_addr);
   return Buffer.concat([head, ...strings]);
 }
+
+const decodeEvent = (bytes: Buffer): DecodedEvent | undefined => new EventDecoder().decode(bytes, 0, bytes.length);
 
 test('a denial names its rule, its count and its strings', () => {
   const event = decodeEvent(record({ path: '/etc/shadow' }))?.event;
@@ -103,4 +106,15 @@ test('what no program of ours writes is refused, and lengths beyond the record a
   const short = record({ path: '/etc/shadow' });
   short.writeUInt16LE(60_000, AT.path_len);
   assert.equal(decodeEvent(short)?.event.path, '/etc/shadow');
+});
+
+test('a record is read where it lies, never beyond its end or the ring’s', () => {
+  const one = record({ path: '/etc/shadow' });
+  const next = record({ subject: '/bin/next', path: '/next' });
+  one.writeUInt16LE(60_000, AT.path_len);
+  const ring = Buffer.concat([next, one, next]);
+  const decoder = new EventDecoder();
+  assert.equal(decoder.decode(ring, next.length, one.length)?.event.path, '/etc/shadow');
+  assert.equal(decoder.decode(ring, next.length + one.length, next.length)?.event.path, '/next');
+  assert.equal(decoder.decode(ring, next.length + one.length, next.length + 1), undefined);
 });

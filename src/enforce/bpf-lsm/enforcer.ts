@@ -7,7 +7,7 @@ import type { KernelEvent } from '#events';
 import { RingReader, sumPerCpu, watchRing } from '#observe';
 import type { RuleInfo } from '#policy';
 import type { Counters, Enforcer, EnforcerReport, ProtectOptions } from '../enforcer.ts';
-import { decodeEvent } from './decode-event.ts';
+import { EventDecoder } from './decode-event.ts';
 import { COUNTER, SCOPE_MODE } from './event-layout.gen.ts';
 import { Folds } from './folds.ts';
 import { ImageStore, u32 } from './images.ts';
@@ -43,9 +43,12 @@ interface Bound {
 }
 
 const SCOPES_MAX = 16384;
-const ALERT_RING_BYTES = 4 << 20;
+/** Takes in some 40,000 alerts while the agent is busy otherwise. */
+const ALERT_RING_BYTES = 8 << 20;
 /** How often repetitions are collected. */
 const COLLECT_MS = 1000;
+/** Between the steps of it. */
+const COLLECT_STEP_MS = 20;
 const STATE_FILE = 'bpf-lsm.json';
 /** Where the ids of images in use are not known. */
 const FIRST_ID_AFTER_LOSS = 1 << 30;
@@ -163,20 +166,22 @@ export class BpfLsmEnforcer implements Enforcer {
     const folds = new Folds(this.#programs.map('folds'));
     const collect = (): void => {
       this.#foldsLost += BigInt(folds.collect(process.hrtime.bigint(), onEvent));
+      timer = setTimeout(collect, folds.isWalking ? COLLECT_STEP_MS : COLLECT_MS);
     };
-    const timer = setInterval(collect, COLLECT_MS);
+    let timer = setTimeout(collect, COLLECT_MS);
     try {
       await Promise.all([this.#watchRing('alerts', folds, onEvent, signal), this.#watchRing('logs', folds, onEvent, signal)]);
     } finally {
-      clearInterval(timer);
+      clearTimeout(timer);
     }
   }
 
   async #watchRing(name: string, folds: Folds, onEvent: (event: KernelEvent) => void, signal: AbortSignal): Promise<void> {
     const ring = this.#programs.map(name);
     using reader = new RingReader(ring.fd, ring.info.maxEntries);
+    const decoder = new EventDecoder();
     const onRecord = (buffer: Buffer, offset: number, length: number): void => {
-      const decoded = decodeEvent(buffer.subarray(offset, offset + length));
+      const decoded = decoder.decode(buffer, offset, length);
       if (decoded === undefined) return this.#logger.error('a kernel record cannot be read', { ring: name, length });
       folds.note(decoded.fold, decoded.event);
       onEvent(decoded.event);

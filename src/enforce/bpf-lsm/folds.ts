@@ -7,6 +7,8 @@ import { FOLD } from './event-layout.gen.ts';
 const REMEMBERED_MAX = 16_384;
 /** After this an alert that did not come again is forgotten: its next one is written at once. */
 const QUIET_NS = 2_000_000_000n;
+/** Folds looked at in one go, a millisecond at most: meanwhile no ring is read. */
+const STEP_FOLDS = 64;
 
 /**
  * The repetitions of alerts that the kernel only counted (bpf/lib/emit.h): given out as one more event with a count, so
@@ -15,6 +17,8 @@ const QUIET_NS = 2_000_000_000n;
 export class Folds {
   readonly #map: BpfMap;
   readonly #events = new Map<bigint, KernelEvent>();
+  /** Where the walk through the map goes on; undefined at its beginning. */
+  #next: Buffer | undefined;
 
   /** @param map the map `folds` */
   constructor(map: BpfMap) {
@@ -28,8 +32,13 @@ export class Folds {
     if (this.#events.size > REMEMBERED_MAX) this.#events.delete(this.#events.keys().next().value!);
   }
 
+  /** A walk through the map is under way: `collect` is to be called again soon. */
+  get isWalking(): boolean {
+    return this.#next !== undefined;
+  }
+
   /**
-   * Collects what was not repeated for a while.
+   * Collects what was not repeated for a while, of the next few folds.
    *
    * @param nowNs CLOCK_MONOTONIC
    * @returns how many repetitions belong to alerts that are not remembered: lost
@@ -37,17 +46,21 @@ export class Folds {
   collect(nowNs: bigint, onEvent: (event: KernelEvent) => void): number {
     let lost = 0;
     const value = Buffer.alloc(this.#map.cellBytes);
-    for (const key of this.#map.keys()) {
+    this.#next ??= this.#map.nextKey();
+    for (let i = 0; i < STEP_FOLDS && this.#next !== undefined; i++) {
+      const key = this.#next;
+      this.#next = this.#map.nextKey(key); // before the key is taken out, as nothing comes behind it then
       if (!this.#map.lookupInto(key, value) || nowNs - value.readBigUInt64LE(FOLD.offsets.emitted_ns) < QUIET_NS) continue;
-      const last = this.#map.take(key);
-      const count = last?.readUInt32LE(FOLD.offsets.pending) ?? 0;
-      const id = value.readBigUInt64LE(FOLD.offsets.id);
-      const event = this.#events.get(id);
-      this.#events.delete(id);
-      if (count === 0) continue;
-      if (event === undefined) lost += count;
-      else onEvent({ ...event, count });
+      lost += this.#take(key, value.readBigUInt64LE(FOLD.offsets.id), onEvent);
     }
     return lost;
+  }
+
+  #take(key: Buffer, id: bigint, onEvent: (event: KernelEvent) => void): number {
+    const count = this.#map.take(key)?.readUInt32LE(FOLD.offsets.pending) ?? 0;
+    const event = this.#events.get(id);
+    this.#events.delete(id);
+    if (count > 0 && event !== undefined) onEvent({ ...event, count });
+    return event === undefined ? count : 0;
   }
 }
