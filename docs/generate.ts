@@ -175,6 +175,12 @@ does not start.
 
 ${table(['flag', 'environment', 'default', 'values', 'meaning'], here.map(settingRow))}
 
+## Ending enforcement
+
+Rules stay in force when the agent ends ([ADR 14](../adr/0014-survival.md)). \`kubearmor -remove\`, as root and with the same settings,
+says what an agent that is stopped left in force; \`kubearmor -remove -yes\` ends it. Policies stay in their folder
+([ADR 16](../adr/0016-ending.md)).
+
 ## Known settings that must stay at their default
 
 KubeArmor has them. What they stand for is not in this version, so another value is refused and not ignored.

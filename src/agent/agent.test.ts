@@ -10,11 +10,10 @@ import { KubeArmorError, noLogger } from '#base';
 import { dialGrpc, Feed, healthClient, policyClient, probeClient, watchFeed } from '#grpc';
 import type { GrpcTransport } from '#grpc';
 import type { Container, ContainerChange, ContainerSource } from '#runtimes';
-import { PolicyStatus, ServingStatus } from '#wire';
+import { PolicyStatus, REASON_TRAILER, ServingStatus } from '#wire';
 import { startAgent } from './agent.ts';
 import type { AgentParts, RunningAgent } from './agent.ts';
 import { readConfig } from './config.ts';
-import { REASON_TRAILER } from './policy-service.ts';
 import { RuntimeSource } from './runtime-source.ts';
 import { FakeEnforcer } from './testing/fake-enforcer.ts';
 import { kernelEvent, plainRoot, policyObject } from './testing/samples.ts';
@@ -32,6 +31,7 @@ const web: Container = {
   initPid: 7,
   cgroupPath: '/default/web',
   cgroup: { id: 7n, path: '/c', directory: '/sys/fs/cgroup/c', version: 2 },
+  createdNs: 5n,
   mounts: [],
 };
 
@@ -85,6 +85,7 @@ async function start(t: TestContext, over: Partial<AgentParts> & { flags?: reado
     peerCredentials: () => ({ pid: 1, uid: 0, gid: 0 }),
     lines: { write: (line) => void lines.push(line), close: () => {}, lost: 0 },
     json: undefined,
+    toldLosses: { load: () => ({ alerts: 0n, logs: 0n }), save: () => {} },
     logger: noLogger,
     kubearmorProbePath: join(directory, 'karmorProbeData.cfg'),
     openRoot: plainRoot,

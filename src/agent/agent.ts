@@ -25,6 +25,7 @@ import type { OpenRoot } from './path-resolver.ts';
 import type { RuntimeSource } from './runtime-source.ts';
 import { serveAll } from './serve.ts';
 import type { Servers } from './serve.ts';
+import type { ToldLosses } from './told-losses.ts';
 
 /** What the agent works with; tests bring their own. */
 export interface AgentParts {
@@ -37,6 +38,7 @@ export interface AgentParts {
   readonly peerCredentials: (socketFd: number) => PeerCredentials | undefined;
   readonly lines: LineOutput;
   readonly json: LineOutput | undefined;
+  readonly toldLosses: ToldLosses;
   readonly logger: Logger;
   /** KubeArmor's own probe file. */
   readonly kubearmorProbePath: string;

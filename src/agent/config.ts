@@ -40,7 +40,11 @@ export interface AgentConfig {
 }
 
 export type ConfigResult =
-  | { readonly config: AgentConfig }
+  | {
+      readonly config: AgentConfig;
+      /** `-remove`: end what an agent before left in force instead of running; `-yes` confirms it. */
+      readonly remove?: { readonly confirmed: boolean };
+    }
   /** Every problem of every source. */
   | { readonly issues: readonly Issue[] }
   /** The user asked for this text instead. */
@@ -66,13 +70,23 @@ const DEFAULT_FILE = 'kubearmor.yaml';
 export function readConfig({ argv, env, readFile }: ConfigInputs): ConfigResult {
   if (argv.some((word) => /^--?(h|help)$/.test(word))) return { text: 'help' };
   if (argv.some((word) => /^--?version$/.test(word))) return { text: 'version' };
-  const sources = [readFlags(argv), readEnvironment(env), fileSource(env['KUBEARMOR_CFG'], readFile)];
+  const { words, remove } = withoutRemove(argv);
+  const sources = [readFlags(words), readEnvironment(env), fileSource(env['KUBEARMOR_CFG'], readFile)];
   const issues = sources.flatMap((source) => [...source.issues, ...source.given.flatMap((given) => valueIssues(given))]);
   if (issues.length > 0) return { issues };
   const values = new Values(sources);
   const config = build(values);
   const conflicts = crossIssues(values);
-  return conflicts.length > 0 ? { issues: conflicts } : { config };
+  if (conflicts.length > 0) return { issues: conflicts };
+  return remove === undefined ? { config } : { config, remove };
+}
+
+/** What is asked for beside settings. It can be asked for by flag alone, so that no file or variable ends enforcement. */
+function withoutRemove(argv: readonly string[]): { words: readonly string[]; remove?: { confirmed: boolean } } {
+  const isRemove = (word: string): boolean => /^--?remove$/.test(word);
+  const isYes = (word: string): boolean => /^--?yes$/.test(word);
+  if (!argv.some(isRemove)) return { words: argv };
+  return { words: argv.filter((word) => !isRemove(word) && !isYes(word)), remove: { confirmed: argv.some(isYes) } };
 }
 
 /** Reads what this process was started with. */
@@ -243,6 +257,7 @@ export function helpText(): string {
   );
   const later = SETTINGS.filter(({ notHere }) => notHere !== undefined).map(({ key }) => key);
   return `kubearmor [-flag=value ...]: the node agent. Needs root.
+kubearmor -remove [-yes] [-flag=value ...]: ends what an agent that is stopped left in force; without -yes it only says what that is.
 
 A flag counts before the environment, that before kubearmor.yaml ($KUBEARMOR_CFG, else ./kubearmor.yaml), that before the default.
 

@@ -9,6 +9,7 @@ import type { EventPumpOptions } from './event-pump.ts';
 import { Protector } from './protector.ts';
 import { FakeEnforcer } from './testing/fake-enforcer.ts';
 import { bound, kernelEvent, plainRoot, policy } from './testing/samples.ts';
+import type { LossTotals } from './told-losses.ts';
 
 interface Told {
   readonly alerts: Alert[];
@@ -39,6 +40,7 @@ async function pumped(events: readonly KernelEvent[], over: Partial<EventPumpOpt
       dropProcessResource: false,
       lines: to(told.lines),
       json: to(told.json),
+      toldLosses: { load: () => ({ alerts: 0n, logs: 0n }), save: () => {} },
       logger: noLogger,
       ...over,
     },
@@ -80,9 +82,24 @@ test('telemetry is no alert, and only what is visible is told', async () => {
   assert.equal(dropped.logs[0]?.Resource, '');
 });
 
-test('what the kernel lost is told once, what was lost before the start never', async () => {
+test('what the kernel lost is told once, also what was lost while no agent ran', async () => {
   const enforcer = new FakeEnforcer();
-  enforcer.counts = { alerts_lost: 1n, logs_lost: 0n };
-  const { lost } = await pumped([], {}, enforcer);
-  assert.deepEqual(lost, [['alerts', { kernel: 2n, queue: 0n }]]);
+  enforcer.counts = { alerts_lost: 2n, logs_lost: 0n };
+  const saved: LossTotals[] = [];
+  const toldLosses = { load: () => ({ alerts: 1n, logs: 0n }), save: (totals: LossTotals) => void saved.push(totals) };
+  const { lost } = await pumped([], { toldLosses }, enforcer);
+  assert.deepEqual(
+    lost.map(([kind, { kernel }]) => [kind, kernel]),
+    [
+      ['alerts', 1n],
+      ['alerts', 1n],
+    ],
+  );
+  assert.deepEqual(saved.at(-1), { alerts: 3n, logs: 0n });
+});
+
+test('counters that are smaller than what was told are new ones', async () => {
+  const toldLosses = { load: () => ({ alerts: 7n, logs: 0n }), save: () => {} };
+  const { lost } = await pumped([], { toldLosses });
+  assert.deepEqual(lost, [['alerts', { kernel: 3n, queue: 0n }]]);
 });

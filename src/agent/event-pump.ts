@@ -6,6 +6,7 @@ import type { Alert, EventContext, KernelEvent, Log } from '#events';
 import type { Feed } from '#grpc';
 import type { Workload } from '#policy';
 import type { LineOutput } from './line-output.ts';
+import type { LossTotals, ToldLosses } from './told-losses.ts';
 
 export interface EventPumpOptions {
   readonly enforcer: Pick<Enforcer, 'watch' | 'ruleOf' | 'counters' | 'report'>;
@@ -20,6 +21,8 @@ export interface EventPumpOptions {
   readonly lines: LineOutput;
   /** JSON of alerts and logs, where asked for. */
   readonly json: LineOutput | undefined;
+  /** What an agent before this one told of losses. */
+  readonly toldLosses: ToldLosses;
   readonly logger: Logger;
 }
 
@@ -73,25 +76,34 @@ function logFor(event: KernelEvent, context: EventContext, { visibility, dropPro
   return dropProcessResource && log.Operation === 'Process' ? { ...log, Resource: '' } : log;
 }
 
-/** Tells streams and the log how many events the kernel could not hand over. */
+/** Tells streams and the log how many events the kernel could not hand over, also while no agent ran. */
 class LossPoll {
   readonly #options: EventPumpOptions;
-  #before: Counters;
+  #before: LossTotals;
 
   constructor(options: EventPumpOptions) {
     this.#options = options;
-    this.#before = options.enforcer.counters();
+    this.#before = options.toldLosses.load();
+    const now = totalsOf(options.enforcer.counters());
+    // counters that fell are new ones: the programs were loaded afresh
+    if (now.alerts < this.#before.alerts || now.logs < this.#before.logs) this.#before = { alerts: 0n, logs: 0n };
+    this.poll('while no agent read them');
   }
 
-  poll(): void {
-    const { enforcer, feed, logger } = this.#options;
-    const now = enforcer.counters();
+  poll(when?: string): void {
+    const { enforcer, feed, logger, toldLosses } = this.#options;
+    const now = totalsOf(enforcer.counters());
+    const before = this.#before;
     for (const kind of ['alerts', 'logs'] as const) {
-      const kernel = (now[`${kind}_lost`] ?? 0n) - (this.#before[`${kind}_lost`] ?? 0n);
+      const kernel = now[kind] - before[kind];
       if (kernel <= 0n) continue;
       feed.countLost(kind, { kernel, queue: 0n });
-      logger.warn(`${kernel} ${kind} did not fit the kernel's buffer and are lost`, { total: now[`${kind}_lost`] });
+      logger.warn(`${kernel} ${kind} did not fit the kernel's buffer and are lost`, { total: now[kind], when });
     }
+    if (now.alerts === before.alerts && now.logs === before.logs) return;
     this.#before = now;
+    toldLosses.save(now);
   }
 }
+
+const totalsOf = (counters: Counters): LossTotals => ({ alerts: counters['alerts_lost'] ?? 0n, logs: counters['logs_lost'] ?? 0n });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ERRORS, formatIssue, KubeArmorError } from '#base';
 import { helpText, readProcessConfig } from './config.ts';
+import { endEnforcement } from './end-enforcement.ts';
 import { AGENT_VERSION, runOnThisNode } from './wire-up.ts';
 
 const INTERRUPTED = 130; // 128 + SIGINT, what a shell reports
@@ -28,6 +29,8 @@ async function main(): Promise<number> {
     return ERRORS.CONFIG_INVALID.exitCode;
   }
   try {
+    if (result.remove !== undefined)
+      return await endEnforcement(result.config, result.remove.confirmed, (line) => void stdout.write(`${line}\n`));
     await runOnThisNode(result.config, { stdout, stderr }, stop.signal);
     return 0;
   } catch (error) {

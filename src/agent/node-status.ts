@@ -38,7 +38,7 @@ export function nodeStatus(report: EnforcerReport, runtime: RuntimeState, polici
     ...policies.policies.flatMap(({ id, problem, notEnforced }) => [
       ...(problem === undefined
         ? []
-        : [{ problem: `${policyKey(id)}: ${problem}`, cure: 'remove the policy, or see docs/reference/config.md' }]),
+        : [{ problem: `${policyKey(id)}: ${problem}`, cure: 'remove the policy, or see docs/reference/configuration.md' }]),
       ...notEnforced.map(({ field, reason }) => ({
         problem: `${policyKey(id)}: ${field}: ${reason}`,
         cure: 'remove the rule, or do not rely on it',

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KubeArmorError } from '#base';
 import type { ResolvedPath } from '#host';
-import type { PathObject } from '#policy';
+import type { Action, PathObject } from '#policy';
 import { ContainerPaths, resolveObject } from './path-resolver.ts';
 
 const BUSYBOX = '/usr/bin/busybox';
@@ -44,14 +44,14 @@ const passwd: PathObject = { kind: 'path', path: '/etc/passwd' };
 test('ContainerPaths: what was looked up stays, the root is opened only where needed and closed again', () => {
   let answer = '/etc/first';
   const calls: string[] = [];
-  const paths = new ContainerPaths('/proc/7/root', (root) => {
+  const paths = new ContainerPaths({ rootPath: '/proc/7/root', createdNs: 5n }, (root) => {
     calls.push(`open ${root}`);
     return {
       resolve: (path) => ({ names: [path, answer], outcome: 'file' }),
       [Symbol.dispose]: () => void calls.push('close'),
     };
   });
-  const names = (): unknown => paths.with((resolve) => resolve(passwd, 'file').map(({ object }) => object));
+  const names = (): unknown => paths.with((resolve) => resolve(passwd, 'file', 'Block').map(({ object }) => object));
   const expected = ['/etc/passwd', '/etc/first'].map((path) => ({ kind: 'path', path }));
   assert.deepEqual(names(), expected);
   answer = '/etc/second';
@@ -61,11 +61,34 @@ test('ContainerPaths: what was looked up stays, the root is opened only where ne
 
 test('ContainerPaths: a root that is gone leaves names as written, and is tried again', () => {
   let opened = 0;
-  const paths = new ContainerPaths('/proc/7/root', (): never => {
+  const paths = new ContainerPaths({ rootPath: '/proc/7/root', createdNs: 5n }, (): never => {
     opened++;
     throw new KubeArmorError('HOST_IO', 'gone');
   });
-  const count = (): number => paths.with((resolve): number => resolve(passwd, 'file').length + resolve(passwd, 'file').length);
+  const count = (): number =>
+    paths.with((resolve): number => resolve(passwd, 'file', 'Block').length + resolve(passwd, 'file', 'Block').length);
   for (let i = 0; i < 2; i++) assert.equal(count(), 2);
   assert.equal(opened, 2);
+});
+
+test('ContainerPaths: for Allow rules links count only as they were before the container', () => {
+  const asked: (readonly [string, bigint | undefined])[] = [];
+  const open = () => ({
+    resolve: (path: string, linksBeforeNs?: bigint): ResolvedPath => {
+      asked.push([path, linksBeforeNs]);
+      return { names: linksBeforeNs === undefined ? [path, '/made/by/the/container'] : [path], outcome: 'file' };
+    },
+    [Symbol.dispose]: () => {},
+  });
+  const namesFor = (paths: ContainerPaths, action: Action): number =>
+    paths.with((resolve): number => resolve(passwd, 'file', action).length + resolve(passwd, 'file', action).length);
+  const paths = new ContainerPaths({ rootPath: '/proc/7/root', createdNs: 5n }, open);
+  assert.deepEqual([namesFor(paths, 'Block'), namesFor(paths, 'Allow'), namesFor(paths, 'Audit')], [4, 2, 4]);
+  assert.deepEqual(asked, [
+    ['/etc/passwd', undefined],
+    ['/etc/passwd', 5n],
+  ]);
+  const unknown = new ContainerPaths({ rootPath: '/proc/7/root', createdNs: undefined }, open);
+  assert.equal(namesFor(unknown, 'Allow'), 2);
+  assert.deepEqual(asked.at(-1), ['/etc/passwd', 0n], 'where its age is not known no link is trusted');
 });

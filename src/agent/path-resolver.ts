@@ -5,6 +5,7 @@ import type { Logger } from '#base';
 import { openContainerRoot } from '#host';
 import type { ContainerRoot, ResolvedPath } from '#host';
 import type { PathObject, PathResolver, ResolvedName } from '#policy';
+import type { BoundWorkload } from '#workloads';
 
 type Role = Parameters<PathResolver>[1];
 
@@ -19,16 +20,25 @@ const REMEMBERED_MAX = 65_536;
 /**
  * What the paths of rules mean inside one start of one container (semantics: “The rule's path”).
  *
- * What was looked up stays so until the container is started again: later changes of its files cannot change an answer.
+ * What was looked up stays so until the container is started again: later changes of its files cannot change an answer. A policy
+ * may come long after the start, so for Allow rules links count only if they are older than the container: one that the container
+ * made cannot widen what an Allow rule means.
  */
 export class ContainerPaths {
   readonly #rootPath: string;
+  readonly #createdNs: bigint;
   readonly #openRoot: OpenRoot;
   readonly #logger: Logger;
   readonly #known = new Map<string, ResolvedPath>();
+  readonly #knownBefore = new Map<string, ResolvedPath>();
 
-  constructor(rootPath: string, openRoot: OpenRoot = openContainerRoot, logger: Logger = noLogger) {
+  constructor(
+    { rootPath, createdNs }: Pick<BoundWorkload, 'rootPath' | 'createdNs'>,
+    openRoot: OpenRoot = openContainerRoot,
+    logger: Logger = noLogger,
+  ) {
     this.#rootPath = rootPath;
+    this.#createdNs = createdNs ?? 0n; // where it is not known no link is old enough
     this.#openRoot = openRoot;
     this.#logger = logger;
   }
@@ -41,18 +51,22 @@ export class ContainerPaths {
   with<T>(use: (resolve: PathResolver) => T): T {
     let root: ContainerRoot | undefined;
     let tried = false;
-    const lookUp = (path: string): ResolvedPath => {
-      const known = this.#known.get(path);
-      if (known !== undefined) return known;
-      if (!tried) root = this.#open();
-      tried = true;
-      if (root === undefined) return { names: [path], outcome: 'missing' };
-      const found = root.resolve(path);
-      if (this.#known.size < REMEMBERED_MAX) this.#known.set(path, found);
-      return found;
-    };
+    const lookUpWith =
+      (known: Map<string, ResolvedPath>, linksBeforeNs?: bigint) =>
+      (path: string): ResolvedPath => {
+        const before = known.get(path);
+        if (before !== undefined) return before;
+        if (!tried) root = this.#open();
+        tried = true;
+        if (root === undefined) return { names: [path], outcome: 'missing' };
+        const found = root.resolve(path, linksBeforeNs);
+        if (known.size < REMEMBERED_MAX) known.set(path, found);
+        return found;
+      };
+    const now = lookUpWith(this.#known);
+    const asCreated = lookUpWith(this.#knownBefore, this.#createdNs);
     try {
-      return use((object, role) => resolveObject(object, role, lookUp));
+      return use((object, role, action) => resolveObject(object, role, action === 'Allow' ? asCreated : now));
     } finally {
       root?.[Symbol.dispose]();
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
-import type { Policy, PolicyKind } from '#policy';
+import { selects } from '#policy';
+import type { Policy, PolicyKind, Workload } from '#policy';
 
 /** Outside Kubernetes every container policy is in this namespace, whatever it says, as for KubeArmor. */
 export const CONTAINER_NAMESPACE = 'container_namespace';
@@ -27,6 +28,14 @@ export function policyKey({ kind, namespace, name }: PolicyId): string {
 /** A policy as it counts on a node without Kubernetes. */
 export function withoutKubernetes(policy: Policy): Policy {
   return policy.namespace === '' ? policy : { ...policy, namespace: CONTAINER_NAMESPACE };
+}
+
+/**
+ * Whether a policy governs a container on a node without Kubernetes: container policies count whatever namespace the container
+ * says. A label may name one (`kubearmor.io/namespace`, for events and cluster policies), and an image can bring that label along.
+ */
+export function selectsHere(policy: Policy, workload: Workload): boolean {
+  return selects(policy, policy.namespace === '' ? workload : { ...workload, namespace: CONTAINER_NAMESPACE });
 }
 
 /** Longest file name that every file system takes, with room for a temporary name's ending. */

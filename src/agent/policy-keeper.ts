@@ -2,7 +2,7 @@
 import { KubeArmorError } from '#base';
 import type { Logger } from '#base';
 import { asWritten, compile } from '#policy';
-import type { NotEnforced, Policy, PolicyKind, Workload } from '#policy';
+import type { CompileExceeded, NotEnforced, Policy, PolicyKind, Workload } from '#policy';
 import { backupText, listPolicyFiles, parsePolicyFile, readPolicyFile } from './policy-files.ts';
 import type { Backups } from './policy-files.ts';
 import { policyKey } from './policy-identity.ts';
@@ -69,7 +69,7 @@ const NOBODY: Workload = {
 export class PolicyKeeper {
   readonly #options: PolicyKeeperOptions;
   readonly #store = new PolicyStore();
-  readonly #alone = new WeakMap<Policy, readonly NotEnforced[]>();
+  readonly #alone = new WeakMap<Policy, readonly NotEnforced[] | CompileExceeded>();
   #turn: Promise<unknown> = Promise.resolve();
   #folderProblem: string | undefined;
   #notInForce: readonly string[] = [];
@@ -109,7 +109,8 @@ export class PolicyKeeper {
 
   #statusOf(policy: Policy, path: string, guarded: ReturnType<Protector['status']>): PolicyStatus {
     const mine = guarded.filter(({ policies }) => policies.includes(policy));
-    const notEnforced = this.#notEnforcedAlone(policy) ?? [];
+    const alone = this.#compiledAlone(policy);
+    const notEnforced = 'exceeded' in alone ? [] : alone;
     return {
       id: { kind: policy.kind, namespace: policy.namespace, name: policy.name },
       path,
@@ -124,14 +125,20 @@ export class PolicyKeeper {
     return selector.target === 'node' ? 'policies for nodes are not enforced yet' : undefined;
   }
 
-  /** What this node cannot enforce of a policy; undefined where the policy alone exceeds a limit. */
-  #notEnforcedAlone(policy: Policy): readonly NotEnforced[] | undefined {
+  /** What this node cannot enforce of a policy, or the limit that the policy exceeds alone. */
+  #compiledAlone(policy: Policy): readonly NotEnforced[] | CompileExceeded {
     const known = this.#alone.get(policy);
     if (known !== undefined) return known;
     const compiled = compile([policy], NOBODY, asWritten);
-    if ('exceeded' in compiled) return undefined;
-    this.#alone.set(policy, compiled.notEnforced);
-    return compiled.notEnforced;
+    const kept = 'exceeded' in compiled ? compiled : compiled.notEnforced;
+    this.#alone.set(policy, kept);
+    return kept;
+  }
+
+  /** Why a policy cannot be taken whatever else is there. */
+  #beyondLimit(policy: Policy): string | undefined {
+    const alone = this.#compiledAlone(policy);
+    return 'exceeded' in alone ? `it has more than ${alone.limit} ${alone.exceeded}` : undefined;
   }
 
   async #rescan(): Promise<void> {
@@ -172,14 +179,14 @@ export class PolicyKeeper {
 
   /** A policy that exceeds a limit by itself is an error of its file. */
   #withinLimits(file: PolicyFile): PolicyFile {
-    const beyond = file.policies.filter((policy) => this.#notEnforcedAlone(policy) === undefined);
+    const beyond = file.policies.filter((policy) => this.#beyondLimit(policy) !== undefined);
     if (beyond.length === 0) return file;
     const issues = beyond.map((policy) => ({
       severity: 'error' as const,
       code: 'LIMIT_EXCEEDED',
       file: file.path,
       at: '',
-      problem: `${policyKey(policy)}: ${limitText(policy)}`,
+      problem: `${policyKey(policy)}: ${this.#beyondLimit(policy)}`,
       cure: 'split or shorten it',
     }));
     return { ...file, policies: file.policies.filter((policy) => !beyond.includes(policy)), issues: [...file.issues, ...issues] };
@@ -214,7 +221,8 @@ export class PolicyKeeper {
 
   #planFor({ path, policies: [policy] }: PolicyFile): ReturnType<Protector['plan']> {
     if (policy === undefined) throw new Error(`the policy for ${path} cannot be read back`);
-    if (this.#notEnforcedAlone(policy) === undefined) return { refused: limitText(policy) };
+    const beyond = this.#beyondLimit(policy);
+    if (beyond !== undefined) return { refused: beyond };
     return this.#options.protector.plan(this.#active({ policy, path, isBackup: true }));
   }
 
@@ -266,11 +274,6 @@ export class PolicyKeeper {
     this.#turn = mine.catch(() => {});
     return mine;
   }
-}
-
-function limitText(policy: Policy): string {
-  const compiled = compile([policy], NOBODY, asWritten);
-  return 'exceeded' in compiled ? `it has more than ${compiled.limit} ${compiled.exceeded}` : '';
 }
 
 function failed(error: unknown): { readonly kind: 'failed'; readonly reason: string } {

@@ -2,12 +2,10 @@
 import type { Logger } from '#base';
 import { grpcService } from '#grpc';
 import type { GrpcService } from '#grpc';
-import { PolicyService, PolicyStatus } from '#wire';
+import { PolicyService, PolicyStatus, REASON_TRAILER } from '#wire';
 import { answerPolicy } from './policy-requests.ts';
 import type { PolicyMethod, PolicyRequestOptions } from './policy-requests.ts';
 
-/** Trailer with the reason of an answer, percent-encoded UTF-8: the message has no field for it, and KubeArmor's clients ignore it. */
-export const REASON_TRAILER = 'kubearmor-reason';
 const REASON_MAX = 2_000;
 
 const nameOf = (status: PolicyStatus): string =>
@@ -19,10 +17,12 @@ export function policyService(options: PolicyRequestOptions, logger: Logger): Gr
   const handle =
     (method: PolicyMethod) =>
     async ({ policy }: { readonly policy: Uint8Array }, { responseTrailer }: Context): Promise<{ status: PolicyStatus }> => {
-      const { status, reason } = await answerPolicy(method, policy, options);
+      const answer = await answerPolicy(method, policy, options);
+      const { status } = answer;
+      const reason = answer.reason.slice(0, REASON_MAX).toWellFormed(); // a thousand problems of one policy fill no log
       if (reason === '') logger.info(`${method} was answered`, { status: nameOf(status) });
       else logger.warn(`${method} was answered`, { status: nameOf(status), reason });
-      if (reason !== '') responseTrailer.set(REASON_TRAILER, encodeURIComponent(reason.slice(0, REASON_MAX).toWellFormed()));
+      if (reason !== '') responseTrailer.set(REASON_TRAILER, encodeURIComponent(reason));
       return { status };
     };
   return grpcService(PolicyService, {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { grpcService } from '#grpc';
 import type { GrpcService } from '#grpc';
-import type { Policy, WorkloadMode } from '#policy';
+import type { LabelExpression, Policy, WorkloadMode } from '#policy';
 import { ProbeService } from '#wire';
 import type { StoredPolicy } from './policy-store.ts';
 import type { WorkloadStatus } from './protector.ts';
@@ -57,7 +57,18 @@ export function probeData(workloads: readonly WorkloadStatus[], policies: readon
 function waitedFor({ selector }: Policy): readonly string[] {
   if (selector.containerNames.length > 0) return selector.containerNames;
   const labels = Object.entries(selector.matchLabels).map(([key, value]) => `${key}=${value}`);
-  return [labels.length === 0 ? '*' : labels.join(',')];
+  const wanted = [...labels, ...selector.matchExpressions.map(expressionText)];
+  return [wanted.length === 0 ? '*' : wanted.join(',')];
+}
+
+function expressionText(expression: LabelExpression): string {
+  const { kind, operator } = expression;
+  const values = expression.values.join('|');
+  if (kind === 'labelPair') return operator === 'In' ? values : `!(${values})`;
+  const key = kind === 'namespace' ? kind : expression.key;
+  if (operator === 'Exists') return key;
+  if (operator === 'DoesNotExist') return `!${key}`;
+  return `${key}${operator === 'In' ? '=' : '!='}${values}`;
 }
 
 /** In KubeArmor's shape: metadata with these two names, and the specification. */

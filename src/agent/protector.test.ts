@@ -32,6 +32,19 @@ test('a workload is protected by what selects it, from the moment it is bound', 
   assert.equal(enforcer.protected.get('default/idle')?.ruleSet, undefined);
 });
 
+test('a namespace that a container has by its label, or by its pod, does not lead it out of container policies', () => {
+  const { protector } = open();
+  const cluster = (value: string): Policy => {
+    const expression = { kind: 'namespace', operator: 'In', values: [value] } as const;
+    const one = policy(`c-${value}`);
+    return { ...one, kind: 'KubeArmorClusterPolicy', namespace: '', selector: { ...one.selector, matchExpressions: [expression] } };
+  };
+  protector.apply([policy('a'), cluster('shop'), cluster('container_namespace')]);
+  protector.bind(bound('web', { workload: { ...bound().workload, namespace: 'shop', labels: { 'kubearmor.io/namespace': 'shop' } } }));
+  assert.deepEqual(names(protector), ['web: a,c-shop']);
+  assert.equal(protector.status()[0]?.workload.namespace, 'shop', 'events and cluster policies name it so');
+});
+
 test('a change of policies touches those alone that it concerns', () => {
   const { enforcer, protector } = open();
   const [a, b] = [policy('a'), policy('b', '/bin/cat', 'db')];

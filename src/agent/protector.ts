@@ -3,12 +3,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { KubeArmorError } from '#base';
 import type { Logger } from '#base';
 import type { Enforcer, Visibility } from '#enforce';
-import { compile, selects } from '#policy';
+import { compile } from '#policy';
 import type { CompileExceeded, NotEnforced, Policy, RuleSet, Workload } from '#policy';
 import type { BoundWorkload } from '#workloads';
 import { ContainerPaths } from './path-resolver.ts';
 import type { OpenRoot } from './path-resolver.ts';
-import { policyKey } from './policy-identity.ts';
+import { policyKey, selectsHere } from './policy-identity.ts';
 
 export interface ProtectorOptions {
   readonly enforcer: Pick<Enforcer, 'protect' | 'release' | 'workloadOf' | 'keys' | 'dropOthers'>;
@@ -68,7 +68,7 @@ export class Protector {
 
   /** A workload is there, or what selects it changed. When this returns its rules are in force. */
   bind(bound: BoundWorkload): void {
-    const { key, rootPath } = bound;
+    const { key } = bound;
     const before = this.#guarded.get(key);
     if (before !== undefined && before.bound.initPid === bound.initPid) {
       const same = isDeepStrictEqual(before.bound.workload, bound.workload);
@@ -77,7 +77,7 @@ export class Protector {
       this.#update(before);
       return;
     }
-    const paths = new ContainerPaths(rootPath, this.#openRoot, this.#logger);
+    const paths = new ContainerPaths(bound, this.#openRoot, this.#logger);
     const guarded: Guarded = { bound, paths, inForce: undefined, notEnforced: [], problem: undefined };
     this.#guarded.set(key, guarded);
     this.#update(guarded);
@@ -204,7 +204,7 @@ export class Protector {
 }
 
 const selectedBy = (policies: readonly Policy[], workload: Workload): readonly Policy[] =>
-  workload.mode === 'disabled' ? [] : policies.filter((policy) => selects(policy, workload));
+  workload.mode === 'disabled' ? [] : policies.filter((policy) => selectsHere(policy, workload));
 
 /** Policies are values: the same object is the same policy. */
 const isSame = (selected: readonly Policy[], inForce: readonly Policy[] | undefined): boolean =>

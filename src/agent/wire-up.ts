@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { KubeArmorError } from '#base';
 import type { Logger } from '#base';
-import { openEnforcer } from '#enforce';
+import { claimPinDirectory, openEnforcer } from '#enforce';
 import { Feed } from '#grpc';
 import { openBootClock, readHostFacts } from '#host';
 import type { HostFacts } from '#host';
@@ -16,11 +16,13 @@ import type { RunningAgent } from './agent.ts';
 import { agentLogger } from './agent-logger.ts';
 import type { LogLevel } from './agent-logger.ts';
 import type { AgentConfig } from './config.ts';
+import { survivalOf } from './end-enforcement.ts';
 import { fileOutput, streamOutput } from './line-output.ts';
 import type { LineOutput, LineStream } from './line-output.ts';
 import { checkNode } from './preflight.ts';
 import { KUBEARMOR_PROBE_PATH } from './probe-files.ts';
 import { RuntimeSource } from './runtime-source.ts';
+import { toldLossesFile } from './told-losses.ts';
 
 /** This program's version. */
 export const AGENT_VERSION: string = manifest.version;
@@ -72,6 +74,7 @@ export async function runOnThisNode(config: AgentConfig, console: Console, signa
     peerCredentials,
     lines,
     json,
+    toldLosses: toldLossesFile(path.join(config.stateDir, 'losses.json'), logger),
     logger,
     kubearmorProbePath: KUBEARMOR_PROBE_PATH,
   });
@@ -86,11 +89,6 @@ export async function runOnThisNode(config: AgentConfig, console: Console, signa
   }
 }
 
-/** Rules outlive the agent under the BPF file system. */
-function survivalOf({ bpfFsPath, stateDir }: AgentConfig): { pinDirectory: string; stateDirectory: string } {
-  return { pinDirectory: path.join(bpfFsPath, 'kubearmor'), stateDirectory: stateDir };
-}
-
 async function untilStopped(agent: RunningAgent, signal: AbortSignal): Promise<void> {
   const stopped = new Promise<void>((resolve) => {
     signal.addEventListener('abort', () => resolve(), { once: true });
@@ -99,7 +97,8 @@ async function untilStopped(agent: RunningAgent, signal: AbortSignal): Promise<v
   await Promise.race([stopped, agent.failed]);
 }
 
-async function prepareFolders({ stateDir, bpfFsPath }: AgentConfig): Promise<void> {
+async function prepareFolders(config: AgentConfig): Promise<void> {
+  const { stateDir, bpfFsPath } = config;
   await mkdir(stateDir, { recursive: true, mode: 0o755 }).catch((error: unknown) => {
     throw new KubeArmorError('HOST_IO', `making ${stateDir}: ${String(error)}`, { cause: error });
   });
@@ -111,6 +110,7 @@ async function prepareFolders({ stateDir, bpfFsPath }: AgentConfig): Promise<voi
       cause: error,
     });
   }
+  claimPinDirectory(survivalOf(config).pinDirectory);
 }
 
 function jsonOutput(logPath: string, { stdout }: Console, logger: Logger): LineOutput | undefined {

@@ -5,7 +5,7 @@ import { KubeArmorError } from '#base';
 import { dialGrpc, logClient, policyClient, probeClient, watchFeed } from '#grpc';
 import type { FeedRecords, GrpcTransport } from '#grpc';
 import type { PolicyKind } from '#policy';
-import { PolicyStatus as WireStatus } from '#wire';
+import { PolicyStatus as WireStatus, REASON_TRAILER } from '#wire';
 import type { ProbeResponse } from '#wire';
 import type {
   AgentAddress,
@@ -33,9 +33,6 @@ interface SendOptions {
   onTrailer(trailer: Headers): void;
 }
 type Send = (request: { readonly policy: Uint8Array }, options: SendOptions) => Promise<{ readonly status: number }>;
-
-/** Our agent's trailer with the reason of an answer, percent-encoded UTF-8; KubeArmor's agent sends none. */
-const REASON_TRAILER = 'kubearmor-reason';
 
 /**
  * Speaks to an agent or relay over gRPC; connects at the first call.

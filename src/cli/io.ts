@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { AgentAddress, AgentFile, AgentPort, LocalFacts } from './ports.ts';
+import type { AgentAddress, AgentFile, AgentPort, LeftInForce, LocalFacts } from './ports.ts';
 import type { Text } from './text.ts';
 
 /** Everything a command may touch. Tests hand in another one; no command looks at the process. */
@@ -21,6 +21,8 @@ export interface Io {
   localFacts(): Promise<LocalFacts>;
   /** `/run/kubearmor/probe.json` or KubeArmor's own probe file. */
   agentFile(path: string): Promise<AgentFile>;
+  /** What is still in force although no agent answers. `bpffs`: where the BPF file system is mounted. */
+  leftInForce(bpffs: string): Promise<LeftInForce>;
   /** Milliseconds, monotonic. */
   nowMs(): number;
   /** Resolves early when `signal` aborts; never rejects. */

@@ -24,6 +24,15 @@ const ANY_WORKLOAD: Workload = {
   postures: { file: 'audit', network: 'audit', capabilities: 'audit' },
 };
 
+/** A policy for which there is no workload in this version; its rules may be fine. */
+function kindIssues({ kind }: Policy, file: string): Issue[] {
+  if (kind !== 'KubeArmorHostPolicy') return [];
+  const problem = 'host policies are not enforced yet';
+  return [{ severity: 'warning', code: 'NOT_ENFORCEABLE', file, at: 'kind', problem, cure: NOT_HERE }];
+}
+
+const NOT_HERE = 'this version does not enforce it';
+
 /** Loads parser and compiler; they are not needed for `--help`. */
 export async function loadPolicyChecker(): Promise<CheckPolicies> {
   const { compile, parsePolicyText } = await import('#policy');
@@ -44,10 +53,10 @@ export async function loadPolicyChecker(): Promise<CheckPolicies> {
         file,
         at: rule.field,
         problem: reason,
-        cure: 'this version does not enforce it',
+        cure: NOT_HERE,
       };
     });
-    return { fits: true, issues };
+    return { fits: true, issues: [...kindIssues(policy, file), ...issues] };
   };
 
   return (text, file) =>

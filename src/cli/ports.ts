@@ -49,7 +49,13 @@ export interface AgentAddress {
 }
 
 /** What this machine says about itself, agent or not. */
-export type LocalFacts = Pick<HostFacts, 'hostname' | 'kernelRelease' | 'kernelMajor' | 'kernelMinor' | 'lsms' | 'hasBtf' | 'bpffs'>;
+export type LocalFacts = Pick<
+  HostFacts,
+  'hostname' | 'kernelRelease' | 'kernelMajor' | 'kernelMinor' | 'lsms' | 'hasBtf' | 'bpffs' | 'cgroupRoot'
+>;
 
 /** A file that the agent leaves for others, or why it could not be read. */
 export type AgentFile = { readonly json: unknown } | { readonly missing: string };
+
+/** Rules that an agent before left in force on this machine: programs that are still attached, or why that cannot be seen. */
+export type LeftInForce = { readonly programs: number } | { readonly unknown: string };

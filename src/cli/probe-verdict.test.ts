@@ -2,13 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseAgentDetail, parseKubeArmorProbe } from './agent-detail.ts';
-import { decideVerdict, kernelLacks } from './probe-verdict.ts';
+import { decideVerdict } from './probe-verdict.ts';
 import type { ProbeInputs } from './probe-verdict.ts';
 import { GOOD_NODE } from './testing.ts';
 
 const base: ProbeInputs = { unreachable: undefined, detail: { enforcer: 'E', reasons: [] }, detailMissing: '', facts: GOOD_NODE };
 const reason = { problem: 'p', cure: 'c' };
-const { lsms: _, ...unknownLsms } = GOOD_NODE;
 
 const cases: readonly {
   readonly name: string;
@@ -45,13 +44,44 @@ const cases: readonly {
   { name: 'agent elsewhere', inputs: { detail: undefined, facts: undefined }, verdict: 'DEGRADED', reasons: [/another machine/] },
   { name: 'no agent', inputs: { unreachable: reason }, verdict: 'NOT RUNNING', reasons: [/^p c$/] },
   {
+    name: 'no agent, and rules of one before are in force',
+    inputs: { unreachable: reason, leftInForce: { programs: 41 } },
+    verdict: 'NOT RUNNING',
+    reasons: [/^p c$/, /still in force.*41 programs.*start the agent.*kubearmor -remove -yes/],
+  },
+  {
+    name: 'no agent, and whether rules are in force cannot be seen',
+    inputs: { unreachable: reason, leftInForce: { unknown: 'reading F: EACCES' } },
+    verdict: 'NOT RUNNING',
+    reasons: [/^p c$/, /cannot be seen: reading F: EACCES run as root/],
+  },
+  {
+    name: 'no agent, nothing in force',
+    inputs: { unreachable: reason, leftInForce: { programs: 0 } },
+    verdict: 'NOT RUNNING',
+    reasons: [/^p c$/],
+  },
+  {
+    name: 'an agent that does not answer this user may well enforce',
+    inputs: { unreachable: reason, refused: true, leftInForce: { unknown: 'x' } },
+    verdict: 'DEGRADED',
+    reasons: [/^p c$/],
+  },
+  {
     name: 'no agent and a kernel that could not',
     inputs: {
       unreachable: reason,
-      facts: { ...GOOD_NODE, lsms: ['capability'], hasBtf: false, bpffs: undefined, kernelMajor: 5, kernelMinor: 10 },
+      facts: {
+        ...GOOD_NODE,
+        lsms: ['capability'],
+        hasBtf: false,
+        cgroupRoot: { version: 1, directory: '/c' },
+        kernelMajor: 5,
+        kernelMinor: 10,
+      },
     },
     verdict: 'NOT RUNNING',
-    reasons: [/^p c$/, /older than 5\.17/, /bpf is not active.*lsm=capability,bpf/, /no BTF/, /mount -t bpf/],
+    reasons: [/^p c$/, /older than 5\.17/, /bpf is not active.*lsm=capability,bpf/, /no BTF/, /cgroup version 1/],
   },
 ];
 for (const { name, inputs, verdict, reasons } of cases) {
@@ -62,11 +92,6 @@ for (const { name, inputs, verdict, reasons } of cases) {
     got.reasons.forEach(({ problem, cure }, i) => assert.match(`${problem} ${cure}`, reasons[i] ?? /never/));
   });
 }
-
-test('kernelLacks tells an unreadable list from a list without bpf', () => {
-  assert.match(kernelLacks({ ...unknownLsms, lsms: undefined })[0]?.problem ?? '', /cannot be read/);
-  assert.deepEqual(kernelLacks(GOOD_NODE), []);
-});
 
 test('parseAgentDetail takes what it understands', () => {
   const file = {

@@ -41,6 +41,7 @@ export function processIo({ stdin, stdout, stderr, env, stop }: ProcessParts): I
     connect: async (to) => (await import('./connect-agent.ts')).connectAgentPort(to),
     localFacts: async () => (await import('./local-facts.ts')).readLocalFacts(),
     agentFile: async (path) => (await import('./agent-file.ts')).readAgentFile(path),
+    leftInForce: async (bpffs) => (await import('./left-in-force.ts')).readLeftInForce(bpffs),
     nowMs: () => performance.now(),
     sleep: (ms) => delay(ms, undefined, { signal: stop.signal }).catch(() => {}),
   };

@@ -21,6 +21,7 @@ const wrong: readonly { readonly args: string; readonly says: RegExp }[] = [
   { args: 'logs --logPath none', says: /leave nothing to show/ },
   { args: 'logs surplus', says: /too many arguments/ },
   { args: 'policy check', says: /missing required argument 'file'/ },
+  { args: 'policy check /no/such/file', says: /no such file or folder \(see `karmor policy check --help`\)$/ },
   { args: 'vm policy add', says: /missing required argument 'file'/ },
   { args: 'vm policy delete', says: /missing required argument 'file'/ },
   { args: 'vm policy list extra', says: /too many arguments/ },

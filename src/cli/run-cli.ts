@@ -88,6 +88,7 @@ function reportFailure(error: KubeArmorError, prefix: string, io: Io): ExitCode 
     io.err(`${prefix}: interrupted`);
     return EXIT_CODES.partial.code;
   }
-  io.err(`${prefix}: ${error.message} (${error.hint})`);
+  const hint = error.code === 'USAGE' ? `see \`${prefix} --help\`` : error.hint;
+  io.err(`${prefix}: ${error.message} (${hint})`);
   return ERRORS[error.code].exitCode;
 }

@@ -13,6 +13,7 @@ export const GOOD_NODE: LocalFacts = {
   lsms: ['lockdown', 'capability', 'bpf'],
   hasBtf: true,
   bpffs: '/sys/fs/bpf',
+  cgroupRoot: { version: 2, directory: '/sys/fs/cgroup' },
 };
 
 export interface Recorded {
@@ -44,6 +45,7 @@ export function recordingIo(over: Partial<Io> & { agent?: AgentPort; coloured?: 
     },
     localFacts: async () => GOOD_NODE,
     agentFile: async (path) => ({ missing: `${path}: no such file` }),
+    leftInForce: async () => ({ programs: 0 }),
     nowMs: () => nowMs,
     sleep: async (ms) => void (nowMs += ms),
     ...rest,

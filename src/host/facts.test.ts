@@ -19,13 +19,13 @@ test('readHostFacts: this host', () => {
 
 test('readHostFacts: LSM list, BTF and ids from files', () => {
   const root = mkdtempSync(join(tmpdir(), 'facts-'));
-  const write = (path: string, text: string): void => {
+  const write = (path: string, text: string | Uint8Array): void => {
     mkdirSync(join(root, path, '..'), { recursive: true });
     writeFileSync(join(root, path), text);
   };
   write('proc/sys/kernel/osrelease', '6.12.9+deb13\n');
   write('sys/kernel/security/lsm', 'lockdown,capability,bpf');
-  write('sys/kernel/btf/vmlinux', '');
+  write('sys/kernel/btf/vmlinux', new Uint8Array([0x9f, 0xeb, 1, 0]));
   write('etc/machine-id', 'abc\n');
   write('proc/self/mountinfo', '9 1 0:1 / /other rw - bpf none rw\n8 1 0:2 / /sys/fs/bpf rw - bpf none rw\n');
   const facts = readHostFacts(root);
@@ -34,6 +34,8 @@ test('readHostFacts: LSM list, BTF and ids from files', () => {
   assert.equal(facts.hasBtf, true);
   assert.equal(facts.bpffs, '/sys/fs/bpf');
   assert.equal(facts.machineId, 'abc');
+  write('sys/kernel/btf/vmlinux', '');
+  assert.equal(readHostFacts(root).hasBtf, false, 'a file that is no BTF');
   rmSync(root, { recursive: true });
   assert.equal(readHostFacts(root).lsms, undefined, 'not mounted is not “none”');
 });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { existsSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { findCgroupRoot } from './cgroup.ts';
 import type { CgroupRoot } from './cgroup.ts';
@@ -15,7 +15,7 @@ export interface HostFacts {
   readonly kernelMinor: number;
   /** Active security modules in order, like `['lockdown', 'capability', 'bpf']`; undefined where securityfs is not mounted. */
   readonly lsms: readonly string[] | undefined;
-  /** Whether the kernel describes its own types (needed to load our programs). */
+  /** Whether the kernel describes its own types, and we can read it (needed to load our programs). */
   readonly hasBtf: boolean;
   /** Where the BPF file system is mounted, for pins that outlive the agent. */
   readonly bpffs: string | undefined;
@@ -49,10 +49,27 @@ export function readHostFacts(root = ''): HostFacts {
       ?.trim()
       .split(',')
       .filter((name) => name !== ''),
-    hasBtf: existsSync(`${root}/sys/kernel/btf/vmlinux`),
+    hasBtf: isBtf(`${root}/sys/kernel/btf/vmlinux`),
     bpffs: bpfMounts.find((path) => path === '/sys/fs/bpf') ?? bpfMounts[0],
     cgroupRoot: findCgroupRoot(),
     bootId: text('/proc/sys/kernel/random/boot_id'),
     machineId: text('/etc/machine-id'),
   };
+}
+
+/** @source Documentation/bpf/btf.rst: a header begins with 0xeb9f */
+const BTF_MAGIC = 0xeb9f;
+
+function isBtf(path: string): boolean {
+  const head = Buffer.alloc(2);
+  try {
+    const fd = openSync(path, 'r');
+    try {
+      return readSync(fd, head, 0, head.length, 0) === head.length && head.readUInt16LE() === BTF_MAGIC;
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return false;
+  }
 }

@@ -7,6 +7,8 @@ export { readHostFacts } from './facts.ts';
 export type { HostFacts } from './facts.ts';
 export { parseMountinfo, readMounts } from './mountinfo.ts';
 export type { MountEntry } from './mountinfo.ts';
+export { nodeLacks } from './node-lacks.ts';
+export type { NodeLack } from './node-lacks.ts';
 export { MULTICALL_BINARIES } from './multicall.ts';
 export { missingCapabilities, readLimit, readProcess } from './process-facts.ts';
 export type { HostCapability, ProcessFacts, ResourceLimit } from './process-facts.ts';

@@ -6,6 +6,7 @@ import { linkSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, wri
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { KubeArmorError } from '#base';
 import { openContainerRoot, resolveInRoot } from './resolve-in-root.ts';
@@ -225,4 +226,33 @@ test('resolve: a running process is looked at through /proc', () => {
   const got = resolveInRoot('/proc/self/root', '/proc/self/exe');
   assert.deepEqual(got, { names: ['/proc/self/exe'], outcome: 'stopped', reason: 'on a file system that is not walked: proc' });
   assert.equal(resolveInRoot('/proc/self/root', '/bin/busybox-not-there').outcome, 'missing');
+});
+
+test('a directory that only looks like a process of /proc is a root like any other', () => {
+  const root = makeRoot({ 'snapshots/7/root/bin': '-> usr/bin', 'snapshots/7/root/usr/bin/sh': 'x' });
+  const names = resolveInRoot(join(root, 'snapshots/7/root'), '/bin/sh').names;
+  assert.deepEqual(names, ['/bin/sh', '/usr/bin/sh']);
+});
+
+test('links that are newer than a moment are not followed where that is asked: the name ends at them', async () => {
+  const root = makeRoot({ 'usr/bin/dash': 'x', 'usr/bin/busybox': 'x', bin: '-> usr/bin', 'usr/bin/ls': '= usr/bin/busybox' });
+  await sleep(30); // the kernel's clock for files goes in ticks
+  const start = BigInt(Date.now()) * 1_000_000n;
+  await sleep(30);
+  using opened = openContainerRoot(root);
+  const before = (path: string): ResolvedPath => opened.resolve(path, start);
+  assert.deepEqual(before('/bin/dash'), { names: ['/bin/dash', '/usr/bin/dash'], outcome: 'file' });
+  assert.equal(before('/bin/ls').multicall?.binary, '/usr/bin/busybox');
+
+  symlinkSync('dash', join(root, 'usr/bin/tool'));
+  assert.deepEqual(before('/bin/tool'), {
+    names: ['/bin/tool', '/usr/bin/tool'],
+    outcome: 'stopped',
+    reason: 'a link that is newer than the container',
+  });
+  assert.deepEqual(opened.resolve('/bin/tool').names, ['/bin/tool', '/usr/bin/dash']);
+
+  linkSync(join(root, 'usr/bin/busybox'), join(root, 'usr/bin/sh'));
+  assert.equal(before('/usr/bin/sh').multicall, undefined, 'a hard link changes its file too');
+  assert.equal(opened.resolve('/usr/bin/sh').multicall?.binary, '/usr/bin/busybox');
 });

@@ -45,8 +45,13 @@ export interface ResolvedPath {
 
 /** A container's root file system, open for look-ups. Close it soon: it pins the file system. */
 export interface ContainerRoot extends Disposable {
-  /** Never throws for anything the container's files can do. */
-  resolve(path: string): ResolvedPath;
+  /**
+   * Never throws for anything the container's files can do.
+   *
+   * @param linksBeforeNs only links that are older count: at a newer one the look-up stops, with the link's own name. The time is
+   * the inode's change time, in nanoseconds of the wall clock: no owner can set it, and making, moving or linking sets it
+   */
+  resolve(path: string, linksBeforeNs?: bigint): ResolvedPath;
 }
 
 /** As the kernel: `MAXSYMLINKS`. */
@@ -55,6 +60,8 @@ const LINKS_MAX = 40;
 const PATH_BYTES_MAX = 4095;
 /** What one path may cost, whatever links say: a path of ordinary depth needs ten. The search for hard links has as much again. */
 const STEPS_MAX = 1024;
+/** A process's root: its own mounts count there. Anything else is a directory among ours, whatever its name. */
+const PROCESS_ROOT = /^(\/proc\/\d+)\/root$/;
 /** Open descriptors of one look-up. */
 const DEPTH_MAX = 128;
 
@@ -71,14 +78,14 @@ const DEPTH_MAX = 128;
  * @throws {KubeArmorError} `HOST_IO` when the root cannot be opened (its process is gone), or is on a file system that is not walked
  */
 export function openContainerRoot(root: string, options: OpenRootOptions = {}): ContainerRoot {
-  const mountinfo = /^(.*\/\d+)\/root$/.exec(root)?.[1] ?? '/proc/self';
+  const mountinfo = PROCESS_ROOT.exec(root)?.[1] ?? '/proc/self';
   const walk = new PinnedWalk(readMounts(`${mountinfo}/mountinfo`));
   const top = walk.openTrusted(root);
   if ('failure' in top) throw new KubeArmorError('HOST_IO', `opening the root ${root}: ${top.failure}`, { context: { root } });
   const lookup = new Lookup(walk, top, new Set(options.multicallBinaries ?? MULTICALL_BINARIES));
   for (const mount of options.mounts ?? []) lookup.declare(mount);
   return {
-    resolve: (path) => lookup.resolve(path),
+    resolve: (path, linksBeforeNs) => lookup.resolve(path, linksBeforeNs),
     [Symbol.dispose]: () => lookup.close(),
   };
 }
@@ -116,6 +123,8 @@ class Lookup {
   #usual: ReadonlyMap<string, string> | undefined;
   /** What is left of the steps that one path may cost. */
   #steps = STEPS_MAX;
+  /** Links that are as new as this, or newer, are not followed. */
+  #linksBeforeNs: bigint | undefined;
 
   constructor(walk: PinnedWalk, top: Place, binaries: ReadonlySet<string>) {
     this.#walk = walk;
@@ -139,7 +148,8 @@ class Lookup {
     this.#declared.set(path, over);
   }
 
-  resolve(path: string): ResolvedPath {
+  resolve(path: string, linksBeforeNs: bigint | undefined): ResolvedPath {
+    this.#linksBeforeNs = linksBeforeNs;
     if (!path.startsWith('/') || path.includes('\0') || Buffer.byteLength(path) > PATH_BYTES_MAX) {
       return { names: [path], outcome: 'stopped', reason: 'not an absolute path of at most 4,095 bytes' };
     }
@@ -181,10 +191,14 @@ class Lookup {
     if ('failure' in next) return next.missing ? { outcome: 'missing' } : stopped(next.failure);
     if (isLink(next)) {
       closeSync(next.fd);
-      return this.#followLink(trail, name);
+      return this.#isTooNew(next) ? stopped('a link that is newer than the container') : this.#followLink(trail, name);
     }
     trail.down(next, name);
     return undefined;
+  }
+
+  #isTooNew({ stat }: Pick<Place, 'stat'>): boolean {
+    return this.#linksBeforeNs !== undefined && stat.ctimeNs >= this.#linksBeforeNs;
   }
 
   #followLink(trail: Trail, name: string): Halt | undefined {
@@ -217,8 +231,9 @@ class Lookup {
     if (this.#binaries.has(applet)) return undefined;
     if (this.#binaries.has(lastOf(end.path))) return { binary: end.path, applet, hardLink: false };
     const { stat } = end;
-    if (stat === undefined || stat.nlink < 2n) return undefined;
+    if (stat === undefined || stat.nlink < 2n || this.#isTooNew({ stat })) return undefined;
     this.#steps = STEPS_MAX;
+    this.#linksBeforeNs = undefined; // the same file under another name is the same file, however that is found
     this.#usual ??= this.#binariesIn(MULTICALL_DIRECTORIES);
     const key = identityOf(stat);
     const binary = this.#usual.get(key) ?? this.#binariesIn([end.path.slice(0, end.path.lastIndexOf('/'))]).get(key);

@@ -301,4 +301,23 @@ check([
       [on('map-exec', '/bin/busybox'), 'passed'],
     ],
   },
+  {
+    says: 'section 3: later changes may add names to Block and Audit rules, never to Allow: neither to objects nor to subjects',
+    spec: `process: {matchPaths: [{path: /opt/ok, action: Allow}, {path: /opt/bad, action: Block}]},
+      file: {matchPaths: [{path: /opt/f, action: Allow}, {path: /a, action: Allow, fromSource: [{path: /opt/ok}]}, {path: /b, action: Block, fromSource: [{path: /opt/ok}]}]}`,
+    workload: BLOCK,
+    resolve: (object, _role, action) =>
+      object.kind === 'path' && object.path.startsWith('/opt/') && action !== 'Allow'
+        ? [{ object }, { object: { kind: 'path', path: object.path.replace('/opt/', '/bin/') } }]
+        : [{ object }],
+    gets: [
+      [on('exec', '/opt/ok'), 'passed'],
+      [on('exec', '/bin/ok'), 'denied by posture'],
+      [on('exec', '/bin/bad'), 'denied by process.matchPaths[1]'],
+      [on('read', '/a', { subject: '/opt/ok' }), 'passed'],
+      [on('read', '/a', { subject: '/bin/ok' }), 'denied by posture'],
+      [on('read', '/b', { subject: '/bin/ok' }), 'denied by file.matchPaths[2]'],
+      [on('read', '/bin/f'), 'denied by posture'],
+    ],
+  },
 ]);

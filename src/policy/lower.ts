@@ -13,8 +13,13 @@ export interface ResolvedName {
   readonly applet?: string | undefined;
 }
 
-/** The names a path object has in a container: as written, and as it resolves there before its first instruction. */
-export type PathResolver = (object: PathObject, role: 'exec' | 'file' | 'subject') => readonly ResolvedName[];
+/**
+ * The names a path object has in a container: as written, and as it resolves there before its first instruction. What the
+ * container changed since may add names for Block and Audit rules, never for Allow.
+ *
+ * @param action of the rule that names it
+ */
+export type PathResolver = (object: PathObject, role: 'exec' | 'file' | 'subject', action: Action) => readonly ResolvedName[];
 
 /** One line of a list in the image, before its rule id and subject column are known. */
 export interface Lowered {
@@ -44,7 +49,7 @@ export function patternOf(object: PathObject): Pattern {
 /** What a process rule becomes: exec, and for Block rules by name the executable mapping too (`ld.so program`). */
 export function lowerProcess(rule: ProcessRule, resolve: PathResolver): Lowered[] {
   const conditions = rule.ownerOnly ? (rule.action === 'Allow' ? CONDITION.OWNER : CONDITION.NOT_OWNER) : 0;
-  return resolve(rule.object, 'exec').map(({ object, applet }) => {
+  return resolve(rule.object, 'exec', rule.action).map(({ object, applet }) => {
     const mapped = rule.action === 'Allow' || (rule.action === 'Block' && object.kind !== 'dir' && applet === undefined);
     return {
       pattern: patternOf(object),
@@ -86,7 +91,7 @@ export function ancestors(path: string): string[] {
 /** What a file rule becomes; renaming an ancestor of what a Block or readOnly rule protects is a write to it. */
 export function lowerFile(rule: FileRule, resolve: PathResolver): Lowered[] {
   const lowered: Lowered[] = [];
-  for (const { object } of resolve(rule.object, 'file')) {
+  for (const { object } of resolve(rule.object, 'file', rule.action)) {
     const common = { list: 'file', action: rule.action, rank: pathRank(object, rule.action, rule.subjects.length > 0) } as const;
     for (const part of fileParts(rule)) lowered.push({ ...common, ...part, pattern: patternOf(object) });
     if (!(rule.action === 'Block' || (rule.action === 'Audit' && rule.readOnly))) continue;

@@ -36,7 +36,7 @@ export class SubjectTable {
     const strict = action !== 'Allow';
     const indexes = new Set<number>();
     for (const subject of subjects)
-      for (const { object } of resolve(subject, 'subject')) indexes.add(patterns.internSubject(patternOf(object)));
+      for (const { object } of resolve(subject, 'subject', action)) indexes.add(patterns.internSubject(patternOf(object)));
     const sorted = [...indexes].sort((a, b) => a - b);
     const key = `${strict}:${sorted.join()}`;
     const seen = this.#byKey.get(key);

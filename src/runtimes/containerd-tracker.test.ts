@@ -25,6 +25,7 @@ function container(over: Partial<Container> = {}): Container {
     initPid: undefined,
     cgroupPath: undefined,
     cgroup: undefined,
+    createdNs: 5n,
     mounts: [],
     ...over,
   };

@@ -102,9 +102,12 @@ test('a real containerd', { skip, timeout: 180_000 }, async (t) => {
   });
 
   await t.test('a new container: created, prepared, started, with cgroup and root', async () => {
+    const beforeNs = BigInt(Date.now()) * 1_000_000n;
     await sleeper('default', 'web');
     const created = await watched.until('created', 'web');
     assert.equal(created.key, 'default/web');
+    const { createdNs = 0n } = created;
+    assert.ok(createdNs >= beforeNs && createdNs <= BigInt(Date.now() + 1) * 1_000_000n, `made at ${createdNs}, asked for at ${beforeNs}`);
     assert.deepEqual([created.initPid, created.cgroup, created.cgroupPath], [undefined, undefined, '/default/web']);
     const prepared = await watched.until('prepared', 'web');
     const started = await watched.until('started', 'web');

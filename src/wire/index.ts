@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The face of the generated protobuf code (api/proto/generate.sh). Names are the protocol's own, so they are in its
-// case; the two lower-case messages of package `policy` get a TypeScript name beside it.
+// case; the two lower-case messages of package `policy` get a TypeScript name beside it. The reason's trailer is ours.
 export {
   AlertSchema,
   ExecEventSchema,
@@ -46,3 +46,4 @@ export {
   HealthListResponseSchema,
 } from './health_pb.ts';
 export type { HealthCheckRequest, HealthCheckResponse, HealthListResponse } from './health_pb.ts';
+export { REASON_TRAILER } from './reason-trailer.ts';

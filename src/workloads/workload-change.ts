@@ -16,6 +16,8 @@ export interface BoundWorkload {
   readonly initPid: number;
   /** Its root file system, `/proc/<initPid>/root`; gone when that process is. */
   readonly rootPath: string;
+  /** When it was made, in nanoseconds of the wall clock: files that changed later may be its own work. Undefined: not known. */
+  readonly createdNs: bigint | undefined;
   /** Whether its own code was running when it was bound: then its files may already be what it made of them. */
   readonly hadStarted: boolean;
   /** A pod's sandbox (pause) container. */

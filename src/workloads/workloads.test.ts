@@ -45,6 +45,7 @@ function container(over: Partial<Container> = {}): Container {
     initPid: undefined,
     cgroupPath: `/default/${id}`,
     cgroup: undefined,
+    createdNs: 5n,
     mounts: [],
     ...over,
   };
@@ -106,6 +107,7 @@ test('workloads: the life of one container', async () => {
     rootPath: '/proc/7/root',
     hadStarted: false,
     isSandbox: false,
+    createdNs: 5n,
     mounts: [],
   });
   assert.deepEqual(workloads.list(), []);

@@ -124,7 +124,7 @@ export class Workloads {
   }
 
   #bind(container: Container, before: BoundWorkload | undefined): BoundWorkload | undefined {
-    const { key, cgroup, initPid, mounts } = container;
+    const { key, cgroup, initPid, mounts, createdNs } = container;
     if (cgroup === undefined || initPid === undefined) return undefined;
     const isSame = before?.initPid === initPid && before.cgroupId === cgroup.id;
     return {
@@ -134,6 +134,7 @@ export class Workloads {
       cgroupPath: cgroup.directory,
       initPid,
       rootPath: `/proc/${initPid}/root`,
+      createdNs,
       hadStarted: isSame ? before.hadStarted : container.status !== 'created',
       isSandbox: container.pod?.isSandbox === true,
       mounts,

@@ -47,6 +47,7 @@ export function bound(name = 'web', over: Partial<BoundWorkload> = {}): BoundWor
     rootPath: '/proc/7/root',
     hadStarted: false,
     isSandbox: false,
+    createdNs: 5n,
     mounts: [],
     ...over,
   };

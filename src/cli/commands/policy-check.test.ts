@@ -54,6 +54,16 @@ test('karmor policy check: every problem with file, line, column and cure; exit 
   assert.equal(out.at(-1), '1 file, 2 policies: 1 taken, 1 refused; 2 errors, 0 warnings');
 });
 
+test('karmor policy check: a host policy is taken, and called not enforced', async () => {
+  const host = GOOD.replace('KubeArmorPolicy', 'KubeArmorHostPolicy')
+    .replace('  namespace: shop\n', '')
+    .replace('selector', 'nodeSelector');
+  const { code, out } = await check(put('host.yaml', host));
+  assert.equal(code, 0);
+  assert.match(out[0] ?? '', /host\.yaml: warning: kind: host policies are not enforced yet/);
+  assert.match(out.at(-1) ?? '', /1 taken.*1 warning$/);
+});
+
 test('karmor policy check: a warning does not refuse', async () => {
   const { code, out } = await check(put('allow.yaml', ALLOW));
   assert.equal(code, 0);

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { KubeArmorError } from '#base';
 import { AGENT_DETAIL_PATH, KUBEARMOR_PROBE_PATH } from '../agent-detail.ts';
 import type { Io } from '../io.ts';
+import type { LeftInForce } from '../ports.ts';
 import { runCli } from '../run-cli.ts';
 import { FakeAgent, GOOD_NODE, recordingIo } from '../testing.ts';
 
@@ -65,11 +66,37 @@ test('karmor probe without an agent: what this node could do, exit 3', async () 
   assert.doesNotMatch(text, /Active enforcers|0\.1\.0/, 'the file of an agent that is gone says nothing');
 });
 
+test('karmor probe without an agent says whether rules of one before are in force', async () => {
+  const probed = async (leftInForce: LeftInForce): Promise<string> => {
+    const asked: string[] = [];
+    const { io, out } = recordingIo({ leftInForce: async (bpffs) => (asked.push(bpffs), leftInForce) });
+    assert.equal(await runCli(['probe'], io), 3);
+    assert.deepEqual(asked, ['/sys/fs/bpf']);
+    return out.join('\n');
+  };
+  assert.match(await probed({ programs: 41 }), /still in force[^\n]*41 programs[^\n]*\n +→ start the agent/);
+  assert.match(await probed({ programs: 0 }), /Rules of an earlier agent: none in force/);
+  assert.match(await probed({ unknown: 'EACCES' }), /cannot be seen: EACCES\n +→ run as root/);
+});
+
+test('karmor probe by a user whom the agent refuses does not call it dead', async () => {
+  const { io, out } = recordingIo({
+    connect: async () => Promise.reject(new KubeArmorError('PEER_REFUSED', 'calling S: permission denied')),
+  });
+  assert.equal(await runCli(['probe'], io), 1);
+  assert.equal(out[0], 'DEGRADED');
+  assert.match(out.join('\n'), /permission denied\n +→ run as root.*\nKubeArmor may be running: it does not answer this user/);
+  const json = recordingIo({ connect: async () => Promise.reject(new KubeArmorError('PEER_REFUSED', 'no')) });
+  await runCli(['probe', '-o', 'json'], json.io);
+  assert.equal((JSON.parse(json.out.join('')) as { running: unknown }).running, null);
+});
+
 test('karmor probe of another machine does not judge by this one', async () => {
   const { io, out } = recordingIo({ agent: agent(), localFacts: async () => assert.fail('asked this machine') });
   assert.equal(await runCli(['probe', '--gRPC', 'node7:32767'], io), 1);
   assert.equal(out[0], 'DEGRADED');
   assert.match(out[1] ?? '', /another machine/);
+  assert.ok(out.includes('Active enforcers: unknown'));
 });
 
 test('karmor probe -o json', async () => {

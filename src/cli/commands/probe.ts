@@ -8,7 +8,7 @@ import type { ExitCode } from '../exit-codes.ts';
 import type { Flags } from '../flags.ts';
 import { hasErrorCode } from '../has-error-code.ts';
 import type { Io } from '../io.ts';
-import type { LocalFacts, ProbeAnswer } from '../ports.ts';
+import type { LeftInForce, LocalFacts, ProbeAnswer } from '../ports.ts';
 import { decideVerdict } from '../probe-verdict.ts';
 import type { ProbeFindings, Verdict } from '../probe-verdict.ts';
 import { tableLines } from '../table.ts';
@@ -23,6 +23,9 @@ const VERDICTS: { readonly [K in Verdict]: { colour: Colour; exitCode: ExitCode 
 
 interface ProbeReport extends ProbeFindings {
   readonly address: string;
+  /** Somebody is there and does not answer this user. */
+  readonly refused: boolean;
+  readonly leftInForce: LeftInForce | undefined;
   readonly answer: ProbeAnswer | undefined;
   readonly detail: AgentDetail | undefined;
   readonly facts: LocalFacts | undefined;
@@ -49,42 +52,59 @@ async function gather(flags: Flags, io: Io): Promise<ProbeReport> {
   const [ours, theirs] = await Promise.all([io.agentFile(AGENT_DETAIL_PATH), io.agentFile(KUBEARMOR_PROBE_PATH)]);
   const detail = local ? (parseAgentDetail(ours) ?? parseKubeArmorProbe(theirs)) : undefined;
   const unreachable = 'problem' in answer ? answer : undefined;
+  const refused = unreachable?.refused === true;
+  const leftInForce = unreachable === undefined || refused ? undefined : await askKernel(facts, io);
   const detailMissing = [ours, theirs].flatMap((file) => ('missing' in file ? [file.missing] : [])).join('; ');
-  const findings = decideVerdict({ unreachable, detail, detailMissing, facts });
+  const findings = decideVerdict({ unreachable, refused, leftInForce, detail, detailMissing, facts });
   return {
     ...findings,
     address,
+    refused,
+    leftInForce,
     answer: 'problem' in answer ? undefined : answer,
     detail: unreachable === undefined ? detail : undefined,
     facts,
   };
 }
 
-async function askAgent(flags: Flags, io: Io): Promise<ProbeAnswer | Reason> {
+/** Rules outlive their agent in the BPF file system; where there is none nothing does. */
+async function askKernel(facts: LocalFacts | undefined, io: Io): Promise<LeftInForce | undefined> {
+  if (facts === undefined) return undefined;
+  return facts.bpffs === undefined ? { programs: 0 } : await io.leftInForce(facts.bpffs);
+}
+
+async function askAgent(flags: Flags, io: Io): Promise<ProbeAnswer | (Reason & { readonly refused: boolean })> {
   try {
     using agent = await io.connect(agentAddress(flags, io));
     return await agent.probe(io.signal);
   } catch (error) {
     if (!hasErrorCode(error, ['UNREACHABLE', 'PEER_REFUSED', 'PROTOCOL', 'HOST_IO'])) throw error;
     const cure = error.code === 'UNREACHABLE' ? 'start the agent, or name its address with --gRPC' : error.hint;
-    return { problem: error.message, cure };
+    return { problem: error.message, cure, refused: error.code === 'PEER_REFUSED' };
   }
 }
 
 function jsonReport(report: ProbeReport): object {
-  const { verdict, reasons, address, answer, detail, facts } = report;
+  const { verdict, reasons, address, answer, detail, facts, refused, leftInForce } = report;
   return {
     schemaVersion: 1,
     verdict,
-    reasons,
-    running: answer !== undefined,
+    reasons: reasons.map(({ problem, cure }) => ({ problem, cure })),
+    running: refused ? null : answer !== undefined,
+    leftInForce,
     address,
-    enforcers: detail?.enforcer === undefined ? [] : [detail.enforcer],
-    agentVersion: detail?.version,
-    postures: { container: detail?.containerPosture, host: detail?.hostPosture },
+    ...detailFields(detail),
     node: facts === undefined ? undefined : { ...nodeFacts(facts), containerRuntime: detail?.containerRuntime },
     containers: answer?.containers ?? [],
     hosts: answer?.hosts ?? [],
+  };
+}
+
+function detailFields(detail: AgentDetail | undefined): object {
+  return {
+    enforcers: detail?.enforcer === undefined ? [] : [detail.enforcer],
+    agentVersion: detail?.version,
+    postures: { container: detail?.containerPosture, host: detail?.hostPosture },
   };
 }
 
@@ -95,15 +115,22 @@ function nodeFacts(facts: LocalFacts): object {
 }
 
 function textReport(report: ProbeReport): Text[] {
-  const { verdict, reasons, answer, detail } = report;
+  const { verdict, reasons, answer, detail, leftInForce } = report;
   const lines: Text[] = [{ text: verdict, colour: VERDICTS[verdict].colour }];
   for (const { problem, cure } of reasons) {
     lines.push(`  - ${problem}`);
     if (cure !== '') lines.push(`    → ${cure}`);
   }
-  lines.push(answer === undefined ? 'KubeArmor is not running' : 'KubeArmor is running');
-  if (answer !== undefined) lines.push(`Active enforcers: [${detail?.enforcer ?? ''}]`);
+  lines.push(runningText(report));
+  if (leftInForce !== undefined && 'programs' in leftInForce && leftInForce.programs === 0)
+    lines.push('Rules of an earlier agent: none in force');
+  if (answer !== undefined) lines.push(`Active enforcers: ${detail === undefined ? 'unknown' : `[${detail.enforcer ?? ''}]`}`);
   return [...lines, ...nodeLines(report), ...postureLines(detail), ...policyLines(answer)];
+}
+
+function runningText({ answer, refused }: ProbeReport): string {
+  if (refused) return 'KubeArmor may be running: it does not answer this user';
+  return answer === undefined ? 'KubeArmor is not running' : 'KubeArmor is running';
 }
 
 function nodeLines({ address, answer, detail, facts }: ProbeReport): Text[] {

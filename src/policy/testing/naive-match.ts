@@ -46,7 +46,7 @@ function regExpText(glob: string): string {
 export function matchesSubject(rule: Rule, subject: PathAccess['subject'], resolve: PathResolver): boolean {
   if (rule.subjects.length === 0) return true;
   if (subject === undefined) return rule.action !== 'Allow';
-  const names = rule.subjects.flatMap((named) => resolve(named, 'subject'));
+  const names = rule.subjects.flatMap((named) => resolve(named, 'subject', rule.action));
   if (typeof subject === 'string') return names.some(({ object }) => matchesObject(object, subject));
   return names.some(({ object }) => object.kind === 'path' && object.path === '/runc');
 }

@@ -118,7 +118,7 @@ export function decidePath(world: World, named: readonly Named[], access: PathAc
   const family = isProcess ? 'process' : 'file';
   const candidates = named.flatMap(({ rule, policy }): Candidate[] =>
     rule.family === family
-      ? world.resolve(rule.object, isProcess ? 'exec' : 'file').map((name) => ({ rule, key: ruleKey(policy, rule), ...name }))
+      ? world.resolve(rule.object, isProcess ? 'exec' : 'file', rule.action).map((name) => ({ rule, key: ruleKey(policy, rule), ...name }))
       : [],
   );
   const hits = PARTS[access.kind].map((part) => {
