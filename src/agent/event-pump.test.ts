@@ -19,7 +19,12 @@ interface Told {
   readonly lost: [string, Lost][];
 }
 
-async function pumped(events: readonly KernelEvent[], over: Partial<EventPumpOptions> = {}, enforcer = new FakeEnforcer()): Promise<Told> {
+async function pumped(
+  events: readonly KernelEvent[],
+  over: Partial<EventPumpOptions> = {},
+  enforcer = new FakeEnforcer(),
+  subscribers = 1,
+): Promise<Told> {
   const told: Told = { alerts: [], logs: [], lines: [], json: [], lost: [] };
   const protector = new Protector({ enforcer, logger: noLogger, openRoot: plainRoot });
   protector.apply([policy('no-shell')]);
@@ -34,6 +39,7 @@ async function pumped(events: readonly KernelEvent[], over: Partial<EventPumpOpt
         publishAlert: (alert) => void told.alerts.push(alert as Alert),
         publishLog: (log) => void told.logs.push(log as Log),
         countLost: (kind, lost) => void told.lost.push([kind, lost]),
+        stats: () => ({ subscribers, published: 0n, lostQueue: 0n }),
       },
       names: { clusterName: 'c', hostName: 'h', nodeId: 'n', version: '1', wallClock: () => new Date(0) },
       visibility: new Set(['process', 'file']),
@@ -80,6 +86,13 @@ test('telemetry is no alert, and only what is visible is told', async () => {
   );
   const dropped = await pumped(events, { dropProcessResource: true });
   assert.equal(dropped.logs[0]?.Resource, '');
+});
+
+test('telemetry that nobody reads is not described', async () => {
+  const events = [kernelEvent({ outcome: 'observed', ruleId: undefined })];
+  assert.equal((await pumped(events, { json: undefined }, new FakeEnforcer(), 0)).logs.length, 0);
+  assert.equal((await pumped(events, { json: undefined })).logs.length, 1);
+  assert.equal((await pumped(events, {}, new FakeEnforcer(), 0)).json.length, 1);
 });
 
 test('what the kernel lost is told once, also what was lost while no agent ran', async () => {

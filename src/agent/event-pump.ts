@@ -12,7 +12,7 @@ export interface EventPumpOptions {
   readonly enforcer: Pick<Enforcer, 'watch' | 'ruleOf' | 'counters' | 'report'>;
   /** The workload of a scope, also for a while after it is gone. */
   readonly workloadOf: (scopeId: number) => Workload | undefined;
-  readonly feed: Pick<Feed, 'publishAlert' | 'publishLog' | 'countLost'>;
+  readonly feed: Pick<Feed, 'publishAlert' | 'publishLog' | 'countLost' | 'stats'>;
   readonly names: Pick<EventContext, 'clusterName' | 'hostName' | 'nodeId' | 'version' | 'wallClock'>;
   /** Which logs are told: `process`, `file`, `network`, `capabilities`. */
   readonly visibility: ReadonlySet<string>;
@@ -54,6 +54,8 @@ export async function pumpEvents(options: EventPumpOptions, signal: AbortSignal)
 
 function handle(event: KernelEvent, options: EventPumpOptions): void {
   const { enforcer, names, feed, json } = options;
+  // a busy node makes many: none is described that nobody reads
+  if (event.outcome === 'observed' && json === undefined && feed.stats('logs').subscribers === 0) return;
   const workload = options.workloadOf(event.scopeId) ?? UNKNOWN;
   const rule = event.ruleId === undefined ? undefined : enforcer.ruleOf(event.imageId, event.ruleId);
   const context: EventContext = { ...names, workload, rule, enforcer: enforcer.report.name };

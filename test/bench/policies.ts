@@ -150,7 +150,7 @@ export function guestRuleSets(): Record<string, RuleSet> {
     ...rules('matchDirectories', 'dir', ['/bin/', '/lib/', '/lib64/']).map((line) => line.replace(' }', ', recursive: true }')),
   ];
   const files = ['file:', ...rules('matchPaths', 'path', [PLACES.shallow, PLACES.deep, ...usrPaths(18, 3)])];
-  const folders = rules('matchDirectories', 'dir', ['/bin/', '/lib/', '/lib64/', '/run/']).map((line) =>
+  const folders = rules('matchDirectories', 'dir', ['/bin/', '/lib/', '/lib64/', '/run/', `${PLACES.many}/`]).map((line) =>
     line.replace(' }', ', recursive: true }'),
   );
   sets['allow-list'] = compileOrThrow(parse(policyText('allow', [...allowed, ...files, ...folders, 'action: Allow'])), 'block');

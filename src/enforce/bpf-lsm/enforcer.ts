@@ -186,7 +186,8 @@ export class BpfLsmEnforcer implements Enforcer {
       folds.note(decoded.fold, decoded.event);
       onEvent(decoded.event);
     };
-    await watchRing(reader, onRecord, signal);
+    // a flood of telemetry leaves room for alerts and requests between two batches
+    await watchRing(reader, onRecord, signal, name === 'logs' ? { batch: 128 } : {});
   }
 
   counters(): Counters {
@@ -240,7 +241,7 @@ export class BpfLsmEnforcer implements Enforcer {
       if (number === undefined || word === undefined) return [];
       const id = word.readUInt32LE(0);
       const high = word.readUInt32LE(4);
-      const image = { id, slot: high & 0x3fff, sizeClass: (high >>> 14) & 3, flags: (high >>> 20) & 0xff, key: `lost:${id}`, rules: [] };
+      const image = { id, slot: high & 0x3fff, sizeClass: (high >>> 14) & 3, flags: (high >>> 20) & 0xfff, key: `lost:${id}`, rules: [] };
       return [{ number, cgroupId: cgroup.readBigUInt64LE(), image: id === 0 ? undefined : image }];
     });
   }
