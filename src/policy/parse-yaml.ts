@@ -93,7 +93,11 @@ function scan(source: string, lines: LineCounter): { tokens: Token[] } | Refusal
     return undefined;
   };
   lines.addNewLine(0);
+  const { documentBytes } = LIMITS;
   for (const lexeme of new Lexer().lex(source)) {
+    // before it is parsed: what a document holds besides policies (comments, blank lines) takes seconds a megabyte
+    if (parser.offset - start > documentBytes.value)
+      return { offset: start, problem: `the document has more than ${documentBytes.value} bytes` };
     const refusal = take(parser.next(lexeme));
     if (refusal !== undefined) return refusal;
   }
