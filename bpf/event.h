@@ -98,7 +98,9 @@ enum counter {
 	COUNTER_SCOPE_FAILED, /* no memory: the fork or exec failed */
 	COUNTER_FOREIGN,
 	COUNTER_UNKNOWN,
-	COUNTER_NO_IMAGE, /* a scope's image was not there: denied */
+	COUNTER_NO_IMAGE,       /* a scope's image was not there: denied */
+	COUNTER_REQUEST_FAILED, /* a request for a connection that could not be judged: refused */
+	COUNTER_REPEATS_LOST, /* written by the agent: repetitions of alerts that it could not tell of */
 	COUNTER_COUNT,
 };
 

@@ -41,6 +41,9 @@ static __noinline int bind_task(void)
 		count(COUNTER_SCOPE_FAILED);
 		return -EAGAIN;
 	}
+	/* adopted meanwhile, or hidden before 6.2 while this CPU's storage is locked */
+	if (x->ns_seq)
+		return 0;
 	identify(x, task, ns, scope);
 	x->classed = scope_word(scope);
 	x->subject_class = SCOPE_IMAGE(x->classed) ? BY_CLASS(x->classed, runtime_class, x->classed)
@@ -88,7 +91,9 @@ __noinline int spell_program(struct task *x)
 /* Makes what spell_program() wrote the subject; the beginning of it where it is too long. */
 static __always_inline void become_program(struct task *x)
 {
-	x->task_flags = x->cut ? TASK_SUBJECT_LONG : 0;
+	x->task_flags = x->flags & EVENT_FLAG_FOREIGN ? TASK_FOREIGN : 0;
+	if (x->cut || x->n > COMPONENTS_MAX || x->flags & EVENT_FLAG_UNKNOWN)
+		x->task_flags |= TASK_SUBJECT_LONG;
 	x->classed = x->word;
 	x->subject_class = x->flags & EVENT_FLAG_UNKNOWN ? CLASS_UNKNOWN : x->record_class;
 	x->subject_len = x->pos & (SUBJECT_MAX - 1);

@@ -3,7 +3,7 @@
  * Files and directories: reading and every way of writing.
  *
  * Hooks:  file_open, file_permission (writing through a descriptor that was not judged), path_*, file_truncate (6.2+),
- *         mmap_file, file_mprotect, file_receive, inode_setxattr, inode_removexattr.
+ *         mmap_file, file_mprotect, file_receive, inode_setxattr, inode_removexattr, inode_set_acl, inode_remove_acl (6.2+).
  * Fails:  closed, as lib/check.h says.
  */
 
@@ -304,6 +304,19 @@ int BPF_PROG(ka_path_truncate, struct path *path, int ret)
 				ACCESS_WRITE);
 }
 
+/* The path by which the task knows a file that it mapped: since 6.7 overlayfs maps the layer's own file. */
+static __always_inline void set_mapped_path(struct task *x, struct file *file)
+{
+	struct backing_file *backing = (void *)file;
+
+	x->mnt = (u64)file->f_path.mnt;
+	x->dentry = (u64)file->f_path.dentry;
+	if (file->f_mode & FMODE_BACKING && bpf_core_field_exists(backing->user_path)) {
+		x->mnt = (u64)BPF_CORE_READ(backing, user_path.mnt);
+		x->dentry = (u64)BPF_CORE_READ(backing, user_path.dentry);
+	}
+}
+
 /*
  * Mapping: a shared writable one is a write; an executable one is a read, and denied where running the file is by name. The
  * kernel's own mappings of the program at an exec are part of that; the interpreter's are not.
@@ -325,8 +338,7 @@ static __always_inline int check_mapping(struct file *file, u32 write, u32 exec)
 	x = begin(WANTS_IMAGE((mapx ? IMAGE_FLAG_MAPX : 0) | (access ? IMAGE_FLAG_FILE : 0)));
 	if (!x)
 		return 0;
-	x->mnt = (u64)file->f_path.mnt;
-	x->dentry = (u64)file->f_path.dentry;
+	set_mapped_path(x, file);
 	x->hook = HOOK_MMAP_FILE;
 	x->owner = owns(file->f_inode);
 	if (mapx && SCOPE_FLAGS(x->word) & IMAGE_FLAG_MAPX) {
@@ -416,6 +428,19 @@ static __always_inline int check_attribute(struct dentry *d)
 SEC("lsm/inode_setxattr")
 int BPF_PROG(ka_inode_setxattr, void *idmap, struct dentry *d, const char *name, const void *value,
 	     u64 size, int flags, int ret)
+{
+	return ret ? ret : check_attribute(d);
+}
+
+/* Since 6.2 access control lists come here, and not to inode_setxattr. */
+SEC("?lsm/inode_set_acl")
+int BPF_PROG(ka_inode_set_acl, void *idmap, struct dentry *d, const char *name, void *acl, int ret)
+{
+	return ret ? ret : check_attribute(d);
+}
+
+SEC("?lsm/inode_remove_acl")
+int BPF_PROG(ka_inode_remove_acl, void *idmap, struct dentry *d, const char *name, int ret)
 {
 	return ret ? ret : check_attribute(d);
 }

@@ -44,6 +44,7 @@ enum image_flag {
 	IMAGE_FLAG_SUBJECT = 32,    /* rules with a subject */
 	IMAGE_FLAG_MAPX = 64,       /* mapping executable is restricted */
 	IMAGE_FLAG_APPLET = 128,    /* rules for applets of multi-call binaries */
+	IMAGE_FLAG_PEER = 256,      /* network rules on who may connect to a listening socket */
 };
 
 /* How a workload is governed, in its scope's word. */
@@ -139,7 +140,8 @@ enum net_kind {
 enum net_op {
 	NET_OP_CREATE = 1,
 	NET_OP_EGRESS = 2,
-	NET_OP_INGRESS = 4,
+	NET_OP_INGRESS = 4, /* bind, listen, accept: a local port and no peer */
+	NET_OP_REQUEST = 8, /* a peer asks a listening socket for a connection */
 };
 
 #endif

@@ -41,7 +41,7 @@ static __always_inline int check_mount_point(struct vfsmount *mnt, struct dentry
 
 #define MS_MOVE 8192
 
-/* mount(2) with MS_MOVE gives what is moved as text: an absolute name is judged as it stands, another as unknown. */
+/* mount(2) with MS_MOVE gives what is moved as text, which has many forms for one place: as an unknown path. */
 static __always_inline int check_moved_name(const char *name)
 {
 	struct task *x;
@@ -54,9 +54,8 @@ static __always_inline int check_moved_name(const char *name)
 		return 0;
 	len = bpf_probe_read_kernel_str(x->name, 256, name);
 	x->len = len > 1 ? (len - 1) & 255 : 0;
-	if (x->name[0] != '/')
-		x->flags = EVENT_FLAG_UNKNOWN;
-	x->flat = 1;
+	x->flags = EVENT_FLAG_UNKNOWN;
+	x->flat = 1; /* the event shows it as it stands */
 	x->access = ACCESS_WRITE | ACCESS_MOVE;
 	x->family = FAMILY_FILE;
 	x->hook = HOOK_MOUNT;

@@ -90,6 +90,11 @@ kernel_cases() {
   done
 }
 
+# The agent end to end: containerd, refusals, alerts, bad input, survival.
+agent_cases() {
+  cases agent-6.12 tools/vm --kernel 6.12 --timeout 1200 --console "$logs/console-agent-6.12" -- "$PWD/tools/node" "$PWD/test/vm/agent.vm.ts" "${@/#/--only=}"
+}
+
 sh tools/setup.sh || { echo 'FAILED  setup'; failed=1; finish; }
 read -r version <tools/node-version
 export PATH="$PWD/.cache/node-$version/bin:$PWD/node_modules/.bin:$PATH"
@@ -108,4 +113,5 @@ check generated tools/generate.sh --check
 unit
 [ "$mode" != --unit ] || finish
 kernel_cases
+if [ "$mode" = --full ]; then agent_cases; else agent_cases basics input limits garbage trouble lacks; fi
 finish

@@ -48,6 +48,27 @@ struct {
 	__type(value, struct buffer);
 } buffers SEC(".maps");
 
+/*
+ * Who listens on a socket, as of its listen(): kept with the socket, as a request for a connection comes at a time when any
+ * task, or none, is current. Written once, by the first who listens.
+ */
+struct listener {
+	u32 state; /* enum listener_state */
+	u32 subject_class;
+	u64 classed; /* both, and task_flags, as in struct task */
+	u64 program; /* inode of the executable */
+	u32 task_flags;
+	u32 pad;
+	struct event head; /* what a record says of who acts */
+	char strings[STRINGS_MAX];
+};
+
+enum listener_state {
+	LISTENER_NEW,
+	LISTENER_WRITTEN,
+	LISTENER_KNOWN,
+};
+
 /* What makes two alerts the same: everything but the process and the time. */
 struct fold_key {
 	u32 scope;
@@ -57,7 +78,7 @@ struct fold_key {
 	u8 outcome;
 	u8 pad;
 	u64 program; /* inode of the executable */
-	u64 object;  /* dentry and mount of the object */
+	u64 object;  /* dentry (with its name: addresses come again) and mount of the object */
 	u64 mount;
 	u32 addr[4];
 	u32 capability;
@@ -141,27 +162,42 @@ static __always_inline void fill_check(struct event *e, struct task *x)
 	e->path_len = e->args_len = e->argc = e->pad = 0;
 }
 
-/* Subject and parent, as of their exec. */
-static __noinline u32 fill_subjects(struct buffer *b, struct task *x)
+/* Subject and parent, as of their exec. `strings` has room for STRINGS_MAX bytes. */
+static __noinline u32 fill_subjects(struct event *e, char *strings, struct task *x)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct task *parent;
 	u32 len, more;
 
-	if (!b || !x)
+	if (!e || !strings || !x)
 		return 0;
-	b->e.scope = x->scope;
-	b->e.parent_len = 0;
+	e->scope = x->scope;
+	e->parent_len = 0;
 	len = x->subject_len & (SUBJECT_MAX - 1);
-	bpf_probe_read_kernel(b->data, len, x->subject);
-	b->e.subject_len = len;
+	bpf_probe_read_kernel(strings, len, x->subject);
+	e->subject_len = len;
 	parent = bpf_task_storage_get(&tasks, task->real_parent, 0, 0);
 	if (!parent)
 		return len;
 	more = parent->subject_len & (SUBJECT_MAX - 1);
-	bpf_probe_read_kernel(b->data + len, more, parent->subject);
-	b->e.parent_len = more;
+	bpf_probe_read_kernel(strings + len, more, parent->subject);
+	e->parent_len = more;
 	return len + more;
+}
+
+/* Who acts: the current task, or the listener as it was when it began to listen. Gives the length of the strings. */
+static __always_inline u32 fill_actor(struct buffer *b, struct task *x)
+{
+	struct listener *l = (void *)x->listener;
+
+	if (!l) {
+		fill_task(&b->e);
+		return fill_subjects(&b->e, b->data, x);
+	}
+	bpf_probe_read_kernel(&b->e, sizeof(b->e), &l->head);
+	bpf_probe_read_kernel(b->data, STRINGS_MAX, l->strings);
+	b->e.boot_ns = bpf_ktime_get_boot_ns();
+	return (b->e.subject_len & (SUBJECT_MAX - 1)) + (b->e.parent_len & (SUBJECT_MAX - 1));
 }
 
 /* The position is in `x`: the verifier knows nothing of it there, so the loop converges (since 6.7). */
@@ -240,18 +276,30 @@ static __noinline int fill_arguments(struct buffer *b, struct task *x)
 	return 0;
 }
 
+/* Inode of the executable that acts. */
+static __always_inline u64 program_of(struct task *x)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct listener *l = (void *)x->listener;
+	u64 program = 0;
+
+	if (!l)
+		return (u64)BPF_CORE_READ(task, mm, exe_file, f_inode);
+	bpf_probe_read_kernel(&program, sizeof(program), &l->program);
+	return program;
+}
+
 /* How many alerts this record stands for; 0: folded, nothing to write. */
 static __always_inline u32 fold(struct task *x, u64 now, u64 *id)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	struct fold_key key = {
 		.scope = x->scope,
 		.image = SCOPE_IMAGE(x->word),
 		.rule = x->rule,
 		.hook = x->hook,
 		.outcome = x->outcome,
-		.program = (u64)BPF_CORE_READ(task, mm, exe_file, f_inode),
-		.object = x->dentry,
+		.program = program_of(x),
+		.object = x->dentry ? x->dentry ^ FIELD(dentry, x->dentry, d_name.hash_len) : 0,
 		.mount = x->mnt,
 		.shown = x->n | x->flags << 16,
 		.domain = x->sock_domain,
@@ -284,7 +332,7 @@ static __always_inline u32 fold(struct task *x, u64 now, u64 *id)
 __noinline int report(struct task *x)
 {
 	struct buffer *b;
-	u32 times = 1, observed, length;
+	u32 times = 1, observed, length, strings;
 	u64 id = 0;
 	long full;
 
@@ -301,11 +349,11 @@ __noinline int report(struct task *x)
 		count_more(observed ? COUNTER_LOGS_LOST : COUNTER_ALERTS_LOST, times);
 		return 0;
 	}
-	fill_task(&b->e);
+	strings = fill_actor(b, x);
 	fill_check(&b->e, x);
 	b->e.count = times;
 	b->e.fold = id;
-	fill_path(b, x, fill_subjects(b, x));
+	fill_path(b, x, strings);
 	if (x->argv)
 		fill_arguments(b, x);
 	length = x->pos;

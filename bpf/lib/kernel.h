@@ -148,9 +148,14 @@ struct signal_struct {
 	struct pid *pids[4];
 };
 
+/* 8 bytes; the fields have other names since 6.3 */
+struct kernel_cap {
+};
+
 struct cred {
 	kuid_t uid;
 	kuid_t fsuid;
+	struct kernel_cap cap_effective;
 };
 
 struct nsproxy {
@@ -209,9 +214,11 @@ struct in6_addr {
 };
 
 struct sock_common {
+	u32 skc_daddr;
 	u32 skc_rcv_saddr;
 	u16 skc_family;
 	u16 skc_num;
+	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 };
 
@@ -224,6 +231,10 @@ struct sock {
 struct socket {
 	short type;
 	struct sock *sk;
+};
+
+struct request_sock {
+	struct sock_common __req_common;
 };
 
 struct bpf_iter_meta {
@@ -240,6 +251,8 @@ struct sockaddr {
 };
 
 struct user_namespace;
+
+struct sk_buff;
 
 struct msghdr {
 	void *msg_name;
@@ -292,6 +305,7 @@ static __always_inline u64 seq_of(struct mnt_namespace *ns)
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630
 /* include/linux/sched.h */
 #define PF_KTHREAD 0x00200000
+#define PF_IO_WORKER 0x00000010
 /* include/uapi/linux/stat.h */
 #define S_IFMT 0170000
 #define S_IFIFO 0010000

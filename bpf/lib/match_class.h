@@ -104,11 +104,16 @@ static long FN(feed)(u32 k, struct run *c)
 	return x->s == 0;
 }
 
-static __always_inline int FN(in_column)(const u32 *w, struct task *x, u32 column)
+/* Whether the task is of an entry's subject. */
+static __always_inline int FN(in_column)(const u32 *w, struct task *x, u32 column, u32 verdict)
 {
 	u32 row = w[HEAD_AT(matrix)] + x->subject_class * w[HEAD_AT(matrix_words)];
 
-	return !column || (FN(at)(w, row + (column >> 5)) >> (column & 31) & 1);
+	if (!column)
+		return 1;
+	if (verdict == VERDICT_ALLOW && x->task_flags & TASK_FOREIGN)
+		return 0;
+	return FN(at)(w, row + (column >> 5)) >> (column & 31) & 1;
 }
 
 static long FN(try_entry)(u32 k, struct run *c)
@@ -126,7 +131,7 @@ static long FN(try_entry)(u32 k, struct run *c)
 	if (applet && applet != x->applet &&
 	    (x->applet != APPLET_UNKNOWN || what >> 16 == VERDICT_ALLOW))
 		return 0;
-	if (!FN(in_column)(c->w, x, FN(at)(c->w, at + 2)))
+	if (!FN(in_column)(c->w, x, FN(at)(c->w, at + 2), what >> 16))
 		return 0;
 	x->found = at;
 	return 1;
@@ -217,6 +222,7 @@ __noinline int FN(judge)(struct task *x)
 
 	if (!x)
 		return -1;
+	x->record_class = CLASS_UNKNOWN;
 	w = FN(image_of)(x->word);
 	if (!w)
 		return -1;
@@ -248,14 +254,18 @@ static __always_inline u32 FN(runtime_class)(u64 word)
 	return w ? w[HEAD_AT(runtime_class)] : CLASS_UNKNOWN;
 }
 
-static __always_inline int FN(address_matches)(const u32 *w, struct task *x, u32 at, u32 bits)
+static __always_inline int FN(address_matches)(const u32 *w, struct task *x, u32 at, u32 what)
 {
 	u32 ports = FN(at)(w, at + 5), family = FN(at)(w, at + 6), port = x->sock_port;
+	u32 bits = what >> 24;
 
 	if (ports && (port < (ports & 0xffff) || port > ports >> 16))
 		return 0;
 	if (!family)
 		return 1;
+	/* No peer yet: an Allow leaves the decision to the request; where none will be seen, all others take any peer for theirs */
+	if (x->net_op & NET_OP_INGRESS)
+		return (((what >> 16) & 0xff) == VERDICT_ALLOW) == !(x->net_op & NET_OP_REQUEST);
 	if (family != x->addr_family)
 		return 0;
 	for (int i = 0; i < 4; i++)
@@ -275,9 +285,9 @@ static long FN(try_net)(u32 k, struct run *c)
 	/* told when the socket was made */
 	if (x->net_seen && what & NET_OP_CREATE && ((what >> 16) & 0xff) == VERDICT_AUDIT)
 		return 0;
-	if (op != NET_OP_CREATE && !FN(address_matches)(c->w, x, at, what >> 24))
+	if (op != NET_OP_CREATE && !FN(address_matches)(c->w, x, at, what))
 		return 0;
-	if (!FN(in_column)(c->w, x, FN(at)(c->w, at + 2)))
+	if (!FN(in_column)(c->w, x, FN(at)(c->w, at + 2), (what >> 16) & 0xff))
 		return 0;
 	x->found = at;
 	return 1;

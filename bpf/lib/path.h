@@ -41,6 +41,18 @@ static __always_inline int transparent(struct task *x, u32 n, struct mount *m)
 	return dots == 0x2e2e;
 }
 
+/* A file opened by its handle that nobody looked up yet: "/" stands for its name. */
+static __always_inline int is_without_name(struct task *x)
+{
+	char first = 0;
+	u64 name;
+
+	if (x->n != 1 || name_of(x->comp[0], &name) != 1)
+		return 0;
+	bpf_probe_read_kernel(&first, 1, (void *)name);
+	return first == '/';
+}
+
 /* From the root of a mount to where it is mounted. Not 0: the walk is over. */
 __noinline int cross_mount(struct task *x)
 {
@@ -57,7 +69,8 @@ __noinline int cross_mount(struct task *x)
 		return 1;
 	}
 	parent = (u64)FIELD(mount, m, mnt_parent);
-	if (w->n != w->inside && transparent(x, w->n, m))
+	/* of more components than are kept, the last one overwrote another */
+	if (w->n != w->inside && w->n <= COMPONENTS_MAX && transparent(x, w->n, m))
 		w->n--;
 	w->inside = w->n;
 	if (!w->crossed) {
@@ -146,7 +159,7 @@ __noinline int walk_shown(struct task *x)
 		x->flags = EVENT_FLAG_UNKNOWN;
 	} else if (stop == STOP_DISCONNECTED) {
 		x->bare = 1;
-		x->flags = EVENT_FLAG_FOREIGN;
+		x->flags = is_without_name(x) ? EVENT_FLAG_UNKNOWN : EVENT_FLAG_FOREIGN;
 	} else if (x->walk.mnt != x->root || seq_of(FIELD(mount, m, mnt_ns)) != x->ns_seq) {
 		x->flags = EVENT_FLAG_FOREIGN;
 	}

@@ -28,7 +28,7 @@
 #define SCOPE_WANTS(v) ((u32)((v) >> 48))
 #define WANTS_IMAGE(flags) \
 	((flags) << 4) /* image flags as bits of SCOPE_WANTS, beside enum scope_mode */
-#define SCOPE_FLAGS(v) ((u32)((v) >> 52) & 0xff)
+#define SCOPE_FLAGS(v) ((u32)((v) >> 52) & 0xfff)
 
 #define APPLET_UNKNOWN 0xffffffffU /* of a multi-call binary: Block rules for any applet match */
 
@@ -38,6 +38,8 @@
 enum task_flag {
 	TASK_RUNTIME = 1,      /* the first exec has not completed */
 	TASK_SUBJECT_LONG = 2, /* `subject` holds only the beginning of the path */
+	TASK_FOREIGN =
+		4, /* the program's name is of another name space: no subject of an Allow rule */
 };
 
 struct hit {
@@ -62,7 +64,8 @@ struct walk {
 
 /*
  * A task with a scope: who it is, which its children inherit up to `subject_len` and `subject`, and the working memory of a
- * check (too big for the stack, and per-CPU memory would be mixed up by preemption). Only the task itself writes here.
+ * check (too big for the stack, and per-CPU memory would be mixed up by preemption). Only the task itself writes here, but for
+ * its parent before it runs.
  */
 struct task {
 	u64 classed; /* the scope's word for which `subject_class` was computed */
@@ -82,6 +85,7 @@ struct task {
 	u64 mnt; /* struct vfsmount * */
 	u64 dentry;
 	u64 judged_exec; /* struct file * of the exec that was judged last, if nothing was since */
+	u64 listener; /* struct listener * that acts, and not the current task; 0: the task itself */
 	u32 access;
 	u32 hook;
 	u32 argc;
@@ -95,7 +99,7 @@ struct task {
 	u32 flags;   /* enum event_flag, as of the first name */
 	u32 bare;    /* the first component has no slash before it (memfd) */
 	u32 partial; /* the mount shows only part of its superblock */
-	u32 flat;    /* run over `name` (length `n`) instead of the components */
+	u32 flat;    /* run over `name` (length `len`) instead of the components */
 	u32 block_only;
 	u32 walked;  /* `comp` and what belongs to it are the object's already */
 	u32 any_hit; /* some rule matched */

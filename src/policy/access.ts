@@ -22,13 +22,15 @@ export interface PathAccess extends Acting {
 }
 export interface SocketAccess extends Acting {
   readonly kind: 'socket';
-  /** `egress`: connect, send; `ingress`: bind, listen, accept. */
-  readonly op: 'create' | 'egress' | 'ingress';
+  /** `egress`: connect, send; `ingress`: bind, listen, accept; `request`: a peer asks a listening TCP socket for a connection. */
+  readonly op: 'create' | 'egress' | 'ingress' | 'request';
   /** AF_*, SOCK_*, IPPROTO_* numbers, the protocol as the socket has it. */
   readonly domain: number;
   readonly type: number;
   readonly protocol: number;
+  /** The peer's; where the socket binds it is the socket's own, which no rule looks at. */
   readonly address?: string | undefined;
+  /** The peer's; of `ingress` and `request` the socket's own. */
   readonly port?: number | undefined;
 }
 export interface CapabilityAccess extends Acting {

@@ -46,11 +46,20 @@ function addressWords(cidr: string): { family: number; bits: number; words: numb
   return { family: bytes.length === 4 ? AF_INET : AF_INET6, bits, words: [0, 4, 8, 12].map((at) => view.getUint32(at, true)) };
 }
 
+/** Whether a rule is about who may connect to a listening socket: it is decided when a peer asks for a connection. */
+export function judgesPeers(rule: Rule): boolean {
+  return rule.family === 'network' && rule.cidr !== undefined && rule.direction === 'ingress';
+}
+
+/** At which moments of a socket's life a rule speaks. */
 function operations(rule: NetworkRule): number {
   const detail = rule.port !== undefined || rule.cidr !== undefined;
-  if (rule.direction === undefined && !detail) return NET_OP.CREATE | NET_OP.EGRESS | NET_OP.INGRESS;
-  const op = rule.direction === 'ingress' ? NET_OP.INGRESS : NET_OP.EGRESS;
-  // a socket of a protocol that is allowed to some port must be made first: the decision is deferred
+  // what an Audit rule without cidr has to say of a listening socket was said before anybody asked for a connection
+  const ingress = NET_OP.INGRESS | (rule.action === 'Audit' ? 0 : NET_OP.REQUEST);
+  if (rule.direction === undefined && !detail) return NET_OP.CREATE | NET_OP.EGRESS | ingress;
+  if (judgesPeers(rule) && rule.action !== 'Allow') return NET_OP.REQUEST;
+  const op = rule.direction === 'ingress' ? ingress : NET_OP.EGRESS;
+  // a socket of a protocol that is allowed to some port or peer must be made first: the decision is deferred
   return rule.action === 'Allow' ? op | NET_OP.CREATE : op;
 }
 

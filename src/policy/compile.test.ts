@@ -65,6 +65,20 @@ test('an applet sets a flag: then arguments must be read', () => {
   assert.ok(made.flags & IMAGE_FLAG.APPLET);
 });
 
+test('rules on who may connect set a flag: then requests must be judged; for other protocols than tcp they are reported', () => {
+  const flagged = (spec: string): [boolean, string[]] => {
+    const made = compiled(parse(`network: {matchProtocols: [{protocol: "${spec}, action: Block}]}`));
+    return [(made.flags & IMAGE_FLAG.PEER) !== 0, made.notEnforced.map(({ reason }) => reason.slice(0, 58))];
+  };
+  const reason = '`cidr` with `direction: ingress` is enforced for `protocol:';
+  assert.deepEqual(flagged('tcp", cidr: 10.0.0.0/8, direction: ingress'), [true, []]);
+  assert.deepEqual(flagged('tcp", cidr: 10.0.0.0/8'), [false, []]);
+  assert.deepEqual(flagged('tcp", port: 80, direction: ingress'), [false, []]);
+  for (const protocol of ['udp', 'all', 'stream', 'sctp'])
+    assert.deepEqual(flagged(`${protocol}", cidr: 10.0.0.0/8, direction: ingress`), [false, [reason.slice(0, 58)]], protocol);
+  assert.deepEqual(flagged('udp,tcp", cidr: 10.0.0.0/8, direction: ingress'), [true, [reason.slice(0, 58)]]);
+});
+
 test('what cannot be enforced is listed with its reason, and the rest is enforced', () => {
   const made = compiled(
     parse(`process: {matchPaths: [{path: /a, pts: false}, {path: /b, allowedArgs: ["-x"]}, {path: /c}, {path: /d, pts: true}]},

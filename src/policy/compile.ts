@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { compileCapabilities, compileNetwork } from './compile-sockets.ts';
+import { compileCapabilities, compileNetwork, judgesPeers } from './compile-sockets.ts';
 import { PathTables } from './compile-paths.ts';
 import { FAMILY, IMAGE_FLAG, POSTURE } from './image-layout.gen.ts';
 import { IMAGE_CLASS_WORDS, ImageFull, ImageWriter } from './image.ts';
@@ -144,6 +144,7 @@ interface Tables {
 function addRules(active: readonly Numbered[], { paths, subjects, resolve, writer }: Tables): number {
   let flags = 0;
   for (const [family, , flag] of FAMILIES) if (active.some(({ rule }) => rule.family === family)) flags |= flag;
+  if (active.some(({ rule }) => judgesPeers(rule))) flags |= IMAGE_FLAG.PEER;
   const columnOf = (rule: Rule): number => {
     if (rule.subjects.length > 0) flags |= IMAGE_FLAG.SUBJECT;
     return subjects.column(rule.subjects, rule.action, resolve, paths);

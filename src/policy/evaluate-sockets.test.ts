@@ -97,6 +97,59 @@ check([
     ],
   },
   {
+    says: 'who may connect is decided at the request: nothing that the socket does itself is compared with a peer',
+    spec: net(
+      '{protocol: tcp, cidr: 10.0.0.0/8, direction: ingress, action: Block}, {protocol: tcp, cidr: 11.0.0.0/8, port: "80", direction: ingress, action: Audit}',
+    ),
+    gets: [
+      [socket('create', tcp4), 'passed'],
+      [socket('ingress', tcp4, { address: '10.0.0.1', port: 80 }), 'passed'],
+      [socket('egress', tcp4, { address: '10.0.0.1', port: 80 }), 'passed'],
+      [socket('request', tcp4, { address: '10.0.0.1', port: 80 }), 'denied by network.matchProtocols[0]'],
+      [socket('request', tcp6, { address: '::ffff:10.0.0.1', port: 80 }), 'denied by network.matchProtocols[0]'],
+      [socket('request', tcp4, { address: '11.0.0.1', port: 80 }), 'audited by network.matchProtocols[1]'],
+      [socket('request', tcp4, { address: '11.0.0.1', port: 81 }), 'passed'],
+      [socket('request', tcp4, { address: '12.0.0.1', port: 80 }), 'passed'],
+    ],
+  },
+  {
+    says: 'an Allow of peers defers the decision until somebody asks; what audits a socket was said before',
+    spec: net(
+      '{protocol: tcp, cidr: 10.0.0.0/8, direction: ingress, action: Allow}, {protocol: tcp, action: Audit}, {protocol: tcp, port: "22", direction: ingress, action: Audit}',
+    ),
+    workload: BLOCK,
+    gets: [
+      [socket('create', tcp4), 'audited by network.matchProtocols[1]'],
+      [socket('ingress', tcp4, { address: '127.0.0.1', port: 80 }), 'audited by network.matchProtocols[1]'],
+      [socket('ingress', tcp4, { port: 22 }), 'audited by network.matchProtocols[2]'],
+      [socket('egress', tcp4, { address: '10.0.0.1', port: 80 }), 'denied by posture'],
+      [socket('request', tcp4, { address: '10.0.0.1', port: 22 }), 'passed'],
+      [socket('request', tcp4, { address: '11.0.0.1', port: 22 }), 'denied by posture'],
+    ],
+  },
+  {
+    says: 'what is tcp and has no requests of its own is judged by the strictest peer when it binds',
+    spec: net('{protocol: tcp, cidr: 10.0.0.0/8, direction: ingress, action: Block}'),
+    gets: [
+      [socket('ingress', [INET, STREAM, MPTCP], { port: 80 }), 'passed'],
+      ...[
+        [SMC, STREAM, 0],
+        [INET, STREAM, 256],
+        [INET, RAW, TCP],
+      ].map((kind) => [socket('ingress', kind, { port: 80 }), 'denied by network.matchProtocols[0]'] as const),
+      [socket('ingress', udp4, { address: '10.0.0.1', port: 80 }), 'passed'],
+    ],
+  },
+  {
+    says: 'the same of an Allow',
+    spec: net('{protocol: tcp, cidr: 10.0.0.0/8, direction: ingress, action: Allow}'),
+    workload: BLOCK,
+    gets: [
+      [socket('ingress', tcp4, { port: 80 }), 'passed'],
+      [socket('ingress', [SMC, STREAM, 0], { port: 80 }), 'denied by posture'],
+    ],
+  },
+  {
     says: 'subjects of network rules',
     spec: net('{protocol: tcp, action: Block, fromSource: [{path: /bin/curl}]}, {protocol: tcp, action: Audit}'),
     gets: [

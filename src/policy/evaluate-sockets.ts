@@ -29,13 +29,14 @@ function socketMatches(image: Image, at: number, access: SocketAccess): boolean 
   return (inet && access.type === SOCK_RAW) || access.domain === AF.PACKET || access.domain === AF.XDP;
 }
 
-function addressMatches(image: Image, at: number, access: SocketAccess): boolean {
+function addressMatches(image: Image, at: number, access: SocketAccess, op: number): boolean {
   const { w } = image;
   const bits = w[at + 3]! >>> 24;
   const family = w[at + 6]!;
   const ports = w[at + 5]!;
   if (ports !== 0 && (access.port === undefined || access.port < (ports & 0xffff) || access.port > ports >>> 16)) return false;
   if (family === 0) return true;
+  if ((op & NET_OP.INGRESS) !== 0) return (((w[at + 3]! >>> 16) & 0xff) === VERDICT.ALLOW) === ((op & NET_OP.REQUEST) === 0);
   if (access.address === undefined) return false;
   const bytes = unmapped(addressBytes(access.address));
   if ((bytes.length === 4 ? AF.INET : AF.INET6) !== family) return false;
@@ -52,19 +53,27 @@ function unmapped(bytes: number[]): number[] {
   return mapped ? bytes.slice(12) : bytes;
 }
 
-const OPS = { create: NET_OP.CREATE, egress: NET_OP.EGRESS, ingress: NET_OP.INGRESS } as const;
+const OPS = { create: NET_OP.CREATE, egress: NET_OP.EGRESS, ingress: NET_OP.INGRESS, request: NET_OP.REQUEST } as const;
+
+/** What asks the image; of a local role whose peers are never seen the strictest that they might be counts. @source bpf/net.bpf.h */
+function operationOf(access: SocketAccess): number {
+  const { op, domain, type, protocol } = access;
+  const inet = domain === AF.INET || domain === AF.INET6;
+  const asksItself = inet && type === SOCK_STREAM && (protocol === 0 || protocol === IPPROTO.TCP || protocol === IPPROTO.MPTCP);
+  return op === 'ingress' && !asksItself ? NET_OP.INGRESS | NET_OP.REQUEST : OPS[op];
+}
 
 /** As {@link evaluate}, for sockets. */
 export function evaluateSocket(image: Image, access: SocketAccess): Verdict {
   const list = image.head('net');
   if (list === 0) return { outcome: 'passed' };
   const subjectClass = image.subjectClass(access.subject);
-  const op = OPS[access.op];
+  const op = operationOf(access);
   const { w } = image;
   const matches = (at: number): boolean =>
     (w[at + 3]! & op) !== 0 &&
     socketMatches(image, at, access) &&
-    (op === NET_OP.CREATE || addressMatches(image, at, access)) &&
+    (op === NET_OP.CREATE || addressMatches(image, at, access, op)) &&
     image.inColumn(subjectClass, w[at + 2]!);
   const hit = newHit();
   const first = list + 2;

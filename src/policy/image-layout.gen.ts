@@ -61,6 +61,7 @@ export const IMAGE_FLAG = {
   SUBJECT: 32,
   MAPX: 64,
   APPLET: 128,
+  PEER: 256,
 } as const;
 
 export const FAMILY = {
@@ -107,4 +108,5 @@ export const NET_OP = {
   CREATE: 1,
   EGRESS: 2,
   INGRESS: 4,
+  REQUEST: 8,
 } as const;

@@ -122,6 +122,7 @@ export function notEnforceable(rule: {
   family: string;
   pts?: boolean | undefined;
   allowedArgs?: readonly string[] | undefined;
+  protocol?: string | number | undefined;
   cidr?: string | undefined;
   direction?: string | undefined;
   capability?: string;
@@ -130,7 +131,8 @@ export function notEnforceable(rule: {
   if (rule.allowedArgs !== undefined) return '`allowedArgs` is not enforced yet';
   if (rule.family === 'capabilities' && capabilityNumber(rule.capability ?? '') < 0)
     return `this kernel interface has no ${rule.capability}`;
-  if (rule.cidr !== undefined && rule.direction === 'ingress') return '`cidr` with `direction: ingress` is not enforced yet; `port` is';
+  if (rule.cidr !== undefined && rule.direction === 'ingress' && rule.protocol !== 'tcp')
+    return '`cidr` with `direction: ingress` is enforced for `protocol: tcp` only; `port` is enforced for every protocol that has ports';
   return NOT_YET[rule.family];
 }
 

@@ -2,8 +2,9 @@
 import { lstatSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { evaluate } from '#policy';
-import type { Access, PathAccess, RuleSet } from '#policy';
+import type { PathAccess, RuleSet } from '#policy';
 import type { Outcome } from './drive.ts';
+import { SocketOracle } from './oracle-sockets.ts';
 
 const OPENS: Readonly<Record<string, PathAccess['kind']>> = {
   r: 'read',
@@ -12,9 +13,6 @@ const OPENS: Readonly<Record<string, PathAccess['kind']>> = {
   'w+append': 'write',
   'w+trunc': 'write',
 };
-const FAMILIES: Readonly<Record<string, number>> = { unix: 1, inet: 2, inet6: 10, netlink: 16, packet: 17 };
-const TYPES: Readonly<Record<string, number>> = { stream: 1, dgram: 2, raw: 3, seqpacket: 5 };
-const DEFAULT_PROTOCOLS: Readonly<Record<string, number>> = { stream: 6, dgram: 17 };
 
 /** After these an operation's words alone do not say what the object is, or who acts. */
 const LEAVES_THE_PLAIN =
@@ -43,14 +41,7 @@ const PATH_OPERATIONS: Readonly<Record<string, { readonly kind: PathAccess['kind
   chown: { kind: 'write', word: 2 },
 };
 
-function socketAccess([, family = '', type = '', protocol]: readonly string[], subject: string): Access | undefined {
-  const usual = family.startsWith('inet') ? (DEFAULT_PROTOCOLS[type] ?? 0) : 0;
-  const [domain, number] = [FAMILIES[family], TYPES[type]];
-  if (domain === undefined || number === undefined) return undefined;
-  return { kind: 'socket', op: 'create', domain, type: number, protocol: protocol === undefined ? usual : Number(protocol), subject };
-}
-
-function pathAccess(words: readonly string[], subject: string, root: string): Access | undefined {
+function pathAccess(words: readonly string[], subject: string, root: string): PathAccess | undefined {
   const [name = '', flags = ''] = words;
   const { kind, word } = name === 'open' ? { kind: OPENS[flags], word: 2 } : (PATH_OPERATIONS[name] ?? { kind: undefined, word: 0 });
   const path = words[word];
@@ -61,9 +52,10 @@ function pathAccess(words: readonly string[], subject: string, root: string): Ac
   return { kind, object: { path }, owner: stat.uid === 0, subject };
 }
 
-function accessOf({ step, program }: Outcome, root: string): Access | undefined {
-  const words = step.text.split(' ');
-  return words[0] === 'socket' ? socketAccess(words, program) : pathAccess(words, program, root);
+/** What a step asks for, each with the error that it ends with where that is denied. */
+function askedBy(words: readonly string[], { program, root, sockets }: { program: string; root: string; sockets: SocketOracle }) {
+  const path = pathAccess(words, program, root);
+  return path === undefined ? sockets.asked(words, program) : [{ access: path, refusal: 'EACCES' }];
 }
 
 /** Compares steps with the reference evaluator, as long as what they do can be told from their words. */
@@ -74,17 +66,20 @@ export function compareWithEvaluator(
 ): { compared: number; problems: string[] } {
   const problems: string[] = [];
   let compared = 0;
-  for (const outcome of outcomes) {
-    if (outcome.program === '') continue;
-    if (LEAVES_THE_PLAIN.test(outcome.step.text)) break;
-    const access = accessOf(outcome, root);
-    if (access === undefined) continue;
+  let sockets = new SocketOracle();
+  for (const { program, step, result } of outcomes) {
+    if (program === '') sockets = new SocketOracle();
+    if (program === '') continue;
+    if (LEAVES_THE_PLAIN.test(step.text)) break;
+    const words = step.text.split(' ');
+    const asked = askedBy(words, { program, root, sockets });
+    if (result === 'OK') sockets.note(words, program);
+    if (asked.length === 0) continue;
     compared++;
-    if (outcome.result === 'ENOENT') continue; // it was made later
-    const { outcome: verdict } = evaluate(ruleSet.image, access);
-    if ((verdict === 'denied') !== (outcome.result === 'EACCES')) {
-      problems.push(`${outcome.step.text}: the evaluator says ${verdict}, the kernel ${outcome.result}`);
-    }
+    if (result === 'ENOENT') continue; // it was made later
+    const refusal = asked.find(({ access }) => evaluate(ruleSet.image, access).outcome === 'denied')?.refusal ?? 'OK';
+    const came = asked.some((one) => one.refusal === result) ? result : 'OK';
+    if (refusal !== came) problems.push(`${step.text}: the evaluator says ${refusal}, the kernel ${result}`);
   }
   return { compared, problems };
 }

@@ -14,7 +14,7 @@ import { ImageStore, u32 } from './images.ts';
 import type { LoadedImage, SavedImage } from './images.ts';
 import { openPrograms, removePins } from './programs.ts';
 import type { Programs } from './programs.ts';
-import { loadState, saveState } from './saved-state.ts';
+import { loadState, saveState, STATE_FILE } from './saved-state.ts';
 
 export interface BpfLsmOptions {
   /** The compiled programs. */
@@ -49,7 +49,6 @@ const ALERT_RING_BYTES = 8 << 20;
 const COLLECT_MS = 1000;
 /** Between the steps of it. */
 const COLLECT_STEP_MS = 20;
-const STATE_FILE = 'bpf-lsm.json';
 /** Where the ids of images in use are not known. */
 const FIRST_ID_AFTER_LOSS = 1 << 30;
 /** More images than are loaded between two saves. */
@@ -77,6 +76,8 @@ function modeOf({ mode, visibility }: ProtectOptions): number {
 
 /** Rounds of the iterator that adopts running tasks: a task made meanwhile inherits, so the second finds nothing. */
 const ADOPT_ROUNDS_MAX = 10;
+/** And again so long after the last binding. */
+const ADOPT_AGAIN_MS = [1_000, 10_000];
 
 function u64(value: bigint): Buffer {
   const bytes = Buffer.alloc(8);
@@ -95,8 +96,8 @@ export class BpfLsmEnforcer implements Enforcer {
   readonly #survive: BpfLsmOptions['survive'];
   readonly #logger: Logger;
   #nextScope = 1;
-  #foldsLost = 0n;
   #saving: NodeJS.Timeout | undefined;
+  #later: NodeJS.Timeout[] = [];
 
   /**
    * Loads and attaches everything, or takes over what an agent before us left in force.
@@ -110,7 +111,9 @@ export class BpfLsmEnforcer implements Enforcer {
     this.#programs = openPrograms({ objectPath, alertRingBytes, pinDirectory: options.survive?.pinDirectory });
     this.report = { name: 'BPFLSM', missing: this.#programs.missing };
     this.#images = new ImageStore([0, 1, 2].map((sizeClass) => this.#programs.map(`images_${sizeClass}`)));
-    if (this.#programs.adopted) this.#restore();
+    if (this.#programs.adopted) this.#adopt(alertRingBytes);
+    // what is kept there is about programs that are gone: an agent after us must not take it for ours
+    else if (options.survive !== undefined) rmSync(join(options.survive.stateDirectory, STATE_FILE), { force: true });
   }
 
   protect(key: string, options: ProtectOptions): void {
@@ -165,7 +168,7 @@ export class BpfLsmEnforcer implements Enforcer {
   async watch(onEvent: (event: KernelEvent) => void, signal: AbortSignal): Promise<void> {
     const folds = new Folds(this.#programs.map('folds'));
     const collect = (): void => {
-      this.#foldsLost += BigInt(folds.collect(process.hrtime.bigint(), onEvent));
+      this.#countRepeatsLost(folds.collect(process.hrtime.bigint(), onEvent));
       timer = setTimeout(collect, folds.isWalking ? COLLECT_STEP_MS : COLLECT_MS);
     };
     let timer = setTimeout(collect, COLLECT_MS);
@@ -194,18 +197,38 @@ export class BpfLsmEnforcer implements Enforcer {
     const map = this.#programs.map('counters');
     const names = Object.entries(COUNTER).filter(([name]) => name !== 'COUNT');
     const totals = Object.fromEntries(names.map(([name, index]) => [name.toLowerCase(), sumPerCpu(map, index, 1)[0] ?? 0n]));
-    return { ...totals, alerts_lost: (totals['alerts_lost'] ?? 0n) + this.#foldsLost };
+    return { ...totals, alerts_lost: (totals['alerts_lost'] ?? 0n) + (totals['repeats_lost'] ?? 0n) };
+  }
+
+  /** Kept in the kernel's map, so that the sum of losses only grows, whichever agent reads it. */
+  #countRepeatsLost(more: number): void {
+    if (more === 0) return;
+    const map = this.#programs.map('counters');
+    const [total = 0n] = sumPerCpu(map, COUNTER.REPEATS_LOST, 1);
+    const cells = Buffer.alloc(map.cellBytes);
+    cells.writeBigUInt64LE(total + BigInt(more));
+    map.update(u32(COUNTER.REPEATS_LOST), cells);
   }
 
   /** What is pinned stays in force. */
   [Symbol.dispose](): void {
     this.#saveNow();
+    this.#forgetLater();
     this.#programs[Symbol.dispose]();
   }
 
   #removeAll({ pinDirectory, stateDirectory }: NonNullable<BpfLsmOptions['survive']>): void {
     for (const name of readdirSync(pinDirectory)) removePins(join(pinDirectory, name));
     rmSync(join(stateDirectory, STATE_FILE), { force: true });
+  }
+
+  #adopt(alertRingBytes: number): void {
+    const { maxEntries } = this.#programs.map('alerts').info;
+    if (maxEntries !== alertRingBytes)
+      this.#logger.warn(
+        `the ring of alerts keeps its ${maxEntries} bytes, not ${alertRingBytes}, until enforcement is ended and begun anew`,
+      );
+    this.#restore();
   }
 
   /** What is bound and which images are in use comes from the kernel itself, names for them from the saved state. */
@@ -228,8 +251,13 @@ export class BpfLsmEnforcer implements Enforcer {
 
   #restoreImages(bound: readonly Bound[], saved: readonly SavedImage[], nextImageId: number): void {
     const known = new Map(saved.map((image) => [image.id, image]));
-    for (const { image } of bound) if (image !== undefined && !known.has(image.id)) known.set(image.id, image);
-    this.#images.restore([...known.values()], Math.max(nextImageId, ...known.keys()) + UNSAVED_IDS);
+    const inUse = new Set<number>();
+    for (const { image } of bound) {
+      if (image === undefined) continue;
+      inUse.add(image.id);
+      if (!known.has(image.id)) known.set(image.id, image);
+    }
+    this.#images.restore([...known.values()], inUse, Math.max(nextImageId, ...known.keys()) + UNSAVED_IDS);
   }
 
   #readBindings(): Bound[] {
@@ -290,6 +318,14 @@ export class BpfLsmEnforcer implements Enforcer {
     this.#scopes.set(key, scope);
     this.#keys.set(scope.number, key);
     this.#adoptRunning();
+    // a fork that was under way has its task in no list yet, and a throttled group can make that last
+    this.#forgetLater();
+    this.#later = ADOPT_AGAIN_MS.map((ms) => setTimeout(() => this.#adoptRunning(), ms).unref());
+  }
+
+  #forgetLater(): void {
+    for (const timer of this.#later) clearTimeout(timer);
+    this.#later = [];
   }
 
   /** Tasks that ran before their cgroup was bound get its scope. */

@@ -102,7 +102,9 @@ export const COUNTER = {
   FOREIGN: 5,
   UNKNOWN: 6,
   NO_IMAGE: 7,
-  COUNT: 8,
+  REQUEST_FAILED: 8,
+  REPEATS_LOST: 9,
+  COUNT: 10,
 } as const;
 
 export const SCOPE_MODE = {

@@ -69,15 +69,17 @@ export class ImageStore {
     while (this.#rules.size > EXPLAINED_MAX) this.#rules.delete(this.#rules.keys().next().value!);
   }
 
-  /** Takes over images that are loaded; `nextId` is the first id that was never used. They have no users yet. */
-  restore(images: readonly SavedImage[], nextId: number): void {
+  /**
+   * Takes over images that are loaded, those `inUse`; they have no users yet. The others only explain their events: they may be
+   * unloaded, and their slots another's. `nextId` is the first id that was never used.
+   */
+  restore(images: readonly SavedImage[], inUse: ReadonlySet<number>, nextId: number): void {
     this.#nextId = Math.max(this.#nextId, nextId);
-    for (const image of images) {
-      this.#byKey.set(image.key, { ...image, users: 0 });
-      this.#rules.set(image.id, image.rules);
-    }
+    for (const image of images) this.#rules.set(image.id, image.rules);
+    const loaded = images.filter(({ id }) => inUse.has(id));
+    for (const image of loaded) this.#byKey.set(image.key, { ...image, users: 0 });
     for (const sizeClass of [0, 1, 2]) {
-      const used = new Set(images.filter((image) => image.sizeClass === sizeClass).map((image) => image.slot));
+      const used = new Set(loaded.filter((image) => image.sizeClass === sizeClass).map((image) => image.slot));
       this.#next[sizeClass] = Math.max(-1, ...used) + 1;
       for (let slot = 0; slot < this.#next[sizeClass]!; slot++) if (!used.has(slot)) this.#free[sizeClass]!.push(slot);
     }

@@ -3,6 +3,7 @@ import { lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { KubeArmorError } from '#base';
 import { removePins } from './programs.ts';
+import { STATE_FILE } from './saved-state.ts';
 
 /** Rules that a version of the programs still enforces although their agent is gone. */
 export interface LeftInForce {
@@ -20,7 +21,6 @@ export interface LeftInForcePlace {
 }
 
 const LINK = 'link_';
-const STATE_FILE = 'bpf-lsm.json';
 const OTHERS_WRITE = 0o022;
 
 /**

@@ -43,6 +43,8 @@ const MAPS = [
   'images_1',
   'images_2',
 ] as const;
+/** Since 6.2. */
+const NEWER_HOOKS = ['file_truncate', 'inode_set_acl', 'inode_remove_acl'] as const;
 /** Pinned last: where it is, everything is. */
 const ITERATOR = 'iter_adopt';
 
@@ -84,7 +86,7 @@ class LoadedPrograms implements Programs {
     try {
       this.#object.setGlobal('host_mnt_ns', Number(statSync('/proc/1/ns/mnt', { bigint: true }).ino));
       this.#object.setMapMaxEntries('alerts', options.alertRingBytes);
-      if (kernelHasHook('file_truncate')) this.#object.setAutoload('ka_file_truncate', true);
+      for (const hook of NEWER_HOOKS) if (kernelHasHook(hook)) this.#object.setAutoload(`ka_${hook}`, true);
       this.#object.load();
       this.#object.program('ka_find_symbols').testRun();
       this.missing = this.#attach();

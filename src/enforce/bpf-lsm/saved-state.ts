@@ -4,6 +4,9 @@ import { dirname } from 'node:path';
 import type { RuleInfo } from '#policy';
 import type { EnforcerReport } from '../enforcer.ts';
 
+/** Its file, below the state directory. */
+export const STATE_FILE = 'bpf-lsm.json';
+
 /** What an agent must know of the kernel's state to take it over: names for numbers. */
 export interface SavedState {
   readonly schemaVersion: 1;

@@ -57,7 +57,7 @@ const network = fc
   .record({
     ...common,
     family: fc.constant('network' as const),
-    protocol: fc.constantFrom('tcp' as const, 'udp', 'icmp', 'raw', 'stream', 'dgram', 'packet', 'all'),
+    protocol: fc.constantFrom('tcp' as const, 'tcp', 'udp', 'icmp', 'raw', 'stream', 'dgram', 'packet', 'all'),
     port: fc.option(fc.constantFrom(53, 80, 443), { nil: undefined }),
     more: fc.constantFrom(undefined, 0, 30),
     cidr: fc.option(fc.constantFrom(...CIDRS), { nil: undefined }),
@@ -66,7 +66,7 @@ const network = fc
   .map(({ more, ...rule }) => {
     const hasDetail = rule.port !== undefined || rule.cidr !== undefined;
     const endPort = rule.port === undefined || more === undefined ? undefined : rule.port + more;
-    const direction = rule.cidr === undefined ? rule.direction : 'egress'; // the peer of an accept is not known: not enforced
+    const direction = rule.cidr === undefined || rule.protocol === 'tcp' ? rule.direction : 'egress'; // peers are known of TCP only
     return { ...rule, endPort, direction: direction ?? (hasDetail ? ('egress' as const) : undefined) };
   });
 const capability = fc.constantFrom('CAP_CHOWN', 'CAP_NET_RAW', 'CAP_BPF');
@@ -127,7 +127,7 @@ const pathAccess = fc.record({
 const ADDRESSES = ['10.1.2.3', '10.9.9.9', '192.168.1.1', '192.168.1.200', '2001:db8::1', 'fe80::1', '::ffff:10.1.2.3'];
 const socketAccess = fc.record({
   kind: fc.constant('socket' as const),
-  op: fc.constantFrom('create' as const, 'egress', 'ingress'),
+  op: fc.constantFrom('create' as const, 'egress', 'ingress', 'request'),
   domain: fc.constantFrom(1, 2, 2, 10, 16, 17, 43, 44),
   type: fc.constantFrom(1, 2, 3, 5, 10),
   protocol: fc.constantFrom(0, 1, 6, 17, 136, 262),

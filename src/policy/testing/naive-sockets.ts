@@ -59,11 +59,20 @@ const hasDetail = (rule: NetworkRule): boolean => rule.port !== undefined || rul
 function speaks(rule: NetworkRule, access: SocketAccess): boolean {
   const everywhere = rule.direction === undefined && !hasDetail(rule);
   if (access.op === 'create') return everywhere || rule.action === 'Allow'; // else deferred, or said later
-  return (
-    (everywhere || rule.direction === access.op || (rule.direction === undefined && access.op === 'egress')) &&
-    namesPort(rule, access.port) &&
-    namesAddress(rule, access.address)
-  );
+  const direction = access.op === 'egress' ? 'egress' : 'ingress';
+  if (!everywhere && (rule.direction ?? 'egress') !== direction) return false;
+  return namesPort(rule, access.port) && (access.op === 'egress' ? namesAddress(rule, access.address) : namesPeer(rule, access));
+}
+
+/** Where peers are known they are compared; before that an Allow leaves it to the request, and where none comes all others speak. */
+function namesPeer(rule: NetworkRule, access: SocketAccess): boolean {
+  if (rule.cidr === undefined) return access.op === 'ingress' || rule.action !== 'Audit'; // an audit was said when it listened
+  return access.op === 'request' ? namesAddress(rule, access.address) : (rule.action === 'Allow') === hasRequests(access);
+}
+
+/** Whether peers ask the socket itself for connections, so that each is known before it is taken. */
+function hasRequests(access: SocketAccess): boolean {
+  return access.domain !== SMC && isInternet(access.domain) && access.type === STREAM && [6, 262].includes(protocolOf(access));
 }
 
 function specificity(rule: NetworkRule): number {

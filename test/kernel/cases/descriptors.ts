@@ -202,6 +202,15 @@ export const DESCRIPTOR_CASES: readonly KernelCase[] = [
     expect: ['denied FILE_OPEN /etc/passwd posture'],
   },
   {
+    name: 'overlay: an allow list lets a mapping become executable',
+    overlay: true,
+    posture: 'block',
+    policies: ['file: { matchDirectories: [{ dir: /data/, recursive: true, action: Allow }] }'],
+    run: `hold a r /data/a OK
+          mprotect a r r+x OK`,
+    expect: [],
+  },
+  {
     name: 'overlay: an audit posture reports the access alone',
     overlay: true,
     policies: ['file: { matchPaths: [{ path: /data/a, action: Allow }] }'],

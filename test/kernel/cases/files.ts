@@ -18,6 +18,15 @@ export const FILE_CASES: readonly KernelCase[] = [
     expect: ['denied FILE_OPEN /data/a file.matchPaths[0] x4'],
   },
   {
+    name: 'file: Block denies changing who may use a file',
+    policies: ['file: { matchPaths: [{ path: /data/a, action: Block }] }'],
+    run: `setacl /data/b OK
+          removeacl /data/b OK
+          setacl /data/a EACCES
+          removeacl /data/a EACCES`,
+    expect: ['denied FILE_SETXATTR /data/a file.matchPaths[0] x2'],
+  },
+  {
     name: 'file: Block denies every way of changing a file',
     policies: ['file: { matchPaths: [{ path: /data/a, action: Block }] }'],
     run: `truncate /data/a 0 EACCES

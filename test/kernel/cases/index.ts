@@ -10,6 +10,7 @@ import { ISOLATION_CASES } from './isolation.ts';
 import { LIFECYCLE_CASES } from './lifecycle.ts';
 import { NAME_CASES } from './names.ts';
 import { NETWORK_CASES } from './network.ts';
+import { PEER_CASES } from './peers.ts';
 import { PORT_CASES } from './ports.ts';
 import { PRECEDENCE_CASES } from './precedence.ts';
 import { PROCESS_CASES } from './process.ts';
@@ -25,6 +26,7 @@ export const CASES: readonly KernelCase[] = [
   ...ISOLATION_CASES,
   ...NETWORK_CASES,
   ...PORT_CASES,
+  ...PEER_CASES,
   ...CAPABILITY_CASES,
   ...LIFECYCLE_CASES,
   ...DOCUMENT_CASES,

@@ -119,6 +119,21 @@ export const ISOLATION_CASES: readonly KernelCase[] = [
     expect: ['denied FILE_OPEN /data/a posture by /usr/bin/web'],
   },
   {
+    name: 'namespace: a forged program is not the subject of an Allow rule for sockets',
+    posture: 'block',
+    policies: ['network: { matchProtocols: [{ protocol: tcp, action: Allow, fromSource: [{ path: /usr/bin/web }] }] }'],
+    root: ['/usr/bin/web = stim', '/usr/bin/evil = stim'],
+    run: `$ /usr/bin/web OK
+          socket inet stream OK
+          $ /usr/bin/evil OK
+          unshare mnt OK
+          private OK
+          mount bind /usr/bin/evil /usr/bin/web OK
+          exec /usr/bin/web OK
+          socket inet stream EACCES`,
+    expect: ['denied SOCKET_CREATE inet/stream/6 posture by /usr/bin/web'],
+  },
+  {
     name: 'namespace: a detached copy of a mount',
     policies: [BLOCK_A],
     run: `clone t /data OK

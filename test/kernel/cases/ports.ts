@@ -109,6 +109,19 @@ export const PORT_CASES: readonly KernelCase[] = [
     expect: [`denied SOCKET_CONNECT ${UDP}@127.0.0.1:9 ${FIRST}#0`],
   },
   {
+    name: 'ports: an address without a family is one of the socket’s own family',
+    policies: [
+      'network: { matchProtocols: [{ protocol: udp, port: 1650, action: Block }, { protocol: udp, port: 1651, direction: ingress, action: Block }] }',
+    ],
+    run: `sock u inet dgram OK
+          sendto u unspec=127.0.0.1 1650 EACCES
+          sendto u unspec=127.0.0.1 1652 OK
+          sock v inet dgram OK
+          bind v unspec=0.0.0.0 1651 EACCES
+          bind v unspec=0.0.0.0 1652 OK`,
+    expect: [`denied SOCKET_SENDMSG ${UDP}@127.0.0.1:1650 ${FIRST}`, `denied SOCKET_BIND ${UDP}@0.0.0.0:1651 network.matchProtocols[1]`],
+  },
+  {
     name: 'ports: Allow with a port defers the decision from the socket to the connection',
     posture: 'block',
     policies: [rule('protocol: tcp, port: 1700, action: Allow')],

@@ -91,8 +91,8 @@ static socklen_t address_of(struct sockaddr_storage *to, const char *address, co
 		v6->sin6_port = htons(number(port));
 		return sizeof(*v6);
 	}
-	v4->sin_family = AF_INET;
-	inet_pton(AF_INET, address, &v4->sin_addr);
+	v4->sin_family = strncmp(address, "unspec=", 7) ? AF_INET : AF_UNSPEC;
+	inet_pton(AF_INET, address + (v4->sin_family ? 0 : 7), &v4->sin_addr);
 	v4->sin_port = htons(number(port));
 	return sizeof(*v4);
 }
@@ -103,6 +103,30 @@ static long do_connect(char **w)
 	struct sockaddr_storage to;
 
 	return connect(slot_get(w[0]), (void *)&to, address_of(&to, w[1], w[2]));
+}
+
+/*
+ * dial S FROM TO PORT: connects from an address of ours. ETIMEDOUT where nobody answers: the socket is closed long before
+ * it would ask again.
+ */
+static long do_dial(char **w)
+{
+	struct sockaddr_storage from, to;
+	struct pollfd waiting = { .events = POLLOUT };
+	int fd = slot_get(w[0]), error = 0;
+	socklen_t size = sizeof(error);
+
+	waiting.fd = fd;
+	if (bind(fd, (void *)&from, address_of(&from, w[1], "0")) || fcntl(fd, F_SETFL, O_NONBLOCK))
+		return -1;
+	if (connect(fd, (void *)&to, address_of(&to, w[2], w[3])) && errno != EINPROGRESS)
+		return -1;
+	if (poll(&waiting, 1, 300) != 1) {
+		close(fd);
+		return fail(ETIMEDOUT);
+	}
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+	return error ? fail(error) : 0;
 }
 
 /* bind S ADDRESS [PORT] */
@@ -208,6 +232,7 @@ const struct op socket_ops[] = {
 	{ "sock", do_sock },
 	{ "socketpair", do_socketpair },
 	{ "connect", do_connect },
+	{ "dial", do_dial },
 	{ "bind", do_bind },
 	{ "listen", do_listen },
 	{ "accept", do_accept },
