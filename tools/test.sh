@@ -3,7 +3,7 @@
 #
 # test.sh [--static|--unit|--full]: everything that must be green. Ends with one line, `N passed, N failed`, and exits 1 where
 # something failed. --static: only what needs no run; --unit: that and the unit tests; --full: guests even where this
-# machine's kernel enforces, and the newest kernel that Debian offers too.
+# machine's kernel enforces, the newest kernel that Debian offers too, and all of the agent's cases.
 # Each check counts as one; suites count their cases. Output of all parts: .cache/logs. KUBEARMOR_SEED repeats a seed.
 set -uo pipefail
 cd "$(dirname "$0")/.."

@@ -200,11 +200,13 @@ test('resolve: swapping a directory for a link out of the root while we look sho
   const root = makeRoot({ 'd/in': 'x', link: `-> ${outside}` });
   const swapper = new Worker(SWAPPER, { eval: true, workerData: root });
   await once(swapper, 'online');
-  using opened = openContainerRoot(root);
   const seen = new Set<string>();
-  for (let i = 0; i < 5000; i++) seen.add(opened.resolve('/d/secret').outcome);
-  swapper.postMessage('stop');
-  await once(swapper, 'exit');
+  try {
+    using opened = openContainerRoot(root);
+    for (let i = 0; i < 5000; i++) seen.add(opened.resolve('/d/secret').outcome);
+  } finally {
+    await swapper.terminate();
+  }
   assert.ok(!seen.has('file'), [...seen].join(' '));
 });
 

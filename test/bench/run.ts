@@ -20,7 +20,7 @@ const OUT = join(ROOT, '.cache/bench');
 const NODE = join(ROOT, 'tools/node');
 const VM = process.env['BENCH_VM'] ?? join(ROOT, 'tools/vm');
 const GUEST_KERNEL = '6.12';
-const GUEST_SECONDS = 600;
+const GUEST_SECONDS = 900;
 /** States that one guest measures, each guest with its own plain ones. */
 const STATES = [
   'plain,unscoped,rules-20,rules-300',
