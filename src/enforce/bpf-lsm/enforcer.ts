@@ -190,7 +190,7 @@ export class BpfLsmEnforcer implements Enforcer {
       onEvent(decoded.event);
     };
     // a flood of telemetry leaves room for alerts and requests between two batches
-    await watchRing(reader, onRecord, signal, name === 'logs' ? { batch: 128 } : {});
+    await watchRing(reader, onRecord, signal, { batch: name === 'logs' ? 128 : 2048 });
   }
 
   counters(): Counters {
