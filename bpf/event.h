@@ -95,7 +95,7 @@ enum counter {
 	COUNTER_ALERTS_LOST, /* no room in the ring, or no buffer */
 	COUNTER_LOGS,
 	COUNTER_LOGS_LOST,
-	COUNTER_SCOPE_FAILED, /* no memory: the fork or exec failed */
+	COUNTER_SCOPE_FAILED, /* no memory: the fork, exec or listen failed; a running task stays without rules */
 	COUNTER_FOREIGN,
 	COUNTER_UNKNOWN,
 	COUNTER_NO_IMAGE,       /* a scope's image was not there: denied */

@@ -22,7 +22,6 @@ typedef __s64 s64;
 #define EAGAIN 11
 #define EACCES 13
 #define EPERM 1
-#define ENOMEM 12
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -59,8 +58,6 @@ struct inode {
 	struct hlist_head i_dentry;
 	u16 i_mode;
 	kuid_t i_uid;
-	struct super_block *i_sb;
-	u64 i_ino;
 };
 
 struct dentry {
@@ -164,7 +161,6 @@ struct nsproxy {
 
 struct fs_struct {
 	struct path root;
-	struct path pwd;
 };
 
 struct vm_area_struct {
@@ -181,10 +177,8 @@ struct task_struct {
 	int pid;
 	int tgid;
 	u32 flags;
-	u64 start_boottime;
 	char comm[16];
 	struct task_struct *real_parent;
-	struct task_struct *group_leader;
 	struct signal_struct *signal;
 	const struct cred *real_cred;
 	const struct cred *cred;
@@ -224,7 +218,6 @@ struct sock_common {
 
 struct sock {
 	struct sock_common __sk_common;
-	u16 sk_type;
 	u16 sk_protocol;
 };
 
@@ -293,7 +286,6 @@ static __always_inline u64 seq_of(struct mnt_namespace *ns)
 #define FMODE_READ 0x1
 #define FMODE_WRITE 0x2
 #define FMODE_EXEC 0x20
-#define FMODE_PATH 0x4000
 #define FMODE_BACKING 0x2000000
 #define FMODE_NOACCOUNT 0x20000000
 #define SB_KERNMOUNT (1UL << 22)
@@ -302,7 +294,6 @@ static __always_inline u64 seq_of(struct mnt_namespace *ns)
 #define MNT_READONLY 0x40
 /* include/uapi/linux/magic.h */
 #define TMPFS_MAGIC 0x01021994
-#define OVERLAYFS_SUPER_MAGIC 0x794c7630
 /* include/linux/sched.h */
 #define PF_KTHREAD 0x00200000
 #define PF_IO_WORKER 0x00000010
@@ -310,11 +301,11 @@ static __always_inline u64 seq_of(struct mnt_namespace *ns)
 #define S_IFMT 0170000
 #define S_IFIFO 0010000
 #define S_IFSOCK 0140000
-/* include/uapi/asm-generic/mman-common.h, include/linux/mm.h */
 /* include/linux/fs.h */
 #define RENAME_EXCHANGE 2
 #define MAY_WRITE 2
 #define MAY_APPEND 8
+/* include/uapi/asm-generic/mman-common.h, include/linux/mm.h */
 #define PROT_WRITE 2
 #define PROT_EXEC 4
 #define MAP_TYPE 0xf

@@ -46,8 +46,6 @@ export interface Enforcer extends Disposable {
   keys(): readonly string[];
   /** Ends what an agent of another version left in force. Call once all workloads are protected. */
   dropOthers(): void;
-  /** Ends all enforcement and leaves nothing behind. Disposing alone leaves in force what is made to survive. */
-  remove(): void;
   /** The workload of an event's scope, also for a while after its release. */
   workloadOf(scopeId: number): string | undefined;
   /** The rule of an event, also for a while after its image is gone. */

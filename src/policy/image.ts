@@ -109,7 +109,7 @@ export class ImageWriter {
   }
 }
 
-/** FNV-1a of a string's UTF-8 bytes, 32 bits, never 0. @source draft-eastlake-fnv, the kernel side is in bpf/exec.bpf.h */
+/** FNV-1a of a string's UTF-8 bytes, 32 bits, never 0. @source draft-eastlake-fnv, the kernel side is in bpf/lib/argv.h */
 export function fnv1a(text: string): number {
   let hash = 0x811c9dc5;
   for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;

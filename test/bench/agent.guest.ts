@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { dialGrpc, policyClient } from '#grpc';
 import { PolicyStatus } from '#wire';
+import { containerdConfig } from '../../tools/testing/containerd-config.ts';
 import { usrPaths } from './policies.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -53,15 +54,7 @@ function succeeds(...args: readonly string[]): boolean {
 }
 
 async function startContainerd(): Promise<ChildProcess> {
-  const config = [
-    'version = 2',
-    `root = "${home}/root"`,
-    `state = "${home}/state"`,
-    'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs"]',
-    `[grpc]\n  address = "${containerdSocket}"`,
-    `[plugins."io.containerd.internal.v1.opt"]\n  path = "${home}/opt"`,
-  ];
-  writeFileSync(join(home, 'config.toml'), config.join('\n'));
+  writeFileSync(join(home, 'config.toml'), containerdConfig(home, containerdSocket));
   const child = spawn('containerd', ['--config', join(home, 'config.toml')], { stdio: 'ignore' });
   await until('containerd answers', () => succeeds('version'));
   return child;

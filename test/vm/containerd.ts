@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { containerdConfig } from '../../tools/testing/containerd-config.ts';
 import { run, until } from './running.ts';
 import type { Ran } from './running.ts';
 
@@ -23,15 +24,7 @@ export class Containerd {
   }
 
   async start(): Promise<void> {
-    const config = [
-      'version = 2',
-      `root = "${this.#home}/root"`,
-      `state = "${this.#home}/state"`,
-      'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs"]',
-      `[grpc]\n  address = "${this.socket}"`,
-      `[plugins."io.containerd.internal.v1.opt"]\n  path = "${this.#home}/opt"`,
-    ];
-    writeFileSync(join(this.#home, 'config.toml'), config.join('\n'));
+    writeFileSync(join(this.#home, 'config.toml'), containerdConfig(this.#home, this.socket));
     this.#process = spawn('containerd', ['--config', join(this.#home, 'config.toml')], { stdio: 'ignore' });
     await until('containerd answers', async () => (await this.ctr('version')).code === 0);
   }

@@ -32,9 +32,6 @@ export class FakeEnforcer implements Enforcer {
   dropOthers(): void {
     this.calls.push('dropOthers');
   }
-  remove(): void {
-    this.calls.push('remove');
-  }
   workloadOf(scopeId: number): string | undefined {
     return this.#scopes[scopeId - 1];
   }

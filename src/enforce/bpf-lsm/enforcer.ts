@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { KubeArmorError } from '#base';
 import type { Logger } from '#base';
@@ -12,7 +12,7 @@ import { COUNTER, SCOPE_MODE } from './event-layout.gen.ts';
 import { Folds } from './folds.ts';
 import { ImageStore, u32 } from './images.ts';
 import type { LoadedImage, SavedImage } from './images.ts';
-import { openPrograms, removePins } from './programs.ts';
+import { openPrograms } from './programs.ts';
 import type { Programs } from './programs.ts';
 import { loadState, saveState, STATE_FILE } from './saved-state.ts';
 
@@ -150,13 +150,6 @@ export class BpfLsmEnforcer implements Enforcer {
     this.#programs.dropOthers();
   }
 
-  remove(): void {
-    this[Symbol.dispose]();
-    if (this.#survive === undefined) return;
-    this.#programs.dropOthers();
-    this.#removeAll(this.#survive);
-  }
-
   workloadOf(scopeId: number): string | undefined {
     return this.#keys.get(scopeId);
   }
@@ -215,11 +208,6 @@ export class BpfLsmEnforcer implements Enforcer {
     this.#saveNow();
     this.#forgetLater();
     this.#programs[Symbol.dispose]();
-  }
-
-  #removeAll({ pinDirectory, stateDirectory }: NonNullable<BpfLsmOptions['survive']>): void {
-    for (const name of readdirSync(pinDirectory)) removePins(join(pinDirectory, name));
-    rmSync(join(stateDirectory, STATE_FILE), { force: true });
   }
 
   #adopt(alertRingBytes: number): void {

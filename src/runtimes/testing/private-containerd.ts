@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { run } from '#host';
 import type { RunResult } from '#host';
+import { containerdConfig } from '../../../tools/testing/containerd-config.ts';
 import { containerdVersion } from '../containerd.ts';
 
 const BUSYBOX = '/bin/busybox';
@@ -55,15 +56,7 @@ export class PrivateContainerd implements AsyncDisposable {
 
   constructor() {
     makeRootfs(this.rootfs);
-    const config = [
-      'version = 2',
-      `root = "${this.directory}/root"`,
-      `state = "${this.directory}/state"`,
-      'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs"]',
-      `[grpc]\n  address = "${this.socket}"`,
-      `[plugins."io.containerd.internal.v1.opt"]\n  path = "${this.directory}/opt"`,
-    ];
-    writeFileSync(join(this.directory, 'config.toml'), config.join('\n'));
+    writeFileSync(join(this.directory, 'config.toml'), containerdConfig(this.directory, this.socket));
   }
 
   async start(): Promise<void> {
