@@ -11,6 +11,7 @@ setup:
 	@sh tools/setup.sh
 
 build: setup
+	@tools/bundle.sh
 	@$(MAKE) --no-print-directory -C bpf
 
 generate: build

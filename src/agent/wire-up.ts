@@ -54,7 +54,7 @@ export async function runOnThisNode(config: AgentConfig, console: Console, signa
   await prepareFolders(config);
   const lines = streamOutput(console.stdout);
   const json = jsonOutput(config.logPath, console, logger);
-  using enforcer = openEnforcer({ objectPath, alertRingBytes: config.alertRingBytes, survive: survivalOf(config), logger });
+  using enforcer = await openEnforcer({ objectPath, alertRingBytes: config.alertRingBytes, survive: survivalOf(config), logger });
   for (const { hook, reason } of enforcer.report.missing)
     logger.error('a hook is not attached: what it guards is not enforced', { hook, reason });
   const clock = openBootClock();

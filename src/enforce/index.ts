@@ -10,6 +10,6 @@ export type { Counters, Enforcer, EnforcerReport, ProtectOptions, Visibility } f
 export type EnforcerOptions = BpfLsmOptions;
 
 /** Opens the best enforcer of this node. */
-export function openEnforcer(options: EnforcerOptions): Enforcer {
-  return new BpfLsmEnforcer(options);
+export function openEnforcer(options: EnforcerOptions): Promise<Enforcer> {
+  return BpfLsmEnforcer.open(options);
 }

@@ -6,6 +6,11 @@ import { KubeArmorError } from '#base';
 export type Pointer = bigint;
 type In = Pointer | Uint8Array | null;
 
+/** A call on a thread of its own. */
+interface Apart<Args extends readonly unknown[]> {
+  async(...args: [...Args, (error: Error | null, result: number) => void]): void;
+}
+
 interface Libbpf {
   libbpf_set_print(callback: Pointer | null): unknown;
   libbpf_num_possible_cpus(): number;
@@ -13,13 +18,15 @@ interface Libbpf {
   libbpf_find_vmlinux_btf_id(name: string, attachType: number): number;
   bpf_object__open_file(path: string, opts: Uint8Array): Pointer | null;
   bpf_object__open_mem(bytes: Uint8Array, size: number, opts: Uint8Array): Pointer | null;
-  bpf_object__load(object: Pointer): number;
+  bpf_object__load: ((object: Pointer) => number) & Apart<[object: Pointer]>;
   bpf_object__close(object: Pointer): void;
   bpf_object__btf(object: Pointer): Pointer | null;
   btf__raw_data(btf: Pointer, size: Uint8Array): Pointer | null;
   bpf_object__find_map_by_name(object: Pointer, name: string): Pointer | null;
   bpf_object__find_program_by_name(object: Pointer, name: string): Pointer | null;
   bpf_object__next_program(object: Pointer, program: Pointer | null): Pointer | null;
+  bpf_object__next_map(object: Pointer, map: Pointer | null): Pointer | null;
+  bpf_map__name(map: Pointer): string;
   bpf_program__name(program: Pointer): string;
   bpf_program__section_name(program: Pointer): string;
   bpf_program__autoload(program: Pointer): boolean;
@@ -75,6 +82,8 @@ const LIBBPF = {
   bpf_object__find_map_by_name: 'void *bpf_object__find_map_by_name(const void *, const char *)',
   bpf_object__find_program_by_name: 'void *bpf_object__find_program_by_name(const void *, const char *)',
   bpf_object__next_program: 'void *bpf_object__next_program(const void *, void *)',
+  bpf_object__next_map: 'void *bpf_object__next_map(const void *, const void *)',
+  bpf_map__name: 'const char *bpf_map__name(const void *)',
   bpf_program__name: 'const char *bpf_program__name(const void *)',
   bpf_program__section_name: 'const char *bpf_program__section_name(const void *)',
   bpf_program__autoload: 'bool bpf_program__autoload(const void *)',

@@ -123,6 +123,31 @@ export class BpfObject implements Disposable {
     this.#state = 'loaded';
   }
 
+  /**
+   * As `load`, on a thread of its own: the kernel proves the programs of several objects at the same time. Until it is done no
+   * other call may go to libbpf but this one for other objects.
+   *
+   * @throws {KubeArmorError} `KERNEL_LOAD` with the errno only: what libbpf says has one reader in the process
+   */
+  async loadApart(): Promise<void> {
+    const object = this.#require('opened');
+    const result = await new Promise<number>((resolve, reject) => {
+      libbpf().bpf_object__load.async(object, (error, value) => (error === null ? resolve(value) : reject(error)));
+    });
+    if (result < 0) throw loadError(`loading BPF object ${this.name}`, -result, '');
+    this.#state = 'loaded';
+  }
+
+  /** Uses the maps of a loaded object that has them all, global variables too, in place of its own. Before `load`. */
+  shareMaps(other: BpfObject): void {
+    const object = this.#require('opened');
+    const calls = libbpf();
+    for (let map = calls.bpf_object__next_map(object, null); map !== null; map = calls.bpf_object__next_map(object, map)) {
+      const name = calls.bpf_map__name(map);
+      check(calls.bpf_map__reuse_fd(map, other.map(name).fd), `reusing map ${name}`);
+    }
+  }
+
   /** A map of the loaded object by its C name, or `.rodata`, `.data`, `.bss`. */
   map(name: string): BpfMap {
     const known = this.#maps.get(name);

@@ -33,7 +33,7 @@ execFileSync(ops, ['make', '1', String(COUNT), join(ROOT, PLACES.many)]);
 mkdirSync(CGROUP);
 
 const sets = deserialize(readFileSync(ruleSetsFile)) as Record<string, RuleSet>;
-const enforcer = openEnforcer({ objectPath: OBJECT, logger: { ...noLogger, error: console.error } });
+const enforcer = await openEnforcer({ objectPath: OBJECT, logger: { ...noLogger, error: console.error } });
 enforcer.protect('bench', { cgroupId: statSync(CGROUP, { bigint: true }).ino, mode: 'enabled', ruleSet: sets['denied'] });
 const seen = new Set<string>();
 let delivered = 0;

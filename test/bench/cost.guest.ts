@@ -123,7 +123,7 @@ const asked = states.split(',');
 const bench = new Bench();
 if (asked.includes('plain')) bench.run('plain', OUTSIDE);
 const started = performance.now();
-const enforcer = openEnforcer({ objectPath: OBJECT, logger: { ...noLogger, error: console.error } });
+const enforcer = await openEnforcer({ objectPath: OBJECT, logger: { ...noLogger, error: console.error } });
 console.log(JSON.stringify({ what: 'enforcer open', state: '', unit: 'ms', value: performance.now() - started } satisfies Measure));
 for (const state of asked.filter((name) => name !== 'plain')) {
   if (state !== 'unscoped') protect(enforcer, state, sets);

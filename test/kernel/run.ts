@@ -57,11 +57,11 @@ function selectCases(): KernelCase[] {
   return CASES.filter(({ name }) => new RegExp(options.only).test(name));
 }
 
-function open(): Enforcer | undefined {
+async function open(): Promise<Enforcer | undefined> {
   const started = performance.now();
   try {
     const logger = { ...noLogger, warn: console.error, error: console.error };
-    const enforcer = openEnforcer({ objectPath: options.object, alertRingBytes: RING_BYTES, logger });
+    const enforcer = await openEnforcer({ objectPath: options.object, alertRingBytes: RING_BYTES, logger });
     console.log(`${options.kernel}: ${kernelRelease()}, enforcer open after ${Math.round(performance.now() - started)} ms`);
     for (const { hook, reason } of enforcer.report.missing) broken(`the hook ${hook} is not attached: ${reason}`);
     return enforcer;
@@ -143,7 +143,7 @@ if (options.list) {
 }
 const busybox = BUSYBOX.find((path) => existsSync(path));
 if (busybox === undefined) throw new Error('busybox is not here; tools/setup.sh installs it');
-const enforcer = open();
+const enforcer = await open();
 if (enforcer === undefined) finish();
 try {
   await runAll(cases, new Bench(enforcer, { ...buildNative(), busybox }));

@@ -104,11 +104,17 @@ export class BpfLsmEnforcer implements Enforcer {
    *
    * @throws {KubeArmorError} `KERNEL_LOAD`, `KERNEL_CALL`; nothing is left attached
    */
-  constructor(options: BpfLsmOptions) {
+  static async open(options: BpfLsmOptions): Promise<BpfLsmEnforcer> {
+    const { objectPath, alertRingBytes = ALERT_RING_BYTES, survive } = options;
+    const programs = await openPrograms({ objectPath, alertRingBytes, pinDirectory: survive?.pinDirectory });
+    return new BpfLsmEnforcer(programs, options);
+  }
+
+  private constructor(programs: Programs, options: BpfLsmOptions) {
     this.#logger = options.logger;
     this.#survive = options.survive;
-    const { objectPath, alertRingBytes = ALERT_RING_BYTES } = options;
-    this.#programs = openPrograms({ objectPath, alertRingBytes, pinDirectory: options.survive?.pinDirectory });
+    const { alertRingBytes = ALERT_RING_BYTES } = options;
+    this.#programs = programs;
     this.report = { name: 'BPFLSM', missing: this.#programs.missing };
     this.#images = new ImageStore([0, 1, 2].map((sizeClass) => this.#programs.map(`images_${sizeClass}`)));
     if (this.#programs.adopted) this.#adopt(alertRingBytes);

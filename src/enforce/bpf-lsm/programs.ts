@@ -2,10 +2,12 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { BpfMap, BpfObject, kernelHasHook } from '#libbpf';
+import { BpfMap } from '#libbpf';
 import type { BpfLink } from '#libbpf';
 import { KubeArmorError } from '#base';
 import type { EnforcerReport } from '../enforcer.ts';
+import { loadParts } from './load-parts.ts';
+import type { Parts } from './load-parts.ts';
 
 export interface ProgramsOptions {
   /** The compiled programs. */
@@ -43,21 +45,29 @@ const MAPS = [
   'images_1',
   'images_2',
 ] as const;
-/** Since 6.2. */
-const NEWER_HOOKS = ['file_truncate', 'inode_set_acl', 'inode_remove_acl'] as const;
 /** Pinned last: where it is, everything is. */
 const ITERATOR = 'iter_adopt';
 
 /** Loads and attaches the programs, or adopts those that are pinned by an agent with the very same object. */
-export function openPrograms(options: ProgramsOptions): Programs {
+export async function openPrograms(options: ProgramsOptions): Promise<Programs> {
   const { pinDirectory, objectPath } = options;
-  if (pinDirectory === undefined) return new LoadedPrograms(options, undefined);
+  if (pinDirectory === undefined) return new LoadedPrograms(await load(options), undefined);
   const version = createHash('sha256').update(readFileSync(objectPath)).digest('hex').slice(0, 16);
   const directory = join(pinDirectory, version);
   if (existsSync(join(directory, ITERATOR))) return new AdoptedPrograms(pinDirectory, directory);
   removePins(directory);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  return new LoadedPrograms(options, { root: pinDirectory, directory });
+  try {
+    return new LoadedPrograms(await load(options), { root: pinDirectory, directory });
+  } catch (error) {
+    removePins(directory);
+    throw error;
+  }
+}
+
+function load({ objectPath, alertRingBytes }: ProgramsOptions): Promise<Parts> {
+  const hostMountNamespace = Number(statSync('/proc/1/ns/mnt', { bigint: true }).ino);
+  return loadParts(objectPath, { alertRingBytes, hostMountNamespace });
 }
 
 /** Removes a directory of pins: what only they held is detached. */
@@ -76,34 +86,30 @@ function dropOtherVersions(root: string, directory: string): void {
 class LoadedPrograms implements Programs {
   readonly adopted = false;
   readonly missing: EnforcerReport['missing'];
-  readonly #object: BpfObject;
+  readonly #parts: Parts;
   readonly #links: BpfLink[] = [];
   readonly #pins: { readonly root: string; readonly directory: string } | undefined;
 
-  constructor(options: ProgramsOptions, pins: { root: string; directory: string } | undefined) {
+  /** Takes the parts over. */
+  constructor(parts: Parts, pins: { root: string; directory: string } | undefined) {
     this.#pins = pins;
-    this.#object = BpfObject.open(options.objectPath, { name: 'kubearmor' });
+    this.#parts = parts;
     try {
-      this.#object.setGlobal('host_mnt_ns', Number(statSync('/proc/1/ns/mnt', { bigint: true }).ino));
-      this.#object.setMapMaxEntries('alerts', options.alertRingBytes);
-      for (const hook of NEWER_HOOKS) if (kernelHasHook(hook)) this.#object.setAutoload(`ka_${hook}`, true);
-      this.#object.load();
-      this.#object.program('ka_find_symbols').testRun();
+      parts.program('ka_find_symbols').testRun();
       this.missing = this.#attach();
       if (pins !== undefined) this.#pin(pins.directory);
     } catch (error) {
       this[Symbol.dispose]();
-      if (pins !== undefined) removePins(pins.directory);
       throw error;
     }
   }
 
   map(name: string): BpfMap {
-    return this.#object.map(name);
+    return this.#parts.map(name);
   }
 
   adoptTasks(): number {
-    return this.#object.program('ka_adopt').runIterator().length;
+    return this.#parts.program('ka_adopt').runIterator().length;
   }
 
   dropOthers(): void {
@@ -112,13 +118,13 @@ class LoadedPrograms implements Programs {
 
   [Symbol.dispose](): void {
     for (const link of this.#links) link[Symbol.dispose]();
-    this.#object[Symbol.dispose]();
+    this.#parts[Symbol.dispose]();
   }
 
   #attach(): EnforcerReport['missing'] {
     const missing: { hook: string; reason: string }[] = [];
-    for (const program of this.#object.programs()) {
-      if (!program.autoload || !program.section.startsWith('lsm/')) continue;
+    for (const program of this.#parts.programs()) {
+      if (!program.section.startsWith('lsm/')) continue;
       try {
         const link = program.attach();
         this.#links.push(link);
@@ -131,8 +137,8 @@ class LoadedPrograms implements Programs {
   }
 
   #pin(directory: string): void {
-    for (const name of MAPS) this.#object.map(name).pin(join(directory, `map_${name}`));
-    const iterator = this.#object.program('ka_adopt').attach();
+    for (const name of MAPS) this.#parts.map(name).pin(join(directory, `map_${name}`));
+    const iterator = this.#parts.program('ka_adopt').attach();
     this.#links.push(iterator);
     iterator.pin(join(directory, ITERATOR));
   }

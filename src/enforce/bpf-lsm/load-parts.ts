@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+import { availableParallelism } from 'node:os';
+import { BpfObject, kernelHasHook } from '#libbpf';
+import type { BpfMap, BpfProgram } from '#libbpf';
+
+export interface Adjustments {
+  /** Bytes of the alert ring. */
+  readonly alertRingBytes: number;
+  /** Inode number of the host's mount name space. */
+  readonly hostMountNamespace: number;
+}
+
+/** The programs of one compiled object, loaded in parts over the same maps. */
+export interface Parts extends Disposable {
+  map(name: string): BpfMap;
+  /** Those that are loaded. */
+  programs(): BpfProgram[];
+  program(name: string): BpfProgram;
+}
+
+/** Since 6.2. */
+const NEWER_HOOKS = ['file_truncate', 'inode_set_acl', 'inode_remove_acl'].filter((hook) => kernelHasHook(hook));
+/** Threads of libuv's pool, where the loading runs. */
+const PARTS_MAX = 4;
+/** Small; what is loaded with the maps. */
+const FIRST = 'ka_find_symbols';
+
+/**
+ * Loads all programs. The kernel proves each for itself, 20 to 40 ms or, emulated, 300, so they are divided among the processors.
+ *
+ * @throws {KubeArmorError} `KERNEL_LOAD`; nothing is left behind
+ */
+export async function loadParts(objectPath: string, adjustments: Adjustments): Promise<Parts> {
+  const count = Math.min(availableParallelism(), PARTS_MAX);
+  const objects = [openFirst(objectPath, adjustments)];
+  try {
+    objects[0]!.load();
+    const rest = Array.from({ length: count }, (_, part) => openPart(objectPath, objects[0]!, { part, count }));
+    objects.push(...rest);
+    const results = await Promise.allSettled(rest.map((object) => object.loadApart()));
+    results.forEach(({ status }, part) => {
+      if (status === 'rejected') objects[part + 1] = loadAgain(objectPath, objects, { part, count });
+    });
+    return new LoadedParts(objects);
+  } catch (error) {
+    for (const object of objects) object[Symbol.dispose]();
+    throw error;
+  }
+}
+
+interface Part {
+  readonly part: number;
+  readonly count: number;
+}
+
+function openFirst(objectPath: string, { alertRingBytes, hostMountNamespace }: Adjustments): BpfObject {
+  const object = BpfObject.open(objectPath, { name: 'kubearmor' });
+  object.setGlobal('host_mnt_ns', hostMountNamespace);
+  object.setMapMaxEntries('alerts', alertRingBytes);
+  for (const program of object.programs()) object.setAutoload(program.name, program.name === FIRST);
+  return object;
+}
+
+function openPart(objectPath: string, first: BpfObject, { part, count }: Part): BpfObject {
+  const object = BpfObject.open(objectPath, { name: 'kubearmor' });
+  for (const hook of NEWER_HOOKS) object.setAutoload(`ka_${hook}`, true);
+  const wanted = object.programs().filter((program) => program.autoload && program.name !== FIRST);
+  for (const { name } of object.programs()) object.setAutoload(name, wanted.findIndex((program) => program.name === name) % count === part);
+  object.shareMaps(first);
+  return object;
+}
+
+/** A part that the kernel did not take, again and with its reasons. */
+function loadAgain(objectPath: string, objects: readonly BpfObject[], part: Part): BpfObject {
+  const object = openPart(objectPath, objects[0]!, part);
+  try {
+    object.load();
+    objects[part.part + 1]?.[Symbol.dispose]();
+    return object;
+  } catch (error) {
+    object[Symbol.dispose]();
+    throw error;
+  }
+}
+
+class LoadedParts implements Parts {
+  readonly #objects: readonly BpfObject[];
+
+  constructor(objects: readonly BpfObject[]) {
+    this.#objects = objects;
+  }
+
+  map(name: string): BpfMap {
+    return this.#objects[0]!.map(name);
+  }
+
+  programs(): BpfProgram[] {
+    return this.#objects.flatMap((object) => object.programs().filter((program) => program.autoload));
+  }
+
+  program(name: string): BpfProgram {
+    const found = this.programs().find((program) => program.name === name);
+    if (found === undefined) throw new RangeError(`no program ${name} is loaded`);
+    return found;
+  }
+
+  [Symbol.dispose](): void {
+    for (const object of this.#objects) object[Symbol.dispose]();
+  }
+}
