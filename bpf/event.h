@@ -75,7 +75,7 @@ struct event {
 	unsigned int pad2;
 };
 
-/* How often an alert came again since it was last written: value of the map `folds`. */
+/* How often an event came again since it was last written: value of the maps `folds` and `log_folds`. */
 struct fold {
 	unsigned long long id;
 	unsigned long long emitted_ns; /* CLOCK_MONOTONIC */
@@ -93,7 +93,7 @@ enum event_flag {
 enum counter {
 	COUNTER_ALERTS,      /* alerts generated: delivered, folded or lost */
 	COUNTER_ALERTS_LOST, /* no room in the ring, or no buffer */
-	COUNTER_LOGS,
+	COUNTER_LOGS,        /* the same of telemetry */
 	COUNTER_LOGS_LOST,
 	COUNTER_SCOPE_FAILED, /* no memory: the fork, exec or listen failed; a running task stays without rules */
 	COUNTER_FOREIGN,
@@ -101,6 +101,7 @@ enum counter {
 	COUNTER_NO_IMAGE,       /* a scope's image was not there: denied */
 	COUNTER_REQUEST_FAILED, /* a request for a connection that could not be judged: refused */
 	COUNTER_REPEATS_LOST, /* written by the agent: repetitions of alerts that it could not tell of */
+	COUNTER_LOG_REPEATS_LOST, /* the same of telemetry */
 	COUNTER_COUNT,
 };
 

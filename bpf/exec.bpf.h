@@ -161,6 +161,7 @@ int BPF_PROG(ka_bprm_committed, struct linux_binprm *bprm)
 	x->argv = bprm->p;
 	x->argc = bprm->argc;
 	walk_shown(x);
+	x->walked = 1;
 	if (SCOPE_IMAGE(x->word))
 		BY_CLASS(x->word, judge, x);
 	observe(x, SCOPE_MODE_SEE_PROCESS);

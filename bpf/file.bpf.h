@@ -174,10 +174,10 @@ int BPF_PROG(ka_file_open, struct file *file, int ret)
 	x->family = FAMILY_FILE;
 	x->hook = HOOK_FILE_OPEN;
 	x->owner = owns(file->f_inode);
-	if (SCOPE_FLAGS(x->word) & IMAGE_FLAG_FILE)
+	if (SCOPE_FLAGS(x->word) & IMAGE_FLAG_FILE) {
 		result = check_object(x);
-	else
-		walk_shown(x);
+		x->walked = 1;
+	}
 	if (result)
 		return result;
 	if (file->f_mode & FMODE_WRITE)

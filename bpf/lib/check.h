@@ -137,8 +137,8 @@ __noinline int conclude_global(struct task *x, int posture)
 	if (x->outcome == OUTCOME_AUDITED && x->mute)
 		return 0;
 	x->told = 1;
-	if (!x->silent)
-		report(x);
+	if (!x->silent && admit(x))
+		write_record(x);
 	return x->outcome == OUTCOME_DENIED ? -EACCES : 0;
 }
 
@@ -153,14 +153,18 @@ static __always_inline int conclude(struct task *x, int posture)
 	return refuse(conclude_global(x, posture));
 }
 
-/* A record of what passed, for the telemetry ring. */
+/* A record of what passed, for the telemetry ring. The path is walked only for one that is written. */
 static __always_inline void observe(struct task *x, u32 mode)
 {
 	if (!(SCOPE_WANTS(x->word) & mode))
 		return;
 	x->rule = EVENT_NO_RULE;
 	x->outcome = OUTCOME_OBSERVED;
-	report(x);
+	if (!admit(x))
+		return;
+	if (x->dentry && !x->walked)
+		walk_shown(x);
+	write_record(x);
 }
 
 /*

@@ -2,8 +2,8 @@
 /*
  * Writes records into the rings. Nothing here changes a verdict: a full ring, or no free buffer, is counted as lost.
  *
- * The same alert again within FOLD_NS is not written but counted, and the count goes out with the next one after that, or
- * is collected by the agent: every alert that was generated is delivered, folded or counted as lost.
+ * The same event again within FOLD_NS is not written but counted, and the count goes out with the next one after that, or
+ * is collected by the agent: every event that was generated is delivered, folded or counted as lost.
  */
 #ifndef KA_EMIT_H
 #define KA_EMIT_H
@@ -69,7 +69,7 @@ enum listener_state {
 	LISTENER_KNOWN,
 };
 
-/* What makes two alerts the same: everything but the process and the time. */
+/* What makes two events the same: everything but the process and the time. */
 struct fold_key {
 	u32 scope;
 	u32 image;
@@ -86,17 +86,17 @@ struct fold_key {
 	u16 type;
 	u16 protocol;
 	u16 port;
-	u32 shown; /* how the object is shown: the same one can get another name */
+	u32 shown; /* how the object is shown: the same one can get another name; of telemetry the open's flags */
 };
 
-/* Never evicts, which would lose counts: where it is full, alerts are written one by one until the agent has collected. */
+/* Never evicts, which would lose counts: where it is full, events are written one by one until the agent has collected. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, FOLDS_MAX);
 	__type(key, struct fold_key);
 	__type(value, struct fold);
-} folds SEC(".maps");
+} folds SEC(".maps"), log_folds SEC(".maps");
 
 static __always_inline void count_more(u32 which, u64 more)
 {
@@ -279,19 +279,24 @@ static __noinline int fill_arguments(struct buffer *b, struct task *x)
 /* Inode of the executable that acts. */
 static __always_inline u64 program_of(struct task *x)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	struct listener *l = (void *)x->listener;
+	struct mm_struct *mm;
+	struct file *exe;
 	u64 program = 0;
 
-	if (!l)
-		return (u64)BPF_CORE_READ(task, mm, exe_file, f_inode);
+	if (!l) {
+		mm = FIELD(task_struct, bpf_get_current_task_btf(), mm);
+		exe = FIELD(mm_struct, mm, exe_file);
+		return (u64)FIELD(file, exe, f_inode);
+	}
 	bpf_probe_read_kernel(&program, sizeof(program), &l->program);
 	return program;
 }
 
-/* How many alerts this record stands for; 0: folded, nothing to write. */
-static __always_inline u32 fold(struct task *x, u64 now, u64 *id)
+/* How many events this record stands for; 0: folded, nothing to write. */
+static __always_inline u32 fold(void *map, struct task *x, u32 shown)
 {
+	u64 now = bpf_ktime_get_ns();
 	struct fold_key key = {
 		.scope = x->scope,
 		.image = SCOPE_IMAGE(x->word),
@@ -301,7 +306,7 @@ static __always_inline u32 fold(struct task *x, u64 now, u64 *id)
 		.program = program_of(x),
 		.object = x->dentry ? x->dentry ^ FIELD(dentry, x->dentry, d_name.hash_len) : 0,
 		.mount = x->mnt,
-		.shown = x->n | x->flags << 16,
+		.shown = shown,
 		.domain = x->sock_domain,
 		.protocol = x->sock_protocol,
 		.capability = x->capability ^ x->applet,
@@ -312,13 +317,13 @@ static __always_inline u32 fold(struct task *x, u64 now, u64 *id)
 	u32 pending;
 
 	__builtin_memcpy(key.addr, x->sock_addr, sizeof(key.addr));
-	f = bpf_map_lookup_elem(&folds, &key);
+	f = bpf_map_lookup_elem(map, &key);
 	if (!f) {
 		fresh.id = now ^ (u64)bpf_get_smp_processor_id() << 56;
-		*id = bpf_map_update_elem(&folds, &key, &fresh, BPF_NOEXIST) ? 0 : fresh.id;
+		x->fold = bpf_map_update_elem(map, &key, &fresh, BPF_NOEXIST) ? 0 : fresh.id;
 		return 1;
 	}
-	*id = f->id;
+	x->fold = f->id;
 	if (now - f->emitted_ns < FOLD_NS) {
 		__sync_fetch_and_add(&f->pending, 1);
 		return 0;
@@ -328,31 +333,46 @@ static __always_inline u32 fold(struct task *x, u64 now, u64 *id)
 	return pending + 1;
 }
 
-/* Writes the record of the check in `x` (rule, outcome set). */
-__noinline int report(struct task *x)
+/*
+ * Counts the event of the check in `x` (rule, outcome set). Gives and keeps for how many events a record of it would stand;
+ * 0: it is folded. No path is needed yet where nothing forbids; an exec is always told, as its arguments are its own.
+ */
+__noinline int admit(struct task *x)
 {
+	if (!x)
+		return 0;
+	x->fold = 0;
+	x->times = 1;
+	if (x->outcome != OUTCOME_OBSERVED) {
+		count(COUNTER_ALERTS);
+		x->times = fold(&folds, x, x->n | x->flags << 16);
+	} else {
+		count(COUNTER_LOGS);
+		if (!x->argv)
+			x->times = fold(&log_folds, x, x->open_flags);
+	}
+	return x->times;
+}
+
+/* Writes the record of the check in `x`, which was admitted. */
+__noinline int write_record(struct task *x)
+{
+	u32 observed, length, strings;
 	struct buffer *b;
-	u32 times = 1, observed, length, strings;
-	u64 id = 0;
 	long full;
 
 	if (!x)
 		return 0;
 	observed = x->outcome == OUTCOME_OBSERVED;
-	count(observed ? COUNTER_LOGS : COUNTER_ALERTS);
-	if (!observed)
-		times = fold(x, bpf_ktime_get_ns(), &id);
-	if (!times)
-		return 0;
 	b = claim();
 	if (!b) {
-		count_more(observed ? COUNTER_LOGS_LOST : COUNTER_ALERTS_LOST, times);
+		count_more(observed ? COUNTER_LOGS_LOST : COUNTER_ALERTS_LOST, x->times);
 		return 0;
 	}
 	strings = fill_actor(b, x);
 	fill_check(&b->e, x);
-	b->e.count = times;
-	b->e.fold = id;
+	b->e.count = x->times;
+	b->e.fold = x->fold;
 	fill_path(b, x, strings);
 	if (x->argv)
 		fill_arguments(b, x);
@@ -363,7 +383,7 @@ __noinline int report(struct task *x)
 	full = observed ? bpf_ringbuf_output(&logs, &b->e, length, 0)
 			: bpf_ringbuf_output(&alerts, &b->e, length, 0);
 	if (full)
-		count_more(observed ? COUNTER_LOGS_LOST : COUNTER_ALERTS_LOST, times);
+		count_more(observed ? COUNTER_LOGS_LOST : COUNTER_ALERTS_LOST, x->times);
 	__sync_lock_test_and_set(&b->busy, 0);
 	return 0;
 }

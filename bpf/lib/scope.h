@@ -123,6 +123,8 @@ struct task {
 	u32 pos; /* where a string is being built */
 	u32 cut;
 	u32 silent; /* no alert */
+	u32 times;  /* events that the record stands for */
+	u64 fold;   /* names what later counts belong to */
 	struct hit hit[2];
 	/* socket and capability of the event, if `other` is set */
 	u32 other;

@@ -34,16 +34,17 @@ function objectOf({ socket, capability, path }: KernelEvent): string {
 }
 
 /**
- * One line an alert: `OUTCOME HOOK OBJECT RULE [by SUBJECT]`.
+ * One line an event: `OUTCOME HOOK OBJECT [RULE] [by SUBJECT]`.
  *
  * OBJECT is a path, a capability, or `family/type/protocol[@address:port]`; RULE the field path without `spec.`, with
- * `policy:` before it where there are several policies, or `posture`. The subject stands there when it is not /bin/stim.
+ * `policy:` before it where there are several policies, or `posture`; telemetry has none. The subject stands there when it is not
+ * /bin/stim.
  */
 export function lineOf({ event, rule }: Alert, several: boolean): string {
   const field = rule?.field.replace(/^spec\./, '') ?? (event.ruleId === undefined ? 'posture' : `rule?${event.ruleId}`);
   const named = several && rule !== undefined ? `${rule.policy}:${field}` : field;
   const by = event.subject === '/bin/stim' ? '' : ` by ${event.subject === '' ? '-' : plainPath(event.subject)}`;
-  return `${event.outcome} ${event.hook} ${objectOf(event)} ${named}${by}`;
+  return `${event.outcome} ${event.hook} ${objectOf(event)}${event.outcome === 'observed' ? '' : ` ${named}`}${by}`;
 }
 
 function tally(pairs: Iterable<readonly [line: string, count: number]>): Map<string, number> {

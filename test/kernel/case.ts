@@ -14,6 +14,8 @@ export interface KernelCase {
   /** Default posture of every family, or of some. `audit` where absent. */
   readonly posture?: Postures['file'] | Partial<Postures>;
   readonly mode?: 'audited';
+  /** What passes is reported too, as `observed …`. */
+  readonly visible?: boolean;
   /** Nothing is in force until `! bind`: the agent finds a container that runs already. */
   readonly late?: boolean;
   readonly namespace?: string;
@@ -34,7 +36,7 @@ export interface KernelCase {
    *   `! ACTION`  while the process waits, by the host (drive.ts)
    */
   readonly run: string;
-  /** Every alert, in any order: `OUTCOME HOOK OBJECT RULE [by SUBJECT] [xN]`, see alerts.ts. Nothing else may be reported. */
+  /** Every event, in any order: `OUTCOME HOOK OBJECT [RULE] [by SUBJECT] [xN]`, see alerts.ts. Nothing else may be reported. */
   readonly expect: readonly string[];
   /** Fields of the first event of a hook. */
   readonly fields?: Readonly<Record<string, Readonly<Record<string, string | number>>>>;

@@ -20,6 +20,7 @@ import type { Stage } from './stage.ts';
 
 const CGROUPS = '/sys/fs/cgroup';
 /** Repeated alerts are folded in the kernel: the last counts come seconds later. */
+const SEE_ALL = { process: true, file: true, network: true };
 const EVENTS_DEADLINE_MS = 10_000;
 /** Actions that stop the evaluator's comparison: it knows one rule set. */
 const CHANGES_RULES = /^ *! *(swap|mode|reader|bind)/m;
@@ -55,24 +56,25 @@ export class Bench {
   }
 
   get lost(): number {
-    return Number(this.enforcer.counters()['alerts_lost'] ?? 0n);
+    const counters = this.enforcer.counters();
+    return Number(counters['alerts_lost']) + Number(counters['logs_lost']);
   }
 
-  /** Waits until every alert that the kernel generated was delivered, folded into another or counted as lost. */
+  /** Waits until every event that the kernel generated was delivered, folded into another or counted as lost. */
   async settle(): Promise<string | undefined> {
     const deadline = Date.now() + EVENTS_DEADLINE_MS;
     for (;;) {
-      const generated = Number(this.enforcer.counters()['alerts']);
+      const { alerts, logs } = this.enforcer.counters();
+      const generated = Number(alerts) + Number(logs);
       const known = this.#received + this.lost;
       if (known === generated) return undefined;
       if (Date.now() > deadline)
-        return `the kernel generated ${generated} alerts: ${this.#received} came, ${this.lost} are counted as lost`;
+        return `the kernel generated ${generated} events: ${this.#received} came, ${this.lost} are counted as lost`;
       await sleep(20);
     }
   }
 
   #onEvent(event: KernelEvent): void {
-    if (event.outcome === 'observed') return;
     this.#received += event.count;
     const key = this.enforcer.workloadOf(event.scopeId) ?? '';
     const rule = event.ruleId === undefined ? undefined : this.enforcer.ruleOf(event.imageId, event.ruleId);
@@ -106,7 +108,7 @@ function hostOf({ test, bench, stage, sets }: Running, cgroup: string): { host: 
   let [current, mode]: [number, WorkloadMode] = [0, test.mode ?? 'enabled'];
   const protect = (set: number, wanted: WorkloadMode): void => {
     [current, mode] = [set, wanted];
-    bench.enforcer.protect(test.name, { cgroupId, mode, ruleSet: sets[current] });
+    bench.enforcer.protect(test.name, { cgroupId, mode, ruleSet: sets[current], visibility: test.visible === true ? SEE_ALL : undefined });
   };
   const act = async (words: readonly string[]): Promise<void> => {
     const [name, word = ''] = words;

@@ -42,6 +42,19 @@ interface Bound {
   readonly image: SavedImage | undefined;
 }
 
+/** A ring, with what repetitions of its records are counted in. */
+interface Stream {
+  readonly ring: string;
+  readonly folds: string;
+  readonly repeatsLost: number;
+  /** Records in one go: a flood of telemetry leaves room for alerts and requests between two. */
+  readonly batch: number;
+}
+
+const STREAMS: readonly Stream[] = [
+  { ring: 'alerts', folds: 'folds', repeatsLost: COUNTER.REPEATS_LOST, batch: 2048 },
+  { ring: 'logs', folds: 'log_folds', repeatsLost: COUNTER.LOG_REPEATS_LOST, batch: 128 },
+];
 const SCOPES_MAX = 16384;
 /** Takes in some 40,000 alerts while the agent is busy otherwise. */
 const ALERT_RING_BYTES = 8 << 20;
@@ -165,48 +178,52 @@ export class BpfLsmEnforcer implements Enforcer {
   }
 
   async watch(onEvent: (event: KernelEvent) => void, signal: AbortSignal): Promise<void> {
-    const folds = new Folds(this.#programs.map('folds'));
+    await Promise.all(STREAMS.map((stream) => this.#watchStream(stream, onEvent, signal)));
+  }
+
+  async #watchStream(stream: Stream, onEvent: (event: KernelEvent) => void, signal: AbortSignal): Promise<void> {
+    const folds = new Folds(this.#programs.map(stream.folds));
     const collect = (): void => {
-      this.#countRepeatsLost(folds.collect(process.hrtime.bigint(), onEvent));
+      this.#countLost(stream.repeatsLost, folds.collect(process.hrtime.bigint(), onEvent));
       timer = setTimeout(collect, folds.isWalking ? COLLECT_STEP_MS : COLLECT_MS);
     };
     let timer = setTimeout(collect, COLLECT_MS);
     try {
-      await Promise.all([this.#watchRing('alerts', folds, onEvent, signal), this.#watchRing('logs', folds, onEvent, signal)]);
+      await this.#watchRing(stream, folds, onEvent, signal);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  async #watchRing(name: string, folds: Folds, onEvent: (event: KernelEvent) => void, signal: AbortSignal): Promise<void> {
-    const ring = this.#programs.map(name);
+  async #watchRing(stream: Stream, folds: Folds, onEvent: (event: KernelEvent) => void, signal: AbortSignal): Promise<void> {
+    const ring = this.#programs.map(stream.ring);
     using reader = new RingReader(ring.fd, ring.info.maxEntries);
     const decoder = new EventDecoder();
     const onRecord = (buffer: Buffer, offset: number, length: number): void => {
       const decoded = decoder.decode(buffer, offset, length);
-      if (decoded === undefined) return this.#logger.error('a kernel record cannot be read', { ring: name, length });
+      if (decoded === undefined) return this.#logger.error('a kernel record cannot be read', { ring: stream.ring, length });
       folds.note(decoded.fold, decoded.event);
       onEvent(decoded.event);
     };
-    // a flood of telemetry leaves room for alerts and requests between two batches
-    await watchRing(reader, onRecord, signal, { batch: name === 'logs' ? 128 : 2048 });
+    await watchRing(reader, onRecord, signal, { batch: stream.batch });
   }
 
   counters(): Counters {
     const map = this.#programs.map('counters');
     const names = Object.entries(COUNTER).filter(([name]) => name !== 'COUNT');
     const totals = Object.fromEntries(names.map(([name, index]) => [name.toLowerCase(), sumPerCpu(map, index, 1)[0] ?? 0n]));
-    return { ...totals, alerts_lost: (totals['alerts_lost'] ?? 0n) + (totals['repeats_lost'] ?? 0n) };
+    const sum = (...parts: readonly string[]): bigint => parts.reduce((total, name) => total + (totals[name] ?? 0n), 0n);
+    return { ...totals, alerts_lost: sum('alerts_lost', 'repeats_lost'), logs_lost: sum('logs_lost', 'log_repeats_lost') };
   }
 
   /** Kept in the kernel's map, so that the sum of losses only grows, whichever agent reads it. */
-  #countRepeatsLost(more: number): void {
+  #countLost(counter: number, more: number): void {
     if (more === 0) return;
     const map = this.#programs.map('counters');
-    const [total = 0n] = sumPerCpu(map, COUNTER.REPEATS_LOST, 1);
+    const [total = 0n] = sumPerCpu(map, counter, 1);
     const cells = Buffer.alloc(map.cellBytes);
     cells.writeBigUInt64LE(total + BigInt(more));
-    map.update(u32(COUNTER.REPEATS_LOST), cells);
+    map.update(u32(counter), cells);
   }
 
   /** What is pinned stays in force. */

@@ -104,7 +104,8 @@ export const COUNTER = {
   NO_IMAGE: 7,
   REQUEST_FAILED: 8,
   REPEATS_LOST: 9,
-  COUNT: 10,
+  LOG_REPEATS_LOST: 10,
+  COUNT: 11,
 } as const;
 
 export const SCOPE_MODE = {

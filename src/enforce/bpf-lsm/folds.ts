@@ -3,15 +3,15 @@ import type { KernelEvent } from '#events';
 import type { BpfMap } from '#libbpf';
 import { FOLD } from './event-layout.gen.ts';
 
-/** Alerts whose repetitions can still be told; more than the kernel folds at a time. */
+/** Events whose repetitions can still be told; more than the kernel folds at a time. */
 const REMEMBERED_MAX = 16_384;
-/** After this an alert that did not come again is forgotten: its next one is written at once. */
+/** After this an event that did not come again is forgotten: its next one is written at once. */
 const QUIET_NS = 2_000_000_000n;
 /** Folds looked at in one go, a millisecond at most: meanwhile no ring is read. */
 const STEP_FOLDS = 64;
 
 /**
- * The repetitions of alerts that the kernel only counted (bpf/lib/emit.h): given out as one more event with a count, so
+ * The repetitions of events that the kernel only counted (bpf/lib/emit.h): given out as one more event with a count, so
  * that what was generated is delivered or counted as lost.
  */
 export class Folds {
@@ -20,7 +20,7 @@ export class Folds {
   /** Where the walk through the map goes on; undefined at its beginning. */
   #next: Buffer | undefined;
 
-  /** @param map the map `folds` */
+  /** @param map `folds` or `log_folds` */
   constructor(map: BpfMap) {
     this.#map = map;
   }
@@ -41,7 +41,7 @@ export class Folds {
    * Collects what was not repeated for a while, of the next few folds.
    *
    * @param nowNs CLOCK_MONOTONIC
-   * @returns how many repetitions belong to alerts that are not remembered: lost
+   * @returns how many repetitions belong to events that are not remembered: lost
    */
   collect(nowNs: bigint, onEvent: (event: KernelEvent) => void): number {
     let lost = 0;

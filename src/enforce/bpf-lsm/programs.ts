@@ -38,6 +38,7 @@ const MAPS = [
   'alerts',
   'logs',
   'folds',
+  'log_folds',
   'buffers',
   'sockets',
   'judged_files',

@@ -14,6 +14,7 @@ import { PEER_CASES } from './peers.ts';
 import { PORT_CASES } from './ports.ts';
 import { PRECEDENCE_CASES } from './precedence.ts';
 import { PROCESS_CASES } from './process.ts';
+import { TELEMETRY_CASES } from './telemetry.ts';
 
 /** Every case, in the order of the report. */
 export const CASES: readonly KernelCase[] = [
@@ -31,4 +32,5 @@ export const CASES: readonly KernelCase[] = [
   ...LIFECYCLE_CASES,
   ...DOCUMENT_CASES,
   ...ALLOW_LIST_CASES,
+  ...TELEMETRY_CASES,
 ];
