@@ -64,6 +64,17 @@ test('the file: case of keys, KUBEARMOR_CFG, an empty one', () => {
   assert.match(issues({ env: { KUBEARMOR_CFG: '/etc/none.yaml' } }).join(), /there is no file \/etc\/none\.yaml/);
 });
 
+test('ending enforcement is asked for by plain flags, and confirmed with nothing else', () => {
+  const removal = (...argv: string[]): unknown => {
+    const result = read({ argv });
+    return 'config' in result ? result.remove : undefined;
+  };
+  assert.deepEqual(removal('-remove'), { confirmed: false });
+  assert.deepEqual(removal('--yes', '-remove'), { confirmed: true });
+  assert.match(issues({ argv: ['-remove=maybe'] }).join(), /-remove=maybe: this flag takes no value/);
+  assert.match(issues({ argv: ['-yes'] }).join(), /-yes: there is nothing to confirm \(write -remove -yes\)/);
+});
+
 test('all problems at once, each with its place, what is allowed and the nearest name', () => {
   const found = issues({
     argv: ['-clutser=x', '-debug=maybe', 'stray', '-gRPC'],

@@ -70,9 +70,9 @@ const DEFAULT_FILE = 'kubearmor.yaml';
 export function readConfig({ argv, env, readFile }: ConfigInputs): ConfigResult {
   if (argv.some((word) => /^--?(h|help)$/.test(word))) return { text: 'help' };
   if (argv.some((word) => /^--?version$/.test(word))) return { text: 'version' };
-  const { words, remove } = withoutRemove(argv);
+  const { words, remove, issues: wrong } = withoutRemove(argv);
   const sources = [readFlags(words), readEnvironment(env), fileSource(env['KUBEARMOR_CFG'], readFile)];
-  const issues = sources.flatMap((source) => [...source.issues, ...source.given.flatMap((given) => valueIssues(given))]);
+  const issues = [...wrong, ...sources.flatMap((source) => [...source.issues, ...source.given.flatMap((given) => valueIssues(given))])];
   if (issues.length > 0) return { issues };
   const values = new Values(sources);
   const config = build(values);
@@ -82,11 +82,15 @@ export function readConfig({ argv, env, readFile }: ConfigInputs): ConfigResult 
 }
 
 /** What is asked for beside settings. It can be asked for by flag alone, so that no file or variable ends enforcement. */
-function withoutRemove(argv: readonly string[]): { words: readonly string[]; remove?: { confirmed: boolean } } {
+function withoutRemove(argv: readonly string[]): { words: readonly string[]; remove?: { confirmed: boolean }; issues: readonly Issue[] } {
   const isRemove = (word: string): boolean => /^--?remove$/.test(word);
   const isYes = (word: string): boolean => /^--?yes$/.test(word);
-  if (!argv.some(isRemove)) return { words: argv };
-  return { words: argv.filter((word) => !isRemove(word) && !isYes(word)), remove: { confirmed: argv.some(isYes) } };
+  const withValue = argv.filter((word) => /^--?(remove|yes)=/.test(word));
+  const words = argv.filter((word) => !isRemove(word) && !isYes(word) && !withValue.includes(word));
+  const issues = withValue.map((word) => problem(word, 'this flag takes no value', 'write -remove, or -remove -yes'));
+  if (argv.some(isRemove)) return { words, issues, remove: { confirmed: argv.some(isYes) } };
+  const alone = argv.find(isYes);
+  return { words, issues: alone === undefined ? issues : [...issues, problem(alone, 'there is nothing to confirm', 'write -remove -yes')] };
 }
 
 /** Reads what this process was started with. */

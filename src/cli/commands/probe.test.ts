@@ -109,6 +109,16 @@ test('karmor probe -o json', async () => {
   assert.deepEqual(report['enforcers'], ['SOME-LSM']);
 });
 
+test('karmor probe --format, as KubeArmor calls it', async () => {
+  const parts = { agent: agent(), agentFile: files({ [AGENT_DETAIL_PATH]: detail }) };
+  const json = recordingIo(parts);
+  assert.equal(await runCli(['probe', '-f', 'json'], json.io), 0);
+  assert.equal((JSON.parse(json.out.join('\n')) as { verdict: string }).verdict, 'ENFORCING');
+  const plain = recordingIo({ ...parts, coloured: true });
+  assert.equal(await runCli(['probe', '--format=no-color'], plain.io), 0);
+  assert.equal(plain.out[0], 'ENFORCING');
+});
+
 test('karmor version: client, agent, and why the agent’s is not known', async () => {
   const known = recordingIo({ agent: agent(), agentFile: files({ [AGENT_DETAIL_PATH]: detail }) });
   assert.equal(await runCli(['version'], known.io), 0);

@@ -12,6 +12,7 @@ import type { LeftInForce, LocalFacts, ProbeAnswer } from '../ports.ts';
 import { decideVerdict } from '../probe-verdict.ts';
 import type { ProbeFindings, Verdict } from '../probe-verdict.ts';
 import { tableLines } from '../table.ts';
+import { renderText } from '../text.ts';
 import type { Colour, Text } from '../text.ts';
 
 const VERDICTS: { readonly [K in Verdict]: { colour: Colour; exitCode: ExitCode } } = {
@@ -33,13 +34,18 @@ interface ProbeReport extends ProbeFindings {
 
 /** `karmor probe`: the verdict first, then what it rests on. Works without an agent. */
 export const probe: Command = {
-  options: [{ flags: '-o, --output <format>', summary: 'how to print it', default: 'text', choices: ['text', 'json'] }, ...AGENT_OPTIONS],
+  options: [
+    { flags: '-o, --output <format>', summary: 'how to print it', choices: ['text', 'json'], default: 'text' },
+    { flags: '-f, --format <format>', summary: 'the same, as KubeArmor calls it', choices: ['text', 'json', 'no-color'] },
+    ...AGENT_OPTIONS,
+  ],
   details: `The first line is ENFORCING, AUDIT-ONLY, DEGRADED or NOT RUNNING; below it why, and what to do.
 It exits with 0 only for ENFORCING, 3 for NOT RUNNING, 1 for the others.`,
   async run(_args, flags, io) {
     const report = await gather(flags, io);
-    if (flags.text('output') === 'json') await io.outJson(JSON.stringify(jsonReport(report), undefined, 2));
-    else for (const line of textReport(report)) await io.out(line);
+    const format = flags.text('format') ?? flags.text('output');
+    if (format === 'json') await io.outJson(JSON.stringify(jsonReport(report), undefined, 2));
+    else for (const line of textReport(report)) await io.out(format === 'no-color' ? renderText(line, false) : line);
     return VERDICTS[report.verdict].exitCode;
   },
 };
