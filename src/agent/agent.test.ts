@@ -69,7 +69,7 @@ async function start(t: TestContext, over: Partial<AgentParts> & { flags?: reado
   const argv = [`-policyDir=${directory}/policies`, `-socket=${socket}`, `-stateDir=${directory}`, ...(over.flags ?? [])];
   const result = readConfig({ argv, env: {}, readFile: () => undefined });
   assert.ok('config' in result, JSON.stringify(result));
-  const enforcer = new FakeEnforcer();
+  const enforcer = over.enforcer instanceof FakeEnforcer ? over.enforcer : new FakeEnforcer();
   const lines: string[] = [];
   const agent = await startAgent({
     config: result.config,
@@ -169,6 +169,29 @@ test('a folder of policies is followed; a restart finds what was there', { timeo
   await first.agent.stop();
   const second = await start(t, { directory });
   assert.equal(second.enforcer.protected.get('default/web')?.ruleSet?.rules[0]?.policy, 'kept');
+});
+
+test('what happened while no agent ran is told to a stream that comes back', { timeout: 20_000 }, async (t) => {
+  const enforcer = new FakeEnforcer();
+  enforcer.protect('default/web', { cgroupId: 7n, mode: 'enabled', ruleSet: undefined });
+  enforcer.unread.push(kernelEvent());
+  const { transport, lines } = await start(t, { enforcer });
+  await sleep(300);
+  assert.deepEqual(lines, [], 'it waits for the stream');
+  const stream = watchFeed(transport, 'alerts')[Symbol.asyncIterator]();
+  const { value } = await stream.next();
+  assert.equal(value?.ContainerID, 'web');
+  assert.equal(lines.length, 1);
+  await stream.return?.(undefined);
+});
+
+test('what happened while no agent ran is told all the same where nobody comes back', { timeout: 20_000 }, async (t) => {
+  const enforcer = new FakeEnforcer();
+  enforcer.protect('default/web', { cgroupId: 7n, mode: 'enabled', ruleSet: undefined });
+  enforcer.unread.push(kernelEvent());
+  const { lines } = await start(t, { enforcer });
+  await sleep(4_000);
+  await until(() => lines.length === 1);
 });
 
 test('health: serving, by name', { timeout: 20_000 }, async (t) => {

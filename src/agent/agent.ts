@@ -7,7 +7,7 @@ import type { EventContext } from '#events';
 import { createHealth, logService } from '#grpc';
 import type { Feed, GrpcService } from '#grpc';
 import type { PeerCredentials } from '#libbpf';
-import type { PolicyKind } from '#policy';
+import type { PolicyKind, Workload } from '#policy';
 import { Workloads } from '#workloads';
 import type { WorkloadChange } from '#workloads';
 import type { AgentConfig } from './config.ts';
@@ -59,6 +59,9 @@ export interface RunningAgent {
 /** How long existing containers are waited for before the API is served all the same. */
 const FIRST_SYNC_MS = 10_000;
 const PROBE_EVERY_MS = 2_000;
+/** Readers whose agent ended try again after half a second, one, two. */
+const RETURN_MS = 5_000;
+const RETURN_POLL_MS = 100;
 const SERVICES = ['', 'feeder.LogService', 'policy.PolicyService', 'policy.ProbeService'];
 
 /**
@@ -68,6 +71,7 @@ const SERVICES = ['', 'feeder.LogService', 'policy.PolicyService', 'policy.Probe
  */
 export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
   const { config, enforcer, logger, feed, runtime } = parts;
+  const inherited = enforcer.keys().length > 0;
   const stop = new AbortController();
   const failure = Promise.withResolvers<never>();
   failure.promise.catch(() => {}); // whoever waits for it hears of it
@@ -107,24 +111,14 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
     run(followFolder(config.policyDir, () => keeper.rescan(), { signal: stop.signal }));
     run(workloads.run(stop.signal));
     await Promise.race([first.promise, failure.promise, sleep(FIRST_SYNC_MS, undefined, { ref: false })]);
-    // events that an agent before us left in the ring are of containers that are known by now
-    run(
-      pumpEvents(
-        {
-          ...parts,
-          workloadOf: (scope) => protector.workloadOf(scope),
-          visibility: config.visibility,
-          dropProcessResource: config.dropProcessResource,
-        },
-        stop.signal,
-      ),
-    );
     servers = await serveAll({ ...config, services, health, peerCredentials: parts.peerCredentials, logger });
   } catch (error) {
     await end();
     throw error;
   }
   for (const name of SERVICES) health.set(name, true);
+  // events that an agent before us left in the ring are of containers that are known by now
+  run(pump(parts, protector, { waits: inherited, signal: stop.signal }));
   const { addresses } = servers;
   run(keepProbeFiles(parts, { keeper, addresses, signal: stop.signal }));
   return { addresses, containers: protector.status().length, failed: failure.promise, stop: end };
@@ -141,6 +135,21 @@ function keeperOf(config: AgentConfig, protector: Protector, logger: Logger): Po
     ...(config.networkPolicies ? (['KubeArmorNetworkPolicy'] as const) : []),
   ]);
   return new PolicyKeeper({ directory: config.policyDir, backups: folderBackups(config.policyDir), protector, kinds, logger });
+}
+
+interface Pumping {
+  /** What happened while no agent ran waits for the readers that the agent before us had. */
+  readonly waits: boolean;
+  readonly signal: AbortSignal;
+}
+
+async function pump(parts: AgentParts, protector: Protector, { waits, signal }: Pumping): Promise<void> {
+  const { config, feed } = parts;
+  const until = performance.now() + (waits ? RETURN_MS : 0);
+  while (performance.now() < until && feed.stats('alerts').subscribers === 0 && !signal.aborted)
+    await sleep(RETURN_POLL_MS, undefined, { signal }).catch(() => {});
+  const workloadOf = (scope: number): Workload | undefined => protector.workloadOf(scope);
+  await pumpEvents({ ...parts, workloadOf, visibility: config.visibility, dropProcessResource: config.dropProcessResource }, signal);
 }
 
 interface Followed {

@@ -13,7 +13,7 @@ export interface FollowOptions {
   connect(): Promise<AgentPort>;
   /** The connection is gone: `why`. Once a gap, however often we try. */
   lost(why: string): void;
-  /** It is back, `gapMs` later. The feed has no history: what happened in between does not come again. */
+  /** It is back, `gapMs` later. The feed has no history: only an agent that was gone itself tells what happened in between. */
   restored(gapMs: number): void;
 }
 

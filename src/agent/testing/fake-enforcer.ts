@@ -13,6 +13,8 @@ export class FakeEnforcer implements Enforcer {
   /** While set, `protect` throws it. */
   failure: KubeArmorError | undefined;
   isDisposed = false;
+  /** What an agent before left unread. */
+  readonly unread: KernelEvent[] = [];
   readonly #scopes: string[] = [];
   #listener: ((event: KernelEvent) => void) | undefined;
 
@@ -41,6 +43,7 @@ export class FakeEnforcer implements Enforcer {
   }
   async watch(onEvent: (event: KernelEvent) => void, signal: AbortSignal): Promise<void> {
     this.#listener = onEvent;
+    for (const event of this.unread.splice(0)) onEvent(event);
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
     this.#listener = undefined;
   }

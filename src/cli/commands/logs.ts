@@ -36,7 +36,7 @@ const DETAILS = `Filters: the whole value must be equal; * stands for any charac
 KubeArmor takes them as unanchored regular expressions, and any one of the labels is enough there; here \`-n prod\` does not
 show \`preprod\`.
 
-Only what happens from now on is shown. A lost connection is made again; how long the gap was, and how many records are
+Only what happens from now on is shown, and what happened while the agent itself was away. A lost connection is made again; how long the gap was, and how many records are
 known to be lost, is said on stderr.
 
 Examples:
@@ -105,7 +105,7 @@ function connectionNotes(say: (text: string) => void, loss: LossMeter): { lost(w
     lost: (why) => say(`connection lost (${why}); trying again`),
     restored: (gapMs) => {
       loss.reconnected();
-      say(`connected again after ${(gapMs / 1000).toFixed(1)} s; what happened in that time is not shown`);
+      say(`connected again after ${(gapMs / 1000).toFixed(1)} s; what the agent told in that time is not shown`);
     },
   };
 }

@@ -97,13 +97,14 @@ async function killUnderLoad(stage: Stage, which: number, { over, inTheGap, once
   const ms = await stage.start(over);
   await onceReady?.();
   assertNoBreach(running, 'while the new agent took over');
-  const { stderr } = stage.agent!;
-  assert.ok(toldOfGap(stderr) > 0 && toldOfGap(stderr) >= lostInGap, `told ${toldOfGap(stderr)}, lost in the gap ${lostInGap}`);
-  assert.doesNotMatch(stderr, /state of the agent before this one cannot be read/);
+  const told = (): number => toldOfGap(stage.agent!.stderr);
+  await until('the gap is told', () => told() > 0);
+  assert.ok(told() >= lostInGap, `told ${told()}, lost in the gap ${lostInGap}`);
+  assert.doesNotMatch(stage.agent!.stderr, /state of the agent before this one cannot be read/);
   await moreRounds(running);
   const account = await accountFor(stage, before);
   assertNoBreach(running, 'since the restart');
-  stage.figures.push(`kill ${which}: ready again after ${Math.round(ms)} ms under load; ${account}; told of the gap: ${toldOfGap(stderr)}`);
+  stage.figures.push(`kill ${which}: ready again after ${Math.round(ms)} ms under load; ${account}; told of the gap: ${told()}`);
 }
 
 /** No agent for a while: rules hold, denials are not forgotten. */
