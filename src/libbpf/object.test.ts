@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmdirSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmdirSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -157,6 +157,33 @@ test('a program runs with the globals, map sizes and autoload that were set befo
   using data = object.map('.data').mmap();
   assert.equal(new BigUint64Array(data.buffer, 0, 1)[0], 45n);
   assert.equal(object.program('live').fd < 0, true);
+});
+
+test('parts of an object that load apart work on the same maps and globals', { skip: noBpffs }, async () => {
+  using first = BpfObject.open(bytes, { name: 'first', pinRoot: PINS });
+  first.setGlobal('step', 7);
+  for (const { name } of first.programs()) first.setAutoload(name, false);
+  first.load();
+  const parts = ['bump', 'read_inner'].map((wanted) => {
+    const part = BpfObject.open(bytes, { name: 'part', pinRoot: PINS });
+    for (const { name } of part.programs()) part.setAutoload(name, name === wanted);
+    part.shareMaps(first);
+    return part;
+  });
+  using bump = parts[0]!;
+  using readInner = parts[1]!;
+  await Promise.all(parts.map((part) => part.loadApart()));
+  bump.program('bump').testRun({ context: u64(3n) });
+  assert.deepEqual(first.map('counts').lookup(u32(3)), u64(7n), 'step is of the first');
+  assert.deepEqual(first.map('.data').lookup(u32(0)), u64(6n));
+  assert.equal(readInner.program('read_inner').testRun().returned, 0xffffffff);
+  unlinkSync(join(PINS, 'named'));
+});
+
+test('a part that is rejected says so, and can then only be disposed', { skip: noBpffs }, async () => {
+  using object = BpfObject.open(compileBpf(BROKEN), { name: 'broken' });
+  await assert.rejects(object.loadApart(), { code: 'KERNEL_LOAD', message: 'loading BPF object broken: EACCES' });
+  assert.throws(() => object.map('x'), TypeError);
 });
 
 test('globals that do not exist or do not fit are bugs', { skip: noBpffs }, () => {

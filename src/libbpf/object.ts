@@ -143,7 +143,7 @@ export class BpfObject implements Disposable {
     const object = this.#require('opened');
     const calls = libbpf();
     for (let map = calls.bpf_object__next_map(object, null); map !== null; map = calls.bpf_object__next_map(object, map)) {
-      const name = calls.bpf_map__name(map);
+      const name = calls.bpf_map__name(map).replace(/^[^.]*\./, '.'); // of global variables: after the object
       check(calls.bpf_map__reuse_fd(map, other.map(name).fd), `reusing map ${name}`);
     }
   }
