@@ -77,6 +77,12 @@ static __always_inline u32 access_of(struct file *file)
 	       (file->f_mode & FMODE_WRITE ? ACCESS_WRITE : 0);
 }
 
+/* A layer's file below an overlay's. */
+static __always_inline int is_backing(struct file *file)
+{
+	return file->f_mode & FMODE_NOACCOUNT && file->f_mode & FMODE_BACKING;
+}
+
 /*
  * overlayfs opens files itself: every file a second time (since 6.5 as the layer's own file; before, see check_layer), and
  * what it copies up, under mounts of its own. That is no access of the task: only Block rules count, and nothing where
@@ -90,7 +96,7 @@ static __always_inline int second_open(struct file *file, struct task *x, u64 wo
 	u64 ns = (u64)FIELD(mount, m, mnt_ns);
 	int alias = 0;
 
-	if (file->f_mode & FMODE_BACKING) {
+	if (is_backing(file)) {
 		alias = 1;
 		if (bpf_core_field_exists(backing->user_path) &&
 		    (u64)BPF_CORE_READ(backing, user_path.mnt, mnt_sb) == x->root_sb)
@@ -148,7 +154,7 @@ static __always_inline int check_layer(struct file *file, struct task *x)
 SEC("lsm/file_open")
 int BPF_PROG(ka_file_open, struct file *file, int ret)
 {
-	int layer = (file->f_mode & (FMODE_NOACCOUNT | FMODE_BACKING)) == FMODE_NOACCOUNT;
+	int layer = file->f_mode & FMODE_NOACCOUNT && !is_backing(file);
 	int result = 0, second = 0;
 	struct task *x;
 	u64 word;
@@ -210,7 +216,7 @@ int BPF_PROG(ka_file_permission, struct file *file, int mask, int ret)
 	judged = bpf_map_lookup_elem(&judged_files, &key);
 	if (judged && judged->image == SCOPE_IMAGE(word) && judged->inode == (u64)file->f_inode)
 		return 0;
-	if (file->f_mode & (FMODE_NOACCOUNT | FMODE_BACKING))
+	if (file->f_mode & FMODE_NOACCOUNT)
 		return 0;
 	prepare(x, word);
 	x->mnt = (u64)file->f_path.mnt;
@@ -311,7 +317,7 @@ static __always_inline void set_mapped_path(struct task *x, struct file *file)
 
 	x->mnt = (u64)file->f_path.mnt;
 	x->dentry = (u64)file->f_path.dentry;
-	if (file->f_mode & FMODE_BACKING && bpf_core_field_exists(backing->user_path)) {
+	if (is_backing(file) && bpf_core_field_exists(backing->user_path)) {
 		x->mnt = (u64)BPF_CORE_READ(backing, user_path.mnt);
 		x->dentry = (u64)BPF_CORE_READ(backing, user_path.dentry);
 	}
