@@ -115,6 +115,7 @@ function cidrProblem(cidr: string): string | undefined {
 /** A DNS name, lower case without the final dot. KubeArmor's API server takes any string. */
 function readDomain(written: string, at: string, notes: Notes): string {
   const domain = written.toLowerCase().replace(/\.$/, '');
+  if (notes.tooLong(domain, 'domainBytes', at)) return 'never';
   if (domain.startsWith('*.')) {
     return neverMatches(
       notes,
@@ -123,7 +124,7 @@ function readDomain(written: string, at: string, notes: Notes): string {
       `write \`${shown(domain.slice(2))}\`: it covers the names below it`,
     );
   }
-  const good = domain.length <= 253 && domain.split('.').every((label) => /^[a-z0-9_-]{1,63}$/.test(label));
+  const good = domain.split('.').every((label) => /^[a-z0-9_-]{1,63}$/.test(label));
   if (good) return domain;
   return neverMatches(
     notes,

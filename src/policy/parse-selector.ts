@@ -39,14 +39,11 @@ function readNodeSelector(selector: SpecFields['nodeSelector'], notes: Notes): S
   }
   for (const key of HOSTNAME_REGEX_LABELS) {
     const expression = Object.hasOwn(matchLabels, key) ? matchLabels[key] : undefined;
-    const problem = expression === undefined ? undefined : compileHostnames(expression);
+    const field = childOf('spec.nodeSelector.matchLabels', key);
+    if (expression === undefined || notes.tooLong(expression, 'hostnamePatternBytes', field)) continue;
+    const problem = compileHostnames(expression);
     if (typeof problem !== 'string') continue;
-    notes.warn(
-      SELECTS_NOTHING,
-      childOf('spec.nodeSelector.matchLabels', key),
-      `\`${shown(expression)}\`: ${problem}`,
-      'write a regular expression over the whole host name',
-    );
+    notes.warn(SELECTS_NOTHING, field, `\`${shown(expression)}\`: ${problem}`, 'write a regular expression over the whole host name');
   }
   return { target: 'node', matchLabels, matchExpressions: [], containerNames: [] };
 }

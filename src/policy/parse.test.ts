@@ -216,6 +216,12 @@ const REFUSED: readonly { name: string; spec: string; issues: string[]; cure?: R
     cure: /shorten/,
   },
   {
+    name: 'a domain that is too long',
+    spec: `  network: {matchDNSQueries: [{domain: ${'a.'.repeat(130)}b}]}`,
+    issues: ['error LIMIT_EXCEEDED 5:40 spec.network.matchDNSQueries[0].domain'],
+    cure: /shorten/,
+  },
+  {
     name: 'a host selector in a pod policy',
     spec: '  nodeSelector: {}',
     issues: ['error FIELD_UNKNOWN 5:3 spec.nodeSelector'],
@@ -230,6 +236,13 @@ for (const { name, spec, issues, cure } of REFUSED) {
     if (cure !== undefined) assert.match(document.issues.find((issue) => issue.severity === 'error')?.cure ?? '', cure);
   });
 }
+
+test('an expression of host names that is too long is refused, not ignored', () => {
+  const spec = { nodeSelector: { matchLabels: { 'kubearmor.io/hostnamereg': 'a'.repeat(1025) } } };
+  const { policy, issues } = parsePolicyObject({ metadata: { name: 'p' }, spec }, { kind: 'KubeArmorHostPolicy' });
+  assert.equal(policy, undefined);
+  assert.match(JSON.stringify(issues), /1025 bytes, the limit is 1024/);
+});
 
 test('every problem at once', () => {
   const document = parseSpec('  actoin: Block\n  severity: 99\n  file:\n    matchPaths:\n    - path: etc\n    - path: /etc/\n  file: {}');
