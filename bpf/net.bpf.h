@@ -8,7 +8,7 @@
  *         COUNTER_SCOPE_FAILED); a request that cannot be judged is refused (COUNTER_REQUEST_FAILED).
  */
 
-/* Which image judged a socket's creation: its Audit rules have spoken, later hooks of the same socket do not repeat them. */
+/* Whose Audit rule spoke when a socket was made (an image): later hooks of the same socket do not repeat it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -150,6 +150,7 @@ SEC("lsm/socket_create")
 int BPF_PROG(ka_socket_create, int family, int type, int protocol, int kern, int ret)
 {
 	struct task *x;
+	int result;
 
 	if (ret || kern)
 		return ret;
@@ -159,7 +160,10 @@ int BPF_PROG(ka_socket_create, int family, int type, int protocol, int kern, int
 	set_socket(x, family, type, protocol);
 	x->hook = HOOK_SOCKET_CREATE;
 	x->net_op = NET_OP_CREATE;
-	return conclude_socket(x);
+	x->told = 0;
+	result = conclude_socket(x);
+	x->net_told = x->told ? SCOPE_IMAGE(x->word) : 0;
+	return result;
 }
 
 SEC("lsm/socket_post_create")
@@ -179,7 +183,7 @@ int BPF_PROG(ka_socket_post_create, struct socket *sock, int family, int type, i
 		return x ? know_listener(sock, x) : 0;
 	}
 	x = wanting(WANTS_IMAGE(IMAGE_FLAG_NET), &word);
-	if (!x)
+	if (!x || x->net_told != SCOPE_IMAGE(word))
 		return 0;
 	/* without memory an Audit rule may speak twice */
 	image = bpf_sk_storage_get(&sockets, sk, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);

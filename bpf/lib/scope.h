@@ -130,7 +130,8 @@ struct task {
 	u32 other;
 	u32 capability;
 	u32 net_op;
-	u32 net_seen;    /* the socket's creation was judged by this image: its audits are told */
+	u32 net_told;    /* the image that raised an alert when the last socket was made */
+	u32 net_seen;    /* and that was this socket: its audits are told */
 	u32 addr_family; /* of peer[]: an IPv4 address in an IPv6 socket is IPv4 */
 	u32 peer[4];
 	u32 rule_protocol; /* as rules speak of it; sock_protocol is as the socket has it */
