@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { sizeOf } from './record.ts';
+import type { Encoded } from './record.ts';
 
 /** Events that a stream did not deliver since its previous record. */
 export interface Lost {
@@ -9,22 +9,24 @@ export interface Lost {
 export interface QueueLimits {
   /** Records that wait for one subscriber. */
   readonly queueMax: number;
-  /** Their rough size in memory: a container chooses how long its arguments are. */
+  /** Their size in memory, nearly: a container chooses how long its arguments are. */
   readonly queueBytesMax: number;
 }
-interface Held<T> {
-  readonly record: T;
+interface Held {
+  readonly record: Encoded;
   /** How many events the record stands for. */
   readonly events: number;
-  readonly bytes: number;
 }
+/** What a record takes besides its bytes: the objects that hold them. */
+const HELD_BYTES = 256;
+const sizeOf = (held: Held): number => held.record.length + HELD_BYTES;
 const NONE: Lost = { kernel: 0n, queue: 0n };
 
 /** What waits for one subscriber. The oldest gives way to the newest and is counted. */
-export class Subscription<T> {
+export class Subscription {
   readonly #limits: QueueLimits;
   /** A ring would be smaller; an array with a moving head is as fast and simpler. */
-  #held: Held<T>[] = [];
+  #held: Held[] = [];
   #head = 0;
   #bytes = 0;
   #lost: Lost = NONE;
@@ -40,9 +42,9 @@ export class Subscription<T> {
   }
 
   /** @returns how many events gave way */
-  push(held: Held<T>): number {
+  push(held: Held): number {
     this.#held.push(held);
-    this.#bytes += held.bytes;
+    this.#bytes += sizeOf(held);
     let gone = 0;
     // The newest always stays, however large: what was lost travels in it.
     while (this.length > 1 && (this.length > this.#limits.queueMax || this.#bytes > this.#limits.queueBytesMax)) {
@@ -58,7 +60,7 @@ export class Subscription<T> {
   }
 
   /** The oldest record, and what was lost before it (and is now told). */
-  take(): { readonly record: T; readonly lost: Lost } | undefined {
+  take(): { readonly record: Encoded; readonly lost: Lost } | undefined {
     const held = this.#shift();
     if (held === undefined) return undefined;
     const lost = this.#lost;
@@ -81,11 +83,11 @@ export class Subscription<T> {
     this.#wake?.();
   }
 
-  #shift(): Held<T> | undefined {
+  #shift(): Held | undefined {
     const held = this.#held[this.#head];
     if (held === undefined) return undefined;
     this.#head++;
-    this.#bytes -= held.bytes;
+    this.#bytes -= sizeOf(held);
     if (this.#head > 1024 && this.#head * 2 > this.#held.length) {
       this.#held = this.#held.slice(this.#head);
       this.#head = 0;
@@ -95,9 +97,9 @@ export class Subscription<T> {
 }
 
 /** One source of records, many subscribers; publishing never waits. */
-export class Fanout<T extends object> {
+export class Fanout {
   readonly #limits: QueueLimits;
-  readonly #subscriptions = new Set<Subscription<T>>();
+  readonly #subscriptions = new Set<Subscription>();
   #published = 0n;
   #lostQueue = 0n;
 
@@ -118,11 +120,10 @@ export class Fanout<T extends object> {
   }
 
   /** @param make builds the record; called only if anybody listens */
-  publish(events: number, make: () => T): void {
+  publish(events: number, make: () => Encoded): void {
     this.#published += BigInt(events);
     if (this.#subscriptions.size === 0) return;
-    const record = make();
-    const held = { record, events, bytes: sizeOf(record) };
+    const held = { record: make(), events };
     for (const subscription of this.#subscriptions) this.#lostQueue += BigInt(subscription.push(held));
   }
 
@@ -131,13 +132,13 @@ export class Fanout<T extends object> {
     for (const subscription of this.#subscriptions) subscription.countLost(lost);
   }
 
-  subscribe(): Subscription<T> {
-    const subscription = new Subscription<T>(this.#limits);
+  subscribe(): Subscription {
+    const subscription = new Subscription(this.#limits);
     this.#subscriptions.add(subscription);
     return subscription;
   }
 
-  unsubscribe(subscription: Subscription<T>): void {
+  unsubscribe(subscription: Subscription): void {
     this.#subscriptions.delete(subscription);
     subscription.close();
   }

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { clone } from '@bufbuild/protobuf';
-import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
+import type { MessageShape } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { HandlerContext } from '@connectrpc/connect';
 import { AlertSchema, LogSchema, LogService, MessageSchema } from '#wire';
 import type { Alert, Log, Message } from '#wire';
 import { Fanout } from './fanout.ts';
-import type { Lost, QueueLimits } from './fanout.ts';
-import { cleanMessage } from './record.ts';
+import type { Lost, QueueLimits, Subscription } from './fanout.ts';
+import { encodeRecord, messageOf } from './record.ts';
 import type { Fields } from './record.ts';
 import { grpcService } from './service.ts';
 import type { GrpcService } from './service.ts';
@@ -15,9 +14,9 @@ import type { GrpcService } from './service.ts';
 export interface FeedOptions {
   /** Names this run of the sender in `EventID`; unique among its runs, for example its start in base 36. */
   readonly runId: string;
-  /** Records that wait for one subscriber, default 16,384. */
+  /** Records that wait for one subscriber, default 131,072. */
   readonly queueMax?: number;
-  /** Their rough size in memory, default 64 MiB. */
+  /** Their size in memory, nearly, default 64 MiB. */
   readonly queueBytesMax?: number;
   /** Subscribers of one kind, default 64; more are refused with ResourceExhausted. */
   readonly subscribersMax?: number;
@@ -41,15 +40,15 @@ export type FeedKind = 'alerts' | 'logs' | 'messages';
  * events delivered + events told as lost + events waiting. A client sees what is published after it subscribed.
  */
 export class Feed {
-  readonly #alerts: Fanout<Alert>;
-  readonly #logs: Fanout<Log>;
-  readonly #messages: Fanout<Message>;
+  readonly #alerts: Fanout;
+  readonly #logs: Fanout;
+  readonly #messages: Fanout;
   readonly #runId: string;
   readonly #subscribersMax: number;
   #sequences = { alerts: 0n, logs: 0n };
 
   constructor(options: FeedOptions) {
-    const limits: QueueLimits = { queueMax: options.queueMax ?? 16_384, queueBytesMax: options.queueBytesMax ?? 64 * 1024 * 1024 };
+    const limits: QueueLimits = { queueMax: options.queueMax ?? 131_072, queueBytesMax: options.queueBytesMax ?? 64 * 1024 * 1024 };
     this.#alerts = new Fanout(limits);
     this.#logs = new Fanout(limits);
     this.#messages = new Fanout(limits);
@@ -61,18 +60,18 @@ export class Feed {
   publishAlert(alert: Fields<Alert>): void {
     const Sequence = ++this.#sequences.alerts;
     this.#alerts.publish(Math.max(1, alert.Count), () =>
-      cleanMessage(AlertSchema, { ...alert, Sequence, EventID: `${this.#runId}-a${Sequence}` }),
+      encodeRecord(AlertSchema, { ...alert, Sequence, EventID: `${this.#runId}-a${Sequence}` }),
     );
   }
 
   /** As `publishAlert`. */
   publishLog(log: Fields<Log>): void {
     const Sequence = ++this.#sequences.logs;
-    this.#logs.publish(Math.max(1, log.Count), () => cleanMessage(LogSchema, { ...log, Sequence, EventID: `${this.#runId}-l${Sequence}` }));
+    this.#logs.publish(Math.max(1, log.Count), () => encodeRecord(LogSchema, { ...log, Sequence, EventID: `${this.#runId}-l${Sequence}` }));
   }
 
   publishMessage(message: Fields<Message>): void {
-    this.#messages.publish(1, () => cleanMessage(MessageSchema, message));
+    this.#messages.publish(1, () => encodeRecord(MessageSchema, message));
   }
 
   /** Counts events that never came here: `kernel` did not fit the ring, `queue` the sender's own queues. */
@@ -86,7 +85,7 @@ export class Feed {
   }
 
   /**
-   * Alerts from now on, until the signal aborts; then throws its reason. Where that is a ConnectError Unavailable (the
+   * Alerts from now on, to be sent and not to be read (`messageOf`), until the signal aborts; then throws its reason. Where that is a ConnectError Unavailable (the
    * server stops) what waits is delivered first.
    */
   watchAlerts(signal: AbortSignal): AsyncGenerator<Alert> {
@@ -97,31 +96,26 @@ export class Feed {
     return this.#watch(LogSchema, this.#logs, signal);
   }
   /** As `watchAlerts`; messages carry no count of what was lost. */
-  async *watchMessages(signal: AbortSignal): AsyncGenerator<Message> {
-    yield* taken(this.#messages, signal, this.#subscribersMax, (record) => record);
+  watchMessages(signal: AbortSignal): AsyncGenerator<Message> {
+    return this.#watch(MessageSchema, this.#messages, signal);
   }
 
-  async *#watch<D extends typeof AlertSchema | typeof LogSchema>(
+  async *#watch<D extends typeof AlertSchema | typeof LogSchema | typeof MessageSchema>(
     schema: D,
-    fanout: Fanout<MessageShape<D>>,
+    fanout: Fanout,
     signal: AbortSignal,
   ): AsyncGenerator<MessageShape<D>> {
-    yield* taken(fanout, signal, this.#subscribersMax, (record, lost) => withLost(schema, record, lost));
+    for await (const { record, lost } of taken(fanout, signal, this.#subscribersMax)) {
+      const message = messageOf(schema, record);
+      // a record says nothing of losses, so that these fields come once
+      yield lost.kernel === 0n && lost.queue === 0n ? message : Object.assign(message, { LostKernel: lost.kernel, LostQueue: lost.queue });
+    }
   }
 }
 
-/** Records are shared among subscribers, so a loss goes into a copy. */
-function withLost<D extends DescMessage>(schema: D, record: MessageShape<D>, lost: Lost): MessageShape<D> {
-  if (lost.kernel === 0n && lost.queue === 0n) return record;
-  return Object.assign(clone(schema, record), { LostKernel: lost.kernel, LostQueue: lost.queue });
-}
+type Taken = NonNullable<ReturnType<Subscription['take']>>;
 
-async function* taken<T extends object>(
-  fanout: Fanout<T>,
-  signal: AbortSignal,
-  subscribersMax: number,
-  finish: (record: T, lost: Lost) => T,
-): AsyncGenerator<T> {
+async function* taken(fanout: Fanout, signal: AbortSignal, subscribersMax: number): AsyncGenerator<Taken> {
   if (fanout.subscribers >= subscribersMax)
     throw new ConnectError(`there are ${subscribersMax} subscribers already`, Code.ResourceExhausted);
   const subscription = fanout.subscribe();
@@ -134,7 +128,7 @@ async function* taken<T extends object>(
       // Where the server stops, what waits is delivered first; a client that is gone reads nothing.
       if (signal.aborted && !isShutdown(signal.reason)) throw signal.reason;
       const next = subscription.take();
-      if (next !== undefined) yield finish(next.record, next.lost);
+      if (next !== undefined) yield next;
       else if (signal.aborted) throw signal.reason;
     }
   } finally {

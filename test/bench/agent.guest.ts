@@ -8,10 +8,10 @@ import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFil
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { dialGrpc, policyClient } from '#grpc';
+import { dialGrpc, policyClient, watchFeed } from '#grpc';
 import { PolicyStatus } from '#wire';
 import { containerdConfig } from '../../tools/testing/containerd-config.ts';
-import { usrPaths } from './policies.ts';
+import { PLACES, usrPaths } from './policies.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const [ops = ''] = process.argv.slice(2);
@@ -21,6 +21,8 @@ const socket = join(home, 'k.sock');
 const rootfs = join(home, 'rootfs');
 const SETTLE_MS = 5000;
 const READY_MS = 90_000;
+const LOAD_MS = 60_000;
+const FLOOD = 50_000;
 
 function say(what: string, value: number, unit: string): void {
   console.log(JSON.stringify({ what, state: '', value, unit }));
@@ -61,7 +63,7 @@ async function startContainerd(): Promise<ChildProcess> {
 }
 
 function makeRootfs(): void {
-  for (const name of ['bin', 'proc', 'dev', 'sys', 'tmp', 'etc']) mkdirSync(join(rootfs, name), { recursive: true });
+  for (const name of ['bin', 'proc', 'dev', 'sys', 'tmp', 'etc', PLACES.many]) mkdirSync(join(rootfs, name), { recursive: true });
   copyFileSync(ops, join(rootfs, 'bin/ops'));
   chmodSync(join(rootfs, 'bin/ops'), 0o755);
   for (const count of [20, 1000]) writeFileSync(join(rootfs, `etc/secret-${count}`), '');
@@ -100,6 +102,35 @@ async function measureRpc(count: number): Promise<void> {
   say(`RPC in force, ${count} rules`, Number(refused - start) / 1e6, 'ms');
 }
 
+/** Denials of distinct files as fast as one process makes them, while somebody reads the stream of alerts. */
+async function measureLoad(agentPid: number): Promise<void> {
+  execFileSync(ops, ['make', '1', String(FLOOD), join(rootfs, PLACES.many)]);
+  using transport = dialGrpc({ address: `unix://${socket}` });
+  const stop = new AbortController();
+  let told = 0;
+  const reading = (async () => {
+    for await (const alert of watchFeed(transport, 'alerts', stop.signal)) told += Math.max(1, alert.Count);
+  })().catch(() => {});
+  const spec = {
+    selector: { matchLabels: { 'kubearmor.io/container.name': 'flood' } },
+    file: { matchDirectories: [{ dir: `${PLACES.many}/`, recursive: true }] },
+    action: 'Block',
+  };
+  const object = { metadata: { name: 'flood' }, spec };
+  await policyClient(transport).containerPolicy({ policy: Buffer.from(JSON.stringify({ type: 'ADDED', object })) });
+  const container = ctr('run', '--rm', '--rootfs', rootfs, 'flood', '/bin/ops', 'each', '1', String(FLOOD), PLACES.many);
+  const ended = new Promise((resolve) => container.once('close', resolve));
+  let peak = 0;
+  const timer = setInterval(() => (peak = Math.max(peak, megabytes(agentPid))), 100);
+  await ended;
+  await until('the flood is told', () => told >= FLOOD * 0.9, LOAD_MS).catch(() => {});
+  clearInterval(timer);
+  stop.abort();
+  await reading;
+  say('agent RSS under load', peak, 'MB');
+  say('agent told under load', (told / FLOOD) * 100, '%');
+}
+
 makeRootfs();
 const containerd = await startContainerd();
 const flags = [`-policyDir=${home}/policies`, `-socket=${socket}`, `-stateDir=${home}/agent`, `-criSocket=unix://${containerdSocket}`];
@@ -114,6 +145,7 @@ try {
   say('agent RSS idle', megabytes(agent.pid!), 'MB');
   for (const count of [20, 1000]) await measureRpc(count);
   say('agent RSS with 1,000 rules', megabytes(agent.pid!), 'MB');
+  await measureLoad(agent.pid!);
 } catch (error) {
   console.error(error, output.text.slice(-2000));
   process.exitCode = 1;
