@@ -6,22 +6,33 @@
  * Fails:  closed. A check that the kernel marks "no audit" is denied without an alert. The kernel's own checks with other
  *         credentials (overlayfs copies up with the mounter's) pass.
  */
+static __always_inline int uses_uring(struct task_struct *task)
+{
+	return task->flags & PF_IO_WORKER ||
+	       (bpf_core_field_exists(task->io_uring) && BPF_CORE_READ(task, io_uring));
+}
+
 /*
- * Whether the task asks for itself. A worker of io_uring works with the credentials that the request was made with, which
- * may be another copy of the same ones; those of the kernel's own checks have another user or other capabilities.
+ * Whether the task asks for itself. A worker of io_uring, and a task with a request that was put off or that names registered
+ * credentials, works with another copy than its own: never with more than the container may have, as those of the kernel's
+ * own checks mostly are.
  */
 static __always_inline int is_own(struct task_struct *task, const struct cred *cred)
 {
-	const struct cred *own = task->real_cred;
-	u64 mine = 0, theirs = 0;
+	struct task *x;
+	u64 caps = 0;
 
-	if (cred == own)
+	if (cred == task->real_cred)
 		return 1;
-	if (!(task->flags & PF_IO_WORKER) || cred->uid.val != own->uid.val)
+	if (!uses_uring(task))
 		return 0;
-	bpf_probe_read_kernel(&mine, 8, &own->cap_effective);
-	bpf_probe_read_kernel(&theirs, 8, &cred->cap_effective);
-	return mine == theirs;
+	x = bpf_task_storage_get(&tasks, task, 0, 0);
+	if (!x)
+		return 0;
+	if ((u32)BPF_CORE_READ(cred, user_ns, level) > x->depth)
+		return 1;
+	bpf_probe_read_kernel(&caps, 8, &cred->cap_effective);
+	return !(caps & ~x->caps);
 }
 
 SEC("lsm/capable")
@@ -45,12 +56,14 @@ int BPF_PROG(ka_capable, const struct cred *cred, struct user_namespace *ns, int
 	return conclude(x, BY_CLASS(x->word, judge_cap, x)) ? -EPERM : 0;
 }
 
+/* Registered credentials are judged as the task's own where they can be; others are refused where capabilities have rules. */
 SEC("lsm/uring_override_creds")
 int BPF_PROG(ka_uring_override_creds, const struct cred *cred, int ret)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	u64 word;
 
-	if (ret)
+	if (ret || is_own(task, cred))
 		return ret;
-	return wanting(WANTS_IMAGE(IMAGE_FLAG_CAP), &word) ? -EPERM : 0;
+	return wanting(WANTS_IMAGE(IMAGE_FLAG_CAP), &word) && !SCOPE_AUDITED(word) ? -EPERM : 0;
 }

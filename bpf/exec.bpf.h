@@ -16,6 +16,9 @@ static __always_inline void identify(struct task *x, struct task_struct *task,
 	x->ns_seq = seq_of(ns);
 	x->root_fs = (u64)BPF_CORE_READ(task, fs, root.mnt);
 	x->root_sb = (u64)BPF_CORE_READ(task, fs, root.mnt, mnt_sb);
+	x->caps = 0;
+	bpf_probe_read_kernel(&x->caps, 8, &BPF_CORE_READ(task, real_cred)->cap_bset);
+	x->depth = BPF_CORE_READ(task, real_cred, user_ns, level);
 	x->task_flags = TASK_RUNTIME;
 	x->subject_len = 0;
 }

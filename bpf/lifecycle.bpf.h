@@ -26,7 +26,10 @@ int BPF_PROG(ka_task_alloc, struct task_struct *child, unsigned long clone_flags
 	return 0;
 }
 
-/* The scope that binds a task's cgroup; as bound_scope(), for any task. Needs cgroup->ancestors (6.1, 7f203bc89eb6). */
+/*
+ * The scope that binds a task's cgroup, if the container has started; as bound_scope(), for any task. Needs cgroup->ancestors
+ * (6.1, 7f203bc89eb6).
+ */
 static __always_inline int bound_scope_of(struct task_struct *task)
 {
 	struct cgroup *cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp);
@@ -43,7 +46,7 @@ static __always_inline int bound_scope_of(struct task_struct *task)
 		id = BPF_CORE_READ(above, kn, id);
 		scope = bpf_map_lookup_elem(&bindings, &id);
 		if (scope)
-			return *scope;
+			return *scope & BINDING_NOT_STARTED ? -1 : (int)*scope;
 	}
 	return -1;
 }

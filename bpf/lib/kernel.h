@@ -149,10 +149,16 @@ struct signal_struct {
 struct kernel_cap {
 };
 
+struct user_namespace {
+	int level;
+};
+
 struct cred {
 	kuid_t uid;
 	kuid_t fsuid;
 	struct kernel_cap cap_effective;
+	struct kernel_cap cap_bset;
+	struct user_namespace *user_ns;
 };
 
 struct nsproxy {
@@ -186,6 +192,7 @@ struct task_struct {
 	struct fs_struct *fs;
 	struct mm_struct *mm;
 	struct css_set *cgroups;
+	struct io_uring_task *io_uring;
 	unsigned in_execve : 1;
 };
 

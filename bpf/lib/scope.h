@@ -73,6 +73,8 @@ struct task {
 	u64 ns_seq;  /* and that name space's sequence number: never reused */
 	u64 root_fs; /* struct vfsmount * of the container's root directory, and its superblock: what shows it */
 	u64 root_sb; /* again under another name is matched by its own names too */
+	u64 caps;    /* bounding set at the first exec: the most that its programs may have */
+	u32 depth;   /* and how deep its user name space lies */
 	u32 scope;
 	u32 subject_class;
 	u32 task_flags; /* enum task_flag */
@@ -159,7 +161,11 @@ struct {
 	__type(value, u64);
 } scopes SEC(".maps");
 
-/* Scope number by cgroup v2 id. */
+/* In a binding: the container has not started, what is in its cgroup is the runtime's and is left alone until it executes. */
+#define BINDING_NOT_STARTED (1U << 31)
+#define BINDING_SCOPE(v) ((v) & ~BINDING_NOT_STARTED)
+
+/* Scope number, and BINDING_NOT_STARTED, by cgroup v2 id. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -202,7 +208,7 @@ static __always_inline int bound_scope(void)
 			return -1;
 		scope = bpf_map_lookup_elem(&bindings, &id);
 		if (scope)
-			return *scope;
+			return BINDING_SCOPE(*scope);
 	}
 	return -1;
 }

@@ -184,9 +184,9 @@ export class Protector {
   }
 
   #protect(guarded: Guarded, selected: readonly Policy[], ruleSet: RuleSet | undefined): void {
-    const { key, cgroupId, workload } = guarded.bound;
+    const { key, cgroupId, workload, hadStarted: started } = guarded.bound;
     try {
-      this.#enforcer.protect(key, { cgroupId, mode: workload.mode, ruleSet, visibility: this.#visibility });
+      this.#enforcer.protect(key, { cgroupId, started, mode: workload.mode, ruleSet, visibility: this.#visibility });
     } catch (error) {
       if (!(error instanceof KubeArmorError)) throw error;
       return this.#fail(guarded, error.message);

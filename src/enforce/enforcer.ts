@@ -22,6 +22,8 @@ export interface Visibility {
 
 export interface ProtectOptions {
   readonly cgroupId: bigint;
+  /** False: the container's first program has not been executed, what runs in its cgroup is the runtime's. Absent: true. */
+  readonly started?: boolean;
   readonly mode: WorkloadMode;
   /** Undefined: nothing is enforced, but the workload's tasks are known. */
   readonly ruleSet: RuleSet | undefined;

@@ -78,9 +78,12 @@ export function compareFields(
   return Object.entries(expected).flatMap(([hook, fields]) => {
     const event = alerts.find((alert) => alert.event.hook === hook)?.event;
     if (event === undefined) return [`no event of ${hook}`];
+    const found = event as unknown as Record<string, unknown>;
     return Object.entries(fields).flatMap(([name, value]) => {
-      const have = (event as unknown as Record<string, unknown>)[name];
-      return have === value ? [] : [`${hook}.${name}: ${String(value)} expected, ${String(have)} came`];
+      const have = found[name];
+      const other = /^= (\w+)$/.exec(String(value))?.[1];
+      const want = other === undefined ? value : found[other];
+      return have === want ? [] : [`${hook}.${name}: ${JSON.stringify(want)} expected, ${JSON.stringify(have)} came`];
     });
   });
 }

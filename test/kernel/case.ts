@@ -25,6 +25,8 @@ export interface KernelCase {
   readonly root?: readonly string[];
   /** The root is an overlay file system; `root` is its lower layer. */
   readonly overlay?: boolean;
+  /** `/bin`, `/sbin` and `/lib` are links into `/usr`, and `/bin/stim` is `/usr/bin/stim`. */
+  readonly mergedUsr?: boolean;
   /** Options of native/cell.c for every process, e.g. `--ro-bind volume:/etc/secrets`; the source is made by `root` as `volume:…`. */
   readonly cell?: readonly string[];
   /**
@@ -38,7 +40,7 @@ export interface KernelCase {
   readonly run: string;
   /** Every event, in any order: `OUTCOME HOOK OBJECT [RULE] [by SUBJECT] [xN]`, see alerts.ts. Nothing else may be reported. */
   readonly expect: readonly string[];
-  /** Fields of the first event of a hook. */
+  /** Fields of the first event of a hook: a value, or `= NAME`, the same as that field. */
   readonly fields?: Readonly<Record<string, Readonly<Record<string, string | number>>>>;
   /** Instead of `expect`: how many alerts are delivered or counted as lost. */
   readonly total?: number;

@@ -12,6 +12,7 @@ const FEATURES: Readonly<Record<string, { readonly stim: string; readonly also?:
   udplite: { stim: 'socket inet dgram 136' },
   packet: { stim: 'socket packet raw 0' },
   smc: { stim: 'socket inet stream 256' },
+  uring: { stim: 'uring' },
   userns: { stim: 'unshare user' },
 };
 

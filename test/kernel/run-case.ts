@@ -106,14 +106,15 @@ function hostOf({ test, bench, stage, sets }: Running, cgroup: string): { host: 
   mkdirSync(cgroups.below, { recursive: true });
   const cgroupId = statSync(cgroup, { bigint: true }).ino;
   let [current, mode]: [number, WorkloadMode] = [0, test.mode ?? 'enabled'];
-  const protect = (set: number, wanted: WorkloadMode): void => {
+  const visibility = test.visible === true ? SEE_ALL : undefined;
+  const protect = (set: number, wanted: WorkloadMode, started = true): void => {
     [current, mode] = [set, wanted];
-    bench.enforcer.protect(test.name, { cgroupId, mode, ruleSet: sets[current], visibility: test.visible === true ? SEE_ALL : undefined });
+    bench.enforcer.protect(test.name, { cgroupId, started, mode, ruleSet: sets[current], visibility });
   };
   const act = async (words: readonly string[]): Promise<void> => {
     const [name, word = ''] = words;
     if (name === 'swap') protect(Number(word), mode);
-    else if (name === 'bind') protect(0, mode);
+    else if (name === 'bind') protect(0, mode, word !== 'unstarted');
     else if (name === 'mode') protect(current, word as WorkloadMode);
     else if (name === 'reader') await (word === 'off' ? bench.stop() : bench.watch());
     else throw new Error(`no action is called ${words.join(' ')}`);
@@ -155,7 +156,8 @@ export async function runCase(test: KernelCase, bench: Bench, directory: string)
   let result: Pick<Performed, 'problems' | 'outcomes' | 'compared'>;
   try {
     mkdirSync(cgroup);
-    stage = setStage(directory, test.root ?? [], { overlay: test.overlay ?? false, programs: { ...bench.programs } });
+    const { overlay = false, mergedUsr = false } = test;
+    stage = setStage(directory, test.root ?? [], { overlay, mergedUsr, programs: { ...bench.programs } });
     const sets = ruleSetsOf(test, stage.root, declaredMounts(test.cell ?? [], stage.volume));
     result = await perform({ test, bench, stage, sets }, cgroup);
   } catch (error) {

@@ -6,13 +6,15 @@ import { dirname, join } from 'node:path';
 /**
  * What a root is made of, a string each, in order:
  *   `/etc/file`  a file with some text · `/dir/` · `/link -> target` · `/usr/bin/x = stim` (or busybox): a copy of a program
- *   `/name == /other`  a hard link · `/script #!/bin/stim`  a script · `… @1000`  owned by a user
+ *   `/name == /other`  a hard link · `/script #!/bin/stim`  a script · `… @1000`  owned by a user, `… @1000:666`  with this mode
  *   `volume:/path`  the same below a directory of its own, a tmpfs too, beside the root: for binds
  */
 export type Tree = readonly string[];
 
+const REAL_BIN: Tree = ['/bin/stim = stim'];
+/** As distributions have it today. */
+const MERGED_USR: Tree = ['/usr/bin/stim = stim', '/usr/sbin/', '/usr/lib/', '/bin -> usr/bin', '/sbin -> usr/sbin', '/lib -> usr/lib'];
 const USUAL: Tree = [
-  '/bin/stim = stim',
   '/etc/passwd',
   '/etc/group',
   '/etc/shadow',
@@ -56,7 +58,7 @@ function must(command: string, ...args: string[]): void {
 }
 
 function make(base: string, item: string, programs: Readonly<Record<string, string>>): void {
-  const owned = / @(\d+)$/.exec(item);
+  const owned = / @(\d+)(?::(\d+))?$/.exec(item);
   const text = owned === null ? item : item.slice(0, owned.index);
   const [path = '', kind, what = ''] = text.split(/ (->|==|=|#!)\s*/, 3);
   const at = join(base, path);
@@ -73,7 +75,16 @@ function make(base: string, item: string, programs: Readonly<Record<string, stri
   } else if (!path.endsWith('/')) {
     writeFileSync(at, `${path}\n`);
   }
-  if (owned !== null) chownSync(at, Number(owned[1]), Number(owned[1]));
+  if (owned === null) return;
+  chownSync(at, Number(owned[1]), Number(owned[1]));
+  if (owned[2] !== undefined) chmodSync(at, Number.parseInt(owned[2], 8));
+}
+
+export interface StageOptions {
+  readonly overlay: boolean;
+  /** `/bin`, `/sbin` and `/lib` are links into `/usr`. */
+  readonly mergedUsr: boolean;
+  readonly programs: Readonly<Record<string, string>>;
 }
 
 /**
@@ -81,7 +92,7 @@ function make(base: string, item: string, programs: Readonly<Record<string, stri
  *
  * @param directory a tmpfs of its own, empty: it becomes the root itself, or holds the layers of one and the volume
  */
-export function setStage(directory: string, tree: Tree, options: { overlay: boolean; programs: Readonly<Record<string, string>> }): Stage {
+export function setStage(directory: string, tree: Tree, options: StageOptions): Stage {
   const beside = `${directory}.more`;
   const [volume, merged] = [join(beside, 'volume'), join(beside, 'merged')];
   const mounted: string[] = [];
@@ -92,7 +103,7 @@ export function setStage(directory: string, tree: Tree, options: { overlay: bool
   };
   const base = options.overlay ? join(directory, 'lower') : directory;
   if (tree.some((item) => item.startsWith('volume:'))) mount(volume, '-t', 'tmpfs', 'volume');
-  for (const item of [...USUAL, ...tree]) {
+  for (const item of [...(options.mergedUsr ? MERGED_USR : REAL_BIN), ...USUAL, ...tree]) {
     if (item.startsWith('volume:')) make(volume, item.slice('volume:'.length), options.programs);
     else make(base, item, options.programs);
   }

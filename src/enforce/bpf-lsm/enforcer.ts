@@ -32,6 +32,7 @@ export interface BpfLsmOptions {
 interface Scope {
   readonly number: number;
   readonly cgroupId: bigint;
+  started: boolean;
   image: LoadedImage | undefined;
 }
 
@@ -39,6 +40,7 @@ interface Scope {
 interface Bound {
   readonly number: number;
   readonly cgroupId: bigint;
+  readonly started: boolean;
   readonly image: SavedImage | undefined;
 }
 
@@ -56,6 +58,8 @@ const STREAMS: readonly Stream[] = [
   { ring: 'logs', folds: 'log_folds', repeatsLost: COUNTER.LOG_REPEATS_LOST, batch: 128 },
 ];
 const SCOPES_MAX = 16384;
+/** In a binding (bpf/lib/scope.h). */
+const NOT_STARTED = 2 ** 31;
 /** Takes in some 40,000 alerts while the agent is busy otherwise. */
 const ALERT_RING_BYTES = 8 << 20;
 /** How often repetitions are collected. */
@@ -136,7 +140,7 @@ export class BpfLsmEnforcer implements Enforcer {
   }
 
   protect(key: string, options: ProtectOptions): void {
-    const { cgroupId, mode, ruleSet } = options;
+    const { cgroupId, mode, ruleSet, started = true } = options;
     const known = this.#scopes.get(key);
     if (known !== undefined && known.cgroupId !== cgroupId) this.release(key);
     const scope = this.#scopes.get(key) ?? this.#newScope(cgroupId);
@@ -145,7 +149,7 @@ export class BpfLsmEnforcer implements Enforcer {
     this.#programs.map('scopes').update(u32(scope.number), wordOf(image, modeOf(options)));
     scope.image = image;
     // bound last: the first task that finds the binding finds the rules too
-    if (!this.#scopes.has(key)) this.#bind(key, scope);
+    if (!this.#scopes.has(key) || scope.started !== started) this.#bind(key, scope, started);
     if (before !== undefined) this.#images.release(before);
     this.#save();
   }
@@ -252,9 +256,9 @@ export class BpfLsmEnforcer implements Enforcer {
     const bound = this.#readBindings();
     this.#restoreImages(bound, images, nextImageId);
     const names = new Map(scopes.map((scope) => [scope.cgroupId, scope.key]));
-    for (const { number, cgroupId, image } of bound) {
+    for (const { number, cgroupId, started, image } of bound) {
       const key = names.get(String(cgroupId)) ?? `cgroup:${cgroupId}`;
-      this.#scopes.set(key, { number, cgroupId, image: image === undefined ? undefined : this.#images.reuse(image.id) });
+      this.#scopes.set(key, { number, cgroupId, started, image: image === undefined ? undefined : this.#images.reuse(image.id) });
       this.#keys.set(number, key);
       this.#nextScope = Math.max(this.#nextScope, number + 1);
     }
@@ -275,13 +279,16 @@ export class BpfLsmEnforcer implements Enforcer {
     const bindings = this.#programs.map('bindings');
     const scopes = this.#programs.map('scopes');
     return bindings.keys().flatMap((cgroup) => {
-      const number = bindings.lookup(cgroup)?.readUInt32LE();
-      const word = number === undefined ? undefined : scopes.lookup(u32(number));
-      if (number === undefined || word === undefined) return [];
+      const binding = bindings.lookup(cgroup)?.readUInt32LE();
+      if (binding === undefined) return [];
+      const started = binding < NOT_STARTED;
+      const number = started ? binding : binding - NOT_STARTED;
+      const word = scopes.lookup(u32(number));
+      if (word === undefined) return [];
       const id = word.readUInt32LE(0);
       const high = word.readUInt32LE(4);
       const image = { id, slot: high & 0x3fff, sizeClass: (high >>> 14) & 3, flags: (high >>> 20) & 0xfff, key: `lost:${id}`, rules: [] };
-      return [{ number, cgroupId: cgroup.readBigUInt64LE(), image: id === 0 ? undefined : image }];
+      return [{ number, cgroupId: cgroup.readBigUInt64LE(), started, image: id === 0 ? undefined : image }];
     });
   }
 
@@ -321,11 +328,12 @@ export class BpfLsmEnforcer implements Enforcer {
     }
     const number = this.#nextScope < SCOPES_MAX ? this.#nextScope++ : this.#freeScopes.shift();
     if (number === undefined) throw new KubeArmorError('LIMIT_EXCEEDED', `binding a workload: all ${SCOPES_MAX - 1} scopes are in use`);
-    return { number, cgroupId, image: undefined };
+    return { number, cgroupId, started: true, image: undefined };
   }
 
-  #bind(key: string, scope: Scope): void {
-    this.#programs.map('bindings').update(u64(scope.cgroupId), u32(scope.number));
+  #bind(key: string, scope: Scope, started: boolean): void {
+    scope.started = started;
+    this.#programs.map('bindings').update(u64(scope.cgroupId), u32(scope.number + (started ? 0 : NOT_STARTED)));
     this.#scopes.set(key, scope);
     this.#keys.set(scope.number, key);
     this.#adoptRunning();

@@ -63,6 +63,8 @@ const POSTGRES = [
 
 const POSTGRES_ROOT = [
   '/usr/lib/postgresql/15/bin/postgres = stim',
+  '/usr/lib/postgresql/15/bin/pg_ctl = stim',
+  '/usr/lib/postgresql/15/bin/initdb = stim',
   '/usr/lib/postgresql/15/bin/psql = stim',
   '/usr/lib/postgresql/15/extra/bin/postgres = stim',
   '/var/lib/postgresql/15/main/base',
@@ -204,6 +206,8 @@ export const ALLOW_LIST_CASES: readonly KernelCase[] = [
     root: POSTGRES_ROOT,
     run: `$ /usr/lib/postgresql/15/bin/postgres OK
           run /usr/lib/postgresql/15/bin/postgres OK
+          run /usr/lib/postgresql/15/bin/pg_ctl OK
+          run /usr/lib/postgresql/15/bin/initdb OK
           run /usr/lib/postgresql/15/bin/psql EACCES
           run /usr/lib/postgresql/15/extra/bin/postgres EACCES
           open rw /var/lib/postgresql/15/main/base OK

@@ -2,6 +2,8 @@
 import type { KernelCase } from '../case.ts';
 
 const rule = (fields: string): string => `capabilities: { matchCapabilities: [{ ${fields} }] }`;
+/** What overlayfs asks for with the credentials of the mounter when it copies up. */
+const COPY_UP = rule('capability: "SYS_ADMIN,CHOWN,DAC_OVERRIDE,FOWNER,FSETID,MKNOD,SETFCAP", action: Block');
 const FIRST = 'capabilities.matchCapabilities[0]';
 
 /** Capabilities: a check made with the task's own credentials. */
@@ -115,14 +117,32 @@ export const CAPABILITY_CASES: readonly KernelCase[] = [
   {
     name: 'capabilities: an overlay copies up under Block SYS_ADMIN, CHOWN and DAC_OVERRIDE in silence',
     overlay: true,
-    policies: [rule('capability: "SYS_ADMIN,CHOWN,DAC_OVERRIDE,FOWNER,FSETID,MKNOD,SETFCAP", action: Block')],
-    root: ['/data/theirs @1000'],
+    policies: [COPY_UP],
+    root: ['/data/theirs @1000:666', '/data/own @1000'],
     run: `open w+append /data/a OK
           chmod 0600 /data/b OK
           rename /data/sub/c /data/c OK
           unlink /data/c OK
-          sethostname guest EPERM`,
+          open w+append /data/theirs OK
+          sethostname guest EPERM
+          $ --uid 1000 /bin/stim OK
+          open w+append /data/own OK
+          chmod 0600 /data/theirs OK`,
     expect: [`denied CAPABLE CAP_SYS_ADMIN ${FIRST}#0`],
+  },
+  {
+    name: 'capabilities: what the task itself needs on an overlay is refused',
+    overlay: true,
+    policies: [COPY_UP],
+    root: ['/data/theirs @1000', '/data/closed @1000:600', '/theirs/ @1000'],
+    run: `hold t w /data/theirs EACCES
+          open r /data/closed OK
+          open w+creat /theirs/x EACCES
+          chmod 0600 /data/theirs EPERM
+          chown 0 /data/theirs EPERM`,
+    expect: ['CAP_DAC_OVERRIDE matchCapabilities[0]#2 x2', 'CAP_FOWNER matchCapabilities[0]#3', 'CAP_CHOWN matchCapabilities[0]#1'].map(
+      (event) => `denied CAPABLE ${event.replace(' ', ' capabilities.')}`,
+    ),
   },
   {
     name: 'capabilities: Block beats Allow, a subject beats both',

@@ -78,43 +78,6 @@ export const DOCUMENT_CASES: readonly KernelCase[] = [
     expect: ['denied SOCKET_CONNECT inet/stream/6@127.0.0.1:1337 network.matchProtocols[0]'],
   },
   {
-    name: 'document: system directories cannot be written to, on a merged /usr',
-    policies: [
-      document(
-        'ksp',
-        'name: integrity, namespace: default',
-        'action: Block',
-        'severity: 1',
-        'tags: [NIST]',
-        'message: somebody changes programs',
-        selector('app: web'),
-        'file:',
-        '  matchDirectories:',
-        ...['/sbin/', '/usr/bin/', '/usr/lib/', '/usr/sbin/', '/lib/', '/boot/'].map(
-          (dir) => `  - { dir: ${dir}, readOnly: true, recursive: true }`,
-        ),
-      ),
-    ],
-    root: ['/sbin -> usr/sbin', '/lib -> usr/lib', '/usr/sbin/tool = stim', '/usr/bin/x = stim', '/usr/lib/a/lib.so', '/boot/kernel'],
-    run: `run /sbin/tool OK
-          run /usr/bin/x OK
-          open r /lib/a/lib.so OK
-          list /usr/bin OK
-          open w /lib/a/lib.so EACCES
-          unlink /usr/bin/x EACCES
-          rename /data/a /usr/sbin/tool EACCES
-          open w+creat /sbin/new EACCES
-          open w /boot/kernel EACCES
-          open w /data/a OK`,
-    expect: [
-      'denied FILE_OPEN /usr/lib/a/lib.so file.matchDirectories[2]',
-      'denied FILE_UNLINK /usr/bin/x file.matchDirectories[1]',
-      'denied FILE_RENAME /usr/sbin/tool file.matchDirectories[0]',
-      'denied FILE_MKNOD /usr/sbin/new file.matchDirectories[0]',
-      'denied FILE_OPEN /boot/kernel file.matchDirectories[5]',
-    ],
-  },
-  {
     name: 'document: shells and interpreters blocked in the whole cluster',
     policies: [
       document(
@@ -123,7 +86,9 @@ export const DOCUMENT_CASES: readonly KernelCase[] = [
         APP_EXISTS,
         'process:',
         '  matchPaths:',
-        ...['/bin/bash', '/bin/sh', '/bin/dash', '/usr/bin/bash', '/usr/bin/sh'].map((path) => `  - { path: ${path}, action: Block }`),
+        ...['/bin/bash', '/bin/sh', '/bin/dash', '/bin/zsh', '/usr/bin/bash', '/usr/bin/sh'].map(
+          (path) => `  - { path: ${path}, action: Block }`,
+        ),
         '  matchPatterns:',
         ...['python', 'perl', 'ruby'].map((name) => `  - { pattern: "**/${name}*", action: Block }`),
       ),
@@ -131,6 +96,7 @@ export const DOCUMENT_CASES: readonly KernelCase[] = [
     root: [
       '/bin/dash = stim',
       '/bin/sh -> dash',
+      '/bin/zsh = stim',
       '/usr/bin/bash = stim',
       '/usr/bin/python3.11 = stim',
       '/usr/local/bin/python3 -> ../../bin/python3.11',
@@ -140,6 +106,7 @@ export const DOCUMENT_CASES: readonly KernelCase[] = [
     ],
     run: `run /bin/sh EACCES
           run /bin/dash EACCES
+          run /bin/zsh EACCES
           run /usr/bin/bash EACCES
           run /usr/local/bin/python3 EACCES
           run /opt/perl5 EACCES
@@ -148,11 +115,41 @@ export const DOCUMENT_CASES: readonly KernelCase[] = [
           run /bin/stim OK`,
     expect: [
       `${exec('denied', '/bin/dash', 'process.matchPaths[1]')} x2`,
-      exec('denied', '/usr/bin/bash', 'process.matchPaths[3]'),
+      exec('denied', '/bin/zsh', 'process.matchPaths[3]'),
+      exec('denied', '/usr/bin/bash', 'process.matchPaths[4]'),
       exec('denied', '/usr/bin/python3.11', 'process.matchPatterns[0]'),
       exec('denied', '/opt/perl5', 'process.matchPatterns[1]'),
       exec('denied', '/usr/bin/rubyist', 'process.matchPatterns[2]'),
     ],
+  },
+  {
+    name: 'document: policies for the cluster that select others',
+    labels: { tier: 'front' },
+    policies: [
+      document(
+        'csp',
+        'name: by-key',
+        'selector: { matchExpressions: [{ key: database, operator: Exists }] }',
+        'process: { matchPaths: [{ path: /usr/bin/curl, action: Block }] }',
+      ),
+      document(
+        'csp',
+        'name: by-map',
+        'selector: { matchExpressions: [{ key: label, operator: In, values: { app: db, tier: back } }] }',
+        'process: { matchPaths: [{ path: /usr/bin/wget, action: Block }] }',
+      ),
+      document(
+        'csp',
+        'name: by-both',
+        'selector: { matchExpressions: [{ key: tier, operator: Exists }, { key: label, operator: In, values: { tier: front } }] }',
+        'process: { matchPaths: [{ path: /usr/bin/nc, action: Block }] }',
+      ),
+    ],
+    root: ['/usr/bin/curl = stim', '/usr/bin/wget = stim', '/usr/bin/nc = stim'],
+    run: `run /usr/bin/curl OK
+          run /usr/bin/wget OK
+          run /usr/bin/nc EACCES`,
+    expect: [exec('denied', '/usr/bin/nc', 'by-both:process.matchPaths[0]')],
   },
   {
     name: 'document: a first example: a shell, a directory read only, raw sockets',

@@ -8,6 +8,7 @@ import { DOCUMENT_CASES } from './documents.ts';
 import { FILE_CASES } from './files.ts';
 import { ISOLATION_CASES } from './isolation.ts';
 import { LIFECYCLE_CASES } from './lifecycle.ts';
+import { MERGED_USR_CASES } from './merged-usr.ts';
 import { NAME_CASES } from './names.ts';
 import { NETWORK_CASES } from './network.ts';
 import { PEER_CASES } from './peers.ts';
@@ -15,6 +16,7 @@ import { PORT_CASES } from './ports.ts';
 import { PRECEDENCE_CASES } from './precedence.ts';
 import { PROCESS_CASES } from './process.ts';
 import { TELEMETRY_CASES } from './telemetry.ts';
+import { URING_CASES } from './uring.ts';
 
 /** Every case, in the order of the report. */
 export const CASES: readonly KernelCase[] = [
@@ -29,8 +31,10 @@ export const CASES: readonly KernelCase[] = [
   ...PORT_CASES,
   ...PEER_CASES,
   ...CAPABILITY_CASES,
+  ...URING_CASES,
   ...LIFECYCLE_CASES,
   ...DOCUMENT_CASES,
+  ...MERGED_USR_CASES,
   ...ALLOW_LIST_CASES,
   ...TELEMETRY_CASES,
 ];

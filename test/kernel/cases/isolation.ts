@@ -156,6 +156,51 @@ export const ISOLATION_CASES: readonly KernelCase[] = [
     expect: [deniedSleep('/bin/sleep'), deniedSleep('/mnt/bin/sleep')],
   },
   {
+    name: 'namespace: a detached copy of a mount, made in another name space',
+    policies: [BLOCK_A, BLOCK_SLEEP],
+    root: SLEEP,
+    run: `unshare mnt OK
+          private OK
+          clone t /data OK
+          openat t r a EACCES
+          openat t r b OK
+          clone u /data/a OK
+          reopen u r EACCES
+          clone p /usr OK
+          runfd p bin/sleep EACCES
+          clone q /usr/bin/sleep OK
+          runfd q EACCES
+          attach t /mnt OK
+          open r /mnt/a EACCES
+          attach p /tmp OK
+          run /tmp/bin/sleep EACCES`,
+    expect: [
+      ...['/a', '/', '/mnt/a'].map((path) => `denied FILE_OPEN ${path} p0:file.matchPaths[0]`),
+      ...['/bin/sleep', '/', '/tmp/bin/sleep'].map((path) => `denied SECURITY_BPRM_CHECK ${path} p1:process.matchPaths[0]`),
+    ],
+  },
+  {
+    name: 'namespace: a detached copy of a mount, made in an unprivileged user name space',
+    needs: ['userns'],
+    policies: [BLOCK_A, BLOCK_SLEEP],
+    root: SLEEP,
+    run: `$ --uid 1000 /bin/stim OK
+          unshare user+mnt OK
+          clone t /data OK
+          openat t r a EACCES
+          openat t r b OK
+          clone p /usr OK
+          runfd p bin/sleep EACCES
+          attach t /mnt OK
+          open r /mnt/a EACCES
+          attach p /tmp OK
+          run /tmp/bin/sleep EACCES`,
+    expect: [
+      ...['/a', '/mnt/a'].map((path) => `denied FILE_OPEN ${path} p0:file.matchPaths[0]`),
+      ...['/bin/sleep', '/tmp/bin/sleep'].map((path) => `denied SECURITY_BPRM_CHECK ${path} p1:process.matchPaths[0]`),
+    ],
+  },
+  {
     name: 'namespace: pivot_root in a name space of its own',
     policies: [BLOCK_A],
     run: `unshare mnt OK
@@ -226,13 +271,75 @@ export const ISOLATION_CASES: readonly KernelCase[] = [
     expect: ['denied FILE_OPEN /data/a p0:file.matchPaths[0]', 'denied SECURITY_BPRM_CHECK /usr/bin/sleep p1:process.matchPaths[0]'],
   },
   {
-    name: 'namespace: a container with a pid name space of its own, and one without',
+    name: 'pid namespace: files of the container by the number of a process, Block',
     policies: [BLOCK_A],
-    run: `$ --pidns /bin/stim OK
-          open r /data/a EACCES
-          $ /bin/stim OK
-          open r /data/a EACCES`,
-    expect: [`${deniedA()} x2`],
+    run: `open r /proc/%p/root/data/a EACCES
+          open r /proc/%p/root/data/b OK
+          fork OK
+          open r /proc/%P/root/data/a EACCES
+          open r /proc/%P/cwd/data/a EACCES
+          unshare mnt OK
+          open r /proc/%P/root/data/a EACCES
+          open r /proc/%P/root/data/b OK`,
+    expect: [`${deniedA()} x4`],
+    fields: { FILE_OPEN: { pid: '= hostPid', ppid: '= hostPpid' } },
+  },
+  {
+    name: 'pid namespace: files of the container by the number of a process, Allow',
+    posture: 'block',
+    policies: [ALLOW_DATA],
+    run: `open r /proc/%p/root/data/a OK
+          open r /proc/%p/root/etc/hosts EACCES
+          fork OK
+          open r /proc/%P/root/data/a OK
+          unshare mnt OK
+          open r /proc/%P/root/data/a OK
+          open r /proc/%p/root/data/a EACCES`,
+    expect: ['denied FILE_OPEN /etc/hosts posture', 'denied FILE_OPEN /data/a posture'],
+  },
+  {
+    name: 'pid namespace: a process enters the container and opens by the number of another',
+    policies: [BLOCK_A],
+    run: `% /bin/stim OK
+          fork OK
+          open r /proc/%P/root/data/a EACCES
+          open r /proc/%P/root/data/b OK
+          %end`,
+    expect: [deniedA()],
+  },
+  {
+    name: 'pid namespace: files and programs of the host pass unless blocked',
+    policies: [
+      'file: { matchPaths: [{ path: /run/host-file, action: Block }] }',
+      'process: { matchPaths: [{ path: /run/host-program, action: Block }] }',
+    ],
+    run: `! sh for n in file other; do echo >/run/host-$n; done; for n in program tool; do cp /bin/busybox /run/host-$n; done
+          open r /proc/1/root/run/host-other OK
+          open r /proc/1/root/run/host-file EACCES
+          run /proc/1/root/run/host-tool true OK
+          run /proc/1/root/run/host-program true EACCES
+          ! sh rm /run/host-*`,
+    expect: [
+      'denied FILE_OPEN /run/host-file p0:file.matchPaths[0]',
+      'denied SECURITY_BPRM_CHECK /run/host-program p1:process.matchPaths[0]',
+    ],
+  },
+  {
+    name: 'pid namespace: an allow list holds no file and no program of the host',
+    posture: 'block',
+    policies: [
+      'file: { matchDirectories: [{ dir: /etc/, action: Allow }, { dir: /run/, action: Allow }] }',
+      'process: { matchDirectories: [{ dir: /bin/, action: Allow }, { dir: /run/, action: Allow }] }',
+    ],
+    root: ['/run/mine', '/run/tool = stim'],
+    run: `! sh echo >/run/mine; cp /bin/busybox /run/tool
+          open r /run/mine OK
+          open r /proc/1/root/run/mine EACCES
+          open r /proc/1/root/etc/hosts EACCES
+          run /run/tool OK
+          run /proc/1/root/run/tool true EACCES
+          ! sh rm /run/mine /run/tool`,
+    expect: ['denied FILE_OPEN /run/mine posture', 'denied FILE_OPEN /etc/hosts posture', 'denied SECURITY_BPRM_CHECK /run/tool posture'],
   },
   {
     name: 'mounts: mounting over a blocked path is a write to it',

@@ -101,6 +101,37 @@ export const LIFECYCLE_CASES: readonly KernelCase[] = [
     expect: ['denied SECURITY_BPRM_CHECK /usr/bin/web posture by -', 'denied SECURITY_BPRM_CHECK /usr/bin/web posture x2'],
   },
   {
+    name: 'runtime: exec into a container under default deny of every family',
+    posture: 'block',
+    policies: [
+      ALLOW_BIN,
+      'file: { matchPaths: [{ path: /data/a, action: Allow }] }',
+      'capabilities: { matchCapabilities: [{ capability: CHOWN, action: Allow }] }',
+      'network: { matchProtocols: [{ protocol: udp, action: Allow }] }',
+    ],
+    root: WEB,
+    run: `% --setup --memfd /usr/bin/web EACCES
+          %end
+          % --setup --memfd /bin/stim OK
+          run /bin/stim OK
+          run /usr/bin/web EACCES
+          open rw /data/a OK
+          open r /data/b EACCES
+          chown 1000 /data/a OK
+          sethostname guest EPERM
+          socket inet dgram OK
+          socket inet stream EACCES
+          %end
+          open r /data/b EACCES`,
+    expect: [
+      'SECURITY_BPRM_CHECK /usr/bin/web posture by -',
+      'SECURITY_BPRM_CHECK /usr/bin/web posture',
+      'FILE_OPEN /data/b posture x2',
+      'CAPABLE CAP_SYS_ADMIN posture',
+      'SOCKET_CREATE inet/stream/6 posture',
+    ].map((event) => `denied ${event}`),
+  },
+  {
     name: 'runtime: exec into a container is judged by the files of the container',
     policies: [BLOCK_A],
     run: `! sh true
@@ -216,6 +247,23 @@ export const LIFECYCLE_CASES: readonly KernelCase[] = [
           fork OK
           open r /data/a EACCES`,
     expect: ['denied FILE_OPEN /data/a file.matchPaths[0] x2'],
+  },
+  {
+    name: 'late: the runtime in a container that has not started is left alone, what it executes is not',
+    late: true,
+    posture: 'block',
+    policies: ['file: { matchPaths: [{ path: /data/b, action: Allow }] }', 'process: { matchPaths: [{ path: /bin/stim, action: Allow }] }'],
+    run: `! bind unstarted
+          pause 1300 OK
+          open r /data/a OK
+          fork OK
+          open r /data/a OK
+          exec /bin/stim OK
+          open r /data/b OK
+          open r /data/a EACCES
+          fork OK
+          open r /data/a EACCES`,
+    expect: ['denied FILE_OPEN /data/a posture x2'],
   },
   {
     name: 'late: the program of a task that runs already is known as a subject',

@@ -6,7 +6,7 @@
  *
  *   --bind SOURCE:PATH   a volume;  --ro-bind: read-only
  *   --memfd              executes itself from unnamed memory inside the cgroup first, as a runtime that guards its binary does
- *   --setup              reads and writes inside the new root before it executes PROGRAM, as a runtime does
+ *   --setup              reads, writes and opens a raw socket inside the new root before it executes PROGRAM, as a runtime does
  *   --pidns              a pid name space too
  *   --uid UID            executes PROGRAM as this user, without capabilities
  *   --enter PID          the mount name space of PID instead of a new one: exec into a container
@@ -14,6 +14,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -158,6 +160,9 @@ static void set_up(void)
 	must(fd >= 0, "setup write");
 	close(fd);
 	must(!mount("shm", "/dev/shm", "tmpfs", 0, NULL), "setup mount");
+	fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
+	must(fd >= 0, "setup socket");
+	close(fd);
 }
 
 int main(int argc, char **argv)

@@ -60,6 +60,11 @@ static const struct word_value protections[] = {
 	{ "shared", 0x100 }, { NULL, 0 },
 };
 
+int open_flags_of(const char *words)
+{
+	return flags_of(words, open_flags);
+}
+
 static int open_words(int dir, const char *flags, const char *path)
 {
 	return openat(dir, path, flags_of(flags, open_flags) | O_CLOEXEC, 0644);

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stddef.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <sys/un.h>
 
 static const struct {
@@ -227,6 +228,59 @@ static long do_shutdown(char **w)
 	return shutdown(slot_get(w[0]), SHUT_RDWR);
 }
 
+/* give S PROGRAM: sends slot S's descriptor to a child that became PROGRAM; its answer is the result */
+static long do_give(char **w)
+{
+	char control[CMSG_SPACE(sizeof(int))] = { 0 }, byte = 'x', answer[32] = "";
+	struct iovec io = { &byte, 1 };
+	struct msghdr message = { .msg_iov = &io,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
+				  .msg_controllen = sizeof(control) };
+	struct cmsghdr *part = CMSG_FIRSTHDR(&message);
+	char *argv[] = { w[1], "take", NULL };
+	int pair[2], fd = slot_get(w[0]);
+	pid_t child;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		return -1;
+	part->cmsg_level = SOL_SOCKET;
+	part->cmsg_type = SCM_RIGHTS;
+	part->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(part), &fd, sizeof(int));
+	child = fork();
+	if (!child) {
+		dup2(pair[1], 0);
+		dup2(pair[1], 1);
+		execve(argv[0], argv, environ);
+		_exit(127);
+	}
+	close(pair[1]);
+	if (sendmsg(pair[0], &message, 0) != 1)
+		return -1;
+	if (read(pair[0], answer, sizeof(answer) - 1) <= 0)
+		strcpy(answer, "?");
+	waitpid(child, NULL, 0);
+	close(pair[0]);
+	return !strncmp(answer, "OK", 2) ? 0 : fail(EACCES);
+}
+
+/* take: receives a descriptor on descriptor 0. A refused one is left out by the kernel. */
+static long do_take(char **w)
+{
+	char control[CMSG_SPACE(sizeof(int))], byte;
+	struct iovec io = { &byte, 1 };
+	struct msghdr message = { .msg_iov = &io,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
+				  .msg_controllen = sizeof(control) };
+
+	(void)w;
+	if (recvmsg(0, &message, 0) != 1)
+		return -1;
+	return CMSG_FIRSTHDR(&message) ? 0 : fail(EACCES);
+}
+
 const struct op socket_ops[] = {
 	{ "socket", do_socket },
 	{ "sock", do_sock },
@@ -243,6 +297,8 @@ const struct op socket_ops[] = {
 	{ "fastopen", do_fastopen },
 	{ "recv", do_recv },
 	{ "shutdown", do_shutdown },
+	{ "give", do_give },
+	{ "take", do_take },
 	{ "big-buffer", do_big_buffer },
 	{ NULL, NULL },
 };

@@ -8,7 +8,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <linux/capability.h>
 
@@ -252,6 +251,18 @@ static long do_setfsuid(char **w)
 	return syscall(SYS_capset, &head, data);
 }
 
+/* drop NUMBER: a capability, for good */
+static long do_drop(char **w)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	syscall(SYS_capget, &head, data);
+	data[number(w[0]) / 32].effective &= ~(1U << number(w[0]) % 32);
+	data[number(w[0]) / 32].permitted &= ~(1U << number(w[0]) % 32);
+	return syscall(SYS_capset, &head, data);
+}
+
 static long do_setsid(char **w)
 {
 	(void)w;
@@ -277,59 +288,6 @@ static long do_tty(char **w)
 static long do_name(char **w)
 {
 	return prctl(PR_SET_NAME, w[0]);
-}
-
-/* give S PROGRAM: sends slot S's descriptor to a child that became PROGRAM; its answer is the result */
-static long do_give(char **w)
-{
-	char control[CMSG_SPACE(sizeof(int))] = { 0 }, byte = 'x', answer[32] = "";
-	struct iovec io = { &byte, 1 };
-	struct msghdr message = { .msg_iov = &io,
-				  .msg_iovlen = 1,
-				  .msg_control = control,
-				  .msg_controllen = sizeof(control) };
-	struct cmsghdr *part = CMSG_FIRSTHDR(&message);
-	char *argv[] = { w[1], "take", NULL };
-	int pair[2], fd = slot_get(w[0]);
-	pid_t child;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
-		return -1;
-	part->cmsg_level = SOL_SOCKET;
-	part->cmsg_type = SCM_RIGHTS;
-	part->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(part), &fd, sizeof(int));
-	child = fork();
-	if (!child) {
-		dup2(pair[1], 0);
-		dup2(pair[1], 1);
-		execve(argv[0], argv, environ);
-		_exit(127);
-	}
-	close(pair[1]);
-	if (sendmsg(pair[0], &message, 0) != 1)
-		return -1;
-	if (read(pair[0], answer, sizeof(answer) - 1) <= 0)
-		strcpy(answer, "?");
-	waitpid(child, NULL, 0);
-	close(pair[0]);
-	return !strncmp(answer, "OK", 2) ? 0 : fail(EACCES);
-}
-
-/* take: receives a descriptor on descriptor 0. A refused one is left out by the kernel. */
-static long do_take(char **w)
-{
-	char control[CMSG_SPACE(sizeof(int))], byte;
-	struct iovec io = { &byte, 1 };
-	struct msghdr message = { .msg_iov = &io,
-				  .msg_iovlen = 1,
-				  .msg_control = control,
-				  .msg_controllen = sizeof(control) };
-
-	(void)w;
-	if (recvmsg(0, &message, 0) != 1)
-		return -1;
-	return CMSG_FIRSTHDR(&message) ? 0 : fail(EACCES);
 }
 
 /* sync: says so and waits for a line on stdin */
@@ -364,29 +322,12 @@ static long do_pause(char **w)
 }
 
 const struct op task_ops[] = {
-	{ "chdir", do_chdir },
-	{ "chroot", do_chroot },
-	{ "exec", do_exec },
-	{ "run", do_run },
-	{ "run-as", do_run_as },
-	{ "runfd", do_runfd },
-	{ "memfd", do_memfd },
-	{ "fork", do_fork },
-	{ "daemon", do_daemon },
-	{ "thread", do_thread },
-	{ "unshare", do_unshare },
-	{ "setns", do_setns },
-	{ "setuid", do_setuid },
-	{ "setgid", do_setgid },
-	{ "setfsuid", do_setfsuid },
-	{ "setsid", do_setsid },
-	{ "tty", do_tty },
-	{ "name", do_name },
-	{ "give", do_give },
-	{ "take", do_take },
-	{ "sync", do_sync },
-	{ "sethostname", do_sethostname },
-	{ "nice", do_nice },
-	{ "pause", do_pause },
-	{ NULL, NULL },
+	{ "chdir", do_chdir },   { "chroot", do_chroot },   { "exec", do_exec },
+	{ "run", do_run },       { "run-as", do_run_as },   { "runfd", do_runfd },
+	{ "memfd", do_memfd },   { "fork", do_fork },       { "daemon", do_daemon },
+	{ "thread", do_thread }, { "unshare", do_unshare }, { "setns", do_setns },
+	{ "setuid", do_setuid }, { "setgid", do_setgid },   { "setfsuid", do_setfsuid },
+	{ "drop", do_drop },     { "setsid", do_setsid },   { "tty", do_tty },
+	{ "name", do_name },     { "sync", do_sync },       { "sethostname", do_sethostname },
+	{ "nice", do_nice },     { "pause", do_pause },     { NULL, NULL },
 };

@@ -3,6 +3,7 @@
  * stim OPERATION...: performs each operation (one argument, its words parted by spaces) and prints `OK` or the name of its
  * error on a line of its own. `stim 'chdir /etc' 'open r shadow'`. Some operations go on elsewhere: after `fork`, `daemon`,
  * `thread` and `exec` the rest is done by the child, the daemon, the thread, the program (a stim under another name).
+ * In a word %p stands for the pid of the process that performs the operation, %P for its parent's.
  */
 #include "stim.h"
 
@@ -35,14 +36,26 @@ static void say(long result)
 
 static const struct op *find(const char *name)
 {
-	const struct op *tables[] = { file_ops, mount_ops, task_ops, socket_ops };
+	const struct op *tables[] = { file_ops, mount_ops, task_ops, socket_ops, uring_ops };
 
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 5; i++)
 		for (const struct op *op = tables[i]; op->name; op++)
 			if (!strcmp(op->name, name))
 				return op;
 	fprintf(stderr, "stim: no operation `%s`\n", name);
 	exit(2);
+}
+
+static char *with_pids(char *word)
+{
+	char *mark = strstr(word, "%p"), *out;
+
+	if (!mark)
+		mark = strstr(word, "%P");
+	if (!mark || asprintf(&out, "%.*s%d%s", (int)(mark - word), word,
+			      mark[1] == 'p' ? getpid() : getppid(), mark + 2) < 0)
+		return word;
+	return out;
 }
 
 void run_rest(void)
@@ -61,7 +74,7 @@ void run_rest(void)
 
 			if (!word)
 				break;
-			words[i] = word;
+			words[i] = with_pids(word);
 		}
 		op = find(words[0]);
 		say(op->run(words + 1));

@@ -20,11 +20,14 @@ struct op {
 	long (*run)(char **w);
 };
 
-extern const struct op file_ops[], mount_ops[], task_ops[], socket_ops[];
+extern const struct op file_ops[], mount_ops[], task_ops[], socket_ops[], uring_ops[];
 
 /* Descriptors that outlive an operation, by a letter. */
 int slot_get(const char *name);
 long slot_put(const char *name, int fd);
+
+/* Flags of open(2) from words joined by +. */
+int open_flags_of(const char *words);
 
 /* What is still to be done: for operations that go on in another task or program. */
 extern char **rest;
