@@ -59,7 +59,7 @@ export interface RunningAgent {
 /** How long existing containers are waited for before the API is served all the same. */
 const FIRST_SYNC_MS = 10_000;
 const PROBE_EVERY_MS = 2_000;
-/** Readers whose agent ended try again after half a second, one, two. */
+/** Readers whose agent ended try again every three to four seconds at least (src/cli/follow-feed.ts). */
 const RETURN_MS = 5_000;
 const RETURN_POLL_MS = 100;
 const SERVICES = ['', 'feeder.LogService', 'policy.PolicyService', 'policy.ProbeService'];

@@ -110,7 +110,23 @@ const refused: readonly (readonly [name: string, given: Parameters<typeof read>[
   ['a wrong value that a flag overrides', { argv: ['-debug'], env: { DEBUG: 'express:*' } }, /environment variable DEBUG/],
   ['a key twice', { file: 'host: a\nHost: b' }, /kubearmor.yaml:2:1: .*given twice/],
   ['both names of one setting', { file: 'criSocket: unix:///a\nruntimeSocket: unix:///b' }, /given twice/],
-  ['broken YAML', { file: 'a: b: c' }, /kubearmor.yaml:1:/],
+  ['broken YAML', { file: 'a: b: c' }, /^kubearmor.yaml:1:4: error: Nested mappings are not allowed in compact mappings \(quote/],
+  ['YAML without an end', { file: 'cluster: [a\nhost: b\n' }, /^kubearmor.yaml:2:1: error: .* end with a \] \(close the list with `\]`/],
+  ['a loose boolean', { argv: ['-debug', 'true', '-cluster=a'] }, /^error: -debug true: .*only behind `=` \(write -debug=true\)$/],
+  ['a loose boolean, other spelling', { argv: ['--debug', '0'] }, /write --debug=0/],
+  ['a stray word', { argv: ['-debug', 'yes'] }, /^error: yes: is no flag/],
+  ['swapped letters', { file: 'debgu: true\n' }, /did you mean `debug`/],
+  ['a longer name', { file: 'hostname: x\n' }, /there is no setting `hostname` \(did you mean `host`\?\)/],
+  ['a shorter name', { argv: ['-runtime=x'] }, /did you mean `runtimeSocket`/],
+  ['a near value', { file: 'defaultFilePosture: blok\n' }, /did you mean `block`\? write one of audit, block/],
+  ['a near value in a list', { argv: ['-visibility=process,flie'] }, /did you mean `file`\? write a comma list/],
+  [
+    'an unknown variable',
+    { env: { KUBEARMOR_POLICY_DIR: '/p' } },
+    /variable KUBEARMOR_POLICY_DIR: there is no setting .*did you mean `KUBEARMOR_POLICYDIR`/,
+  ],
+  ['a variable with a prefix too many', { env: { KUBEARMOR_CLUSTER: 'c' } }, /KUBEARMOR_CLUSTER.*did you mean `CLUSTER`/],
+  ['a variable like nothing', { env: { KUBEARMOR_XYZZY: '1' } }, /KUBEARMOR_XYZZY.*lists them all/],
   ['a list as file', { file: '- a' }, /no map of settings/],
 ];
 for (const [name, given, says] of refused) {
@@ -120,6 +136,28 @@ for (const [name, given, says] of refused) {
 test('TCP where it is asked for', () => {
   assert.deepEqual(config({ argv: ['-gRPC=0', '-grpcInsecure'] }).tcp, { port: 0, healthPort: 32_766, tlsCertPath: undefined });
   assert.equal(config({ argv: ['-gRPC=32767', '-tlsEnabled'] }).tcp?.tlsCertPath, '/var/lib/kubearmor/tls');
+});
+
+test('what is possible beside the default is named', () => {
+  assert.match(
+    issues({ argv: ['-lsm=apparmor'] }).join(),
+    /write `bpf,apparmor,selinux`, or any list of bpf, apparmor and selinux with bpf/,
+  );
+  assert.match(helpText(), /hostVisibility \(also none\)/);
+  config({ argv: ['-hostVisibility=none', '-lsm=selinux,bpf'] });
+});
+
+test('variables that others set for us are no settings', () => {
+  const names = `KUBEARMOR_SEED KUBEARMOR_SERVICE KUBEARMOR_SERVICE_HOST KUBEARMOR_SERVICE_PORT KUBEARMOR_SERVICE_PORT_GRPC KUBEARMOR_PORT
+    KUBEARMOR_PORT_32767_TCP KUBEARMOR_PORT_32767_TCP_PROTO KUBEARMOR_PORT_32767_TCP_PORT KUBEARMOR_PORT_32767_TCP_ADDR
+    KUBEARMOR_CONTROLLER_WEBHOOK_SERVICE_SERVICE_HOST KUBEARMOR_RELAY_PORT_9091_UDP`.split(/\s+/);
+  config({ env: Object.fromEntries(names.map((name) => [name, 'x'])) });
+  config({ env: { KUBEARMOR_XYZZY: '' } });
+});
+
+test('help names what a setting may be', () => {
+  assert.match(helpText(), /-defaultFilePosture\n.*\n +one of audit, block; default audit; environment DEFAULTFILEPOSTURE/);
+  assert.match(helpText(), /-debug\n.*\n +true or false; default false/);
 });
 
 test('help names every setting', () => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFileSync } from 'node:fs';
+import { errnoText, nearestWord } from '#base';
 import type { Issue } from '#base';
 import type { Posture, Postures } from '#policy';
 import { readConfigFile, readEnvironment, readFlags } from './config-sources.ts';
@@ -117,8 +118,7 @@ function fileSource(named: string | undefined, readFile: ConfigInputs['readFile'
     if (file === DEFAULT_FILE) return { given: [], issues: [] };
     return { given: [], issues: [problem('KUBEARMOR_CFG', `there is no file ${file}`, 'correct the variable, or unset it')] };
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return { given: [], issues: [{ ...problem('', `cannot be read: ${why}`, 'correct its permissions'), file }] };
+    return { given: [], issues: [{ ...problem('', `cannot be read: ${errnoText(error)}`, 'correct its permissions'), file }] };
   }
 }
 
@@ -132,12 +132,19 @@ const problem = (at: string, text: string, cure: string): Issue => ({
 
 function valueIssues({ setting, value, name, ...place }: Given): Issue[] {
   const normal = normalise(setting.type, value);
-  if (normal === undefined)
-    return [{ ...problem(name, `\`${value}\` is no value for it`, `write ${allowedText(setting.type)}`), ...place }];
+  if (normal === undefined) return [{ ...problem(name, `\`${value}\` is no value for it`, cureFor(setting, value)), ...place }];
   if (setting.notHere === undefined || isPossible(setting, normal)) return [];
-  return [
-    { ...problem(name, `\`${value}\` is not possible: ${setting.notHere}`, `remove it, or write \`${setting.fallback}\``), ...place },
-  ];
+  const others = setting.alsoPossible === undefined ? '' : `, or ${setting.alsoPossible}`;
+  const cure = `remove it, or write \`${setting.fallback}\`${others}`;
+  return [{ ...problem(name, `\`${value}\` is not possible: ${setting.notHere}`, cure), ...place }];
+}
+
+function cureFor({ type }: Setting, value: string): string {
+  const cure = `write ${allowedText(type)}`;
+  if (type.kind !== 'choice' && type.kind !== 'list') return cure;
+  const wrong = value.split(',').find((word) => !type.values.includes(word.trim()));
+  const near = wrong === undefined ? undefined : nearestWord(wrong.trim(), type.values);
+  return near === undefined ? cure : `did you mean \`${near}\`? ${cure}`;
 }
 
 const isPossible = ({ fallback, possible }: Setting, value: string): boolean => value === fallback || possible?.test(value) === true;
@@ -256,14 +263,17 @@ const SOCKET_PATH_MAX = 107;
 /** What `--help` prints. */
 export function helpText(): string {
   const lines = SETTINGS.filter(({ notHere }) => notHere === undefined).map(
-    ({ key, alias, fallback, meaning, env }) =>
-      `  -${key}${alias === undefined ? '' : `, -${alias}`}\n      ${meaning}\n      default ${fallback === '' ? '(empty)' : fallback}; environment ${env.join(', ')}`,
+    ({ key, alias, fallback, meaning, env, type }) =>
+      `  -${key}${alias === undefined ? '' : `, -${alias}`}\n      ${meaning}\n      ${allowedText(type)}; default ${fallback === '' ? '(empty)' : fallback}; environment ${env.join(', ')}`,
   );
-  const later = SETTINGS.filter(({ notHere }) => notHere !== undefined).map(({ key }) => key);
+  const later = SETTINGS.filter(({ notHere }) => notHere !== undefined).map(({ key, alsoPossible }) =>
+    alsoPossible === undefined ? key : `${key} (also ${alsoPossible})`,
+  );
   return `kubearmor [-flag=value ...]: the node agent. Needs root.
 kubearmor -remove [-yes] [-flag=value ...]: ends what an agent that is stopped left in force; without -yes it only says what that is.
 
 A flag counts before the environment, that before kubearmor.yaml ($KUBEARMOR_CFG, else ./kubearmor.yaml), that before the default.
+A value follows its flag, -key value or -key=value; that of a boolean only as -key=value, and -key alone means true.
 
 ${lines.join('\n')}
 

@@ -68,6 +68,15 @@ test('the same name in other kinds is another policy', async (t) => {
   assert.deepEqual(readdirSync(on.directory), ['csp.a.yaml']);
 });
 
+test('a refusal with many problems tells the first ones and how many more there are', async (t) => {
+  const spec = { ...Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`unknown${i}`, 1])), selector: { matchLabels: { a: 'b' } } };
+  const { status, reason } = await send(node(t), 'ADDED', { metadata: { name: 'many' }, spec });
+  assert.equal(status, PolicyStatus.Invalid);
+  assert.ok(reason.length < 2_000, String(reason.length));
+  const shown = reason.split('\n').length - 1;
+  assert.match(reason, new RegExp(`unknown0[^]*\nand ${300 - shown} more$`));
+});
+
 test('a restart finds the policies of the RPC, KubeArmor’s own backups too', async (t) => {
   const first = node(t);
   await send(first, 'ADDED', policyObject('a', '/bin/sh'));

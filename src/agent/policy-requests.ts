@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { formatIssue } from '#base';
+import type { Issue } from '#base';
 import { LIMITS, parsePolicyObject } from '#policy';
 import type { Policy, PolicyKind } from '#policy';
 import { PolicyStatus } from '#wire';
@@ -80,15 +81,21 @@ function readPolicy(method: PolicyMethod, object: Fields): { readonly policy: Po
     return answer(PolicyStatus.NotEnabled, 'network policies for nodes are not enforced yet; those with a selector are');
   }
   const { policy, issues } = parsePolicyObject(object, { kind, file: 'rpc', namespace: CONTAINER_NAMESPACE });
-  if (policy === undefined)
-    return invalid(
-      issues
-        .filter(({ severity }) => severity === 'error')
-        .map(formatIssue)
-        .join('\n'),
-    );
+  if (policy === undefined) return invalid(listed(issues));
   const problem = kind === 'KubeArmorPolicy' ? selectorProblem(policy) : undefined;
   return problem === undefined ? { policy } : invalid(problem);
+}
+
+/** Characters of the problems that an answer tells of: a trailer has little room. */
+const LISTED_MAX = 1_900;
+
+/** The errors, a line each, as many as there is room for, and how many there are besides. */
+function listed(issues: readonly Issue[]): string {
+  const lines = issues.filter(({ severity }) => severity === 'error').map(formatIssue);
+  let [shown, length] = [0, 0];
+  while (shown < lines.length && (shown === 0 || length + lines[shown]!.length < LISTED_MAX)) length += lines[shown++]!.length + 1;
+  const more = lines.length - shown;
+  return [...lines.slice(0, shown), ...(more === 0 ? [] : [`and ${more} more`])].join('\n');
 }
 
 const CONTAINER_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;

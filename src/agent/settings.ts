@@ -24,6 +24,8 @@ export interface Setting {
   /** Why only the default, or what `possible` matches, can be given yet. */
   readonly notHere?: string;
   readonly possible?: RegExp;
+  /** `possible` in words. */
+  readonly alsoPossible?: string;
   /** Another name of the same setting. */
   readonly alias?: string;
 }
@@ -64,7 +66,13 @@ const KUBEARMOR: readonly Row[] = [
   ['nriIndex', { kind: 'integer', min: 0, max: 99 }, '99', 'NRI', { notHere: 'NRI is not here yet' }],
   ['enableNRI', bool, 'false', 'NRI', { notHere: 'NRI is not here yet' }],
   ['visibility', visibility, 'process,file,network,capabilities', 'what containers’ logs tell of'],
-  ['hostVisibility', text, 'default', 'what the host’s logs tell of', { notHere: 'the host is not observed yet', possible: /^none$/ }],
+  [
+    'hostVisibility',
+    text,
+    'default',
+    'what the host’s logs tell of',
+    { notHere: 'the host is not observed yet', possible: /^none$/, alsoPossible: 'none' },
+  ],
   ['enableKubeArmorPolicy', bool, 'true', 'container policies'],
   ['enableKubeArmorHostPolicy', bool, 'false', 'host policies', { notHere: NO_HOST }],
   ['enableKubeArmorVm', bool, 'false', 'client of a KVM service', { notHere: 'the KVM client is not here yet' }],
@@ -79,7 +87,13 @@ const KUBEARMOR: readonly Row[] = [
   ['hostDefaultDevicePosture', anyPosture, 'audit', 'posture of the host', { notHere: NO_HOST }],
   ['coverageTest', bool, 'false', 'KubeArmor’s own tests', { notHere: 'it is part of KubeArmor’s own tests' }],
   ['untrackedNs', text, 'kube-system,kubearmor', 'namespaces left alone', { notHere: NO_KUBERNETES }],
-  ['lsm', text, 'bpf,apparmor,selinux', 'enforcers by preference', { notHere: 'the only enforcer is bpf', possible: WITH_BPF }],
+  [
+    'lsm',
+    text,
+    'bpf,apparmor,selinux',
+    'enforcers by preference',
+    { notHere: 'the only enforcer is bpf', possible: WITH_BPF, alsoPossible: 'any list of bpf, apparmor and selinux with bpf in it' },
+  ],
   ['bpfFsPath', path, '/sys/fs/bpf', 'the BPF file system; mounted if it is not'],
   ['enforcerAlerts', bool, 'true', 'alerts of the enforcer', { notHere: 'a denial is always told' }],
   ['defaultPostureLogs', bool, 'true', 'default posture as alerts', { notHere: 'a default posture is always told as an alert' }],

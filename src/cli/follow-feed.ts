@@ -4,8 +4,11 @@ import type { Io } from './io.ts';
 import { mergeStreams } from './merge-streams.ts';
 import type { AgentPort, FeedItem, StreamName } from './ports.ts';
 
-/** First and longest wait between attempts; each is up to a fifth longer, so that many readers do not come back at once. */
-const RETRY_MS = { min: 500, max: 15_000 } as const;
+/**
+ * First and longest wait between attempts; each is up to a fifth longer, so that many readers do not come back at once. An agent that
+ * starts anew waits five seconds for its readers (src/agent/agent.ts).
+ */
+const RETRY_MS = { min: 500, max: 3_000 } as const;
 const JITTER = 0.2;
 
 export interface FollowOptions {

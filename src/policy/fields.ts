@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+import { nearestWord } from '#base';
 import type { Issue } from '#base';
 import { LIMITS } from './limits.ts';
 import type { LimitName } from './limits.ts';
-import { nearest } from './fields-nearest.ts';
 
 export interface Place {
   readonly line: number;
@@ -24,6 +24,7 @@ export class Notes {
   readonly #places: Places | undefined;
   readonly #seen = new Set<string>();
   #failed = false;
+  #omitted = 0;
 
   constructor(file?: string, places?: Places, prefix = '') {
     this.file = file;
@@ -69,16 +70,30 @@ export class Notes {
     return this.issues.length >= LIMITS.issues.value;
   }
 
+  /** Where a field stands, else what holds it; undefined where the source has no places. */
+  placeOf(at: string): Place | undefined {
+    return this.#placeAt(this.#fullPath(at), false);
+  }
+
   #add(severity: Issue['severity'], what: Pick<Issue, 'code' | 'at' | 'problem' | 'cure'>, atKey = false): void {
     this.#failed ||= severity === 'error';
     // An error is told even then, unless there were enough errors to act on.
-    if (this.full && (severity === 'warning' || this.issues.length >= 2 * LIMITS.issues.value)) return;
+    if (this.#omitted > 0 || (this.full && (severity === 'warning' || this.issues.length >= 2 * LIMITS.issues.value))) return this.#omit();
     const full = this.#fullPath(what.at);
     const identity = JSON.stringify([what.code, full, what.problem]);
     if (this.#seen.has(identity)) return;
     this.#seen.add(identity);
-    const place = this.#placeOf(full, atKey);
+    const place = this.#placeAt(full, atKey);
     this.issues.push({ severity, ...what, at: full, file: this.file, line: place?.line, column: place?.column });
+  }
+
+  /** Stands at the end of the list for what is not in it. */
+  #omit(): void {
+    if (this.#omitted > 0) this.issues.pop();
+    this.#omitted++;
+    const problem = `${this.#omitted} more problems were found, and the rest was not looked into`;
+    const severity = this.#failed ? 'error' : 'warning';
+    this.issues.push({ severity, code: 'LIMIT_EXCEEDED', at: '', problem, cure: 'mend these first', file: this.file });
   }
 
   #fullPath(at: string): string {
@@ -87,7 +102,7 @@ export class Notes {
   }
 
   /** The place of the field, else of what holds it: a missing field has none of its own. */
-  #placeOf(at: string, atKey: boolean): Place | undefined {
+  #placeAt(at: string, atKey: boolean): Place | undefined {
     if (this.#places === undefined) return undefined;
     const own = (atKey ? this.#places.keys.get(at) : undefined) ?? this.#places.values.get(at);
     if (own !== undefined) return own;
@@ -113,9 +128,9 @@ function parentOf(at: string): string {
 }
 
 /** A value as a problem shows it: short, on one line. */
-export function shown(value: unknown): string {
+export function shown(value: unknown, most = 60): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
-  const line = text.length > 60 ? `${text.slice(0, 57)}...` : text;
+  const line = text.length > most ? `${text.slice(0, most - 3)}...` : text;
   // oxlint-disable-next-line no-control-regex -- terminals must not get them
   return line.toWellFormed().replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '\u00b7');
 }
@@ -204,7 +219,7 @@ export function word<W extends string>(...words: readonly W[]): Reader<W> {
     if (value === '') return undefined;
     const found = typeof value === 'string' ? words.find((w) => w.toLowerCase() === value.toLowerCase()) : undefined;
     if (found !== undefined) return found;
-    const near = typeof value === 'string' ? nearest(value, words) : undefined;
+    const near = typeof value === 'string' ? nearestWord(value, words) : undefined;
     const cure = near === undefined ? `write one of ${words.join(', ')}` : `did you mean \`${near}\`?`;
     notes.error('VALUE_UNKNOWN', at, `unknown value \`${shown(value)}\``, cure);
     return undefined;
@@ -247,6 +262,8 @@ export const anything: Reader<unknown> = (value) => value;
 interface ObjectOptions {
   /** Field names that must be present. */
   readonly required?: readonly string[];
+  /** Field names of which one is expected: a mistyped name is taken for one of those that are missing, if it is near. */
+  readonly expected?: readonly string[];
   /** Cures for names that belong elsewhere. */
   readonly elsewhere?: Readonly<Record<string, string>>;
   /** The cure for a name that is neither known nor near to one. */
@@ -263,20 +280,27 @@ export function object<F extends Readonly<Record<string, Reader<unknown>>>>(fiel
       return wrongType('a map', value, { at, notes, cure: `write its fields below it: ${Object.keys(fields).slice(0, 4).join(', ')} …` });
     }
     const out: Record<string, unknown> = {};
+    const meant = new Set<string | undefined>();
+    const missing = [...(options.required ?? []), ...(options.expected ?? [])].filter((key) => !isPresent(value, key));
     for (const [key, entry] of Object.entries(value)) {
       if (entry === undefined) continue; // only an object from code has it
       const here = childOf(at, key);
       const reader = Object.hasOwn(fields, key) ? fields[key] : undefined;
-      if (reader === undefined) unknownField(key, here, { notes, known: Object.keys(fields), options });
+      if (reader === undefined) meant.add(unknownField(key, here, { notes, known: Object.keys(fields), missing, options }));
       else if (entry !== null || reader === anything) out[key] = reader(entry, here, notes);
       else notes.warn('FIELD_EMPTY', here, 'has no value and is taken as absent', 'remove it or fill it in');
     }
-    for (const key of options.required ?? []) {
-      if (isPresent(value, key)) continue;
-      notes.error('FIELD_MISSING', childOf(at, key), 'is required', `add \`${key}:\``);
-    }
+    noteMissing(
+      missing.filter((key) => options.required?.includes(key) === true && !meant.has(key)),
+      at,
+      notes,
+    );
     return out as Fields<F>;
   };
+}
+
+function noteMissing(keys: readonly string[], at: string, notes: Notes): void {
+  for (const key of keys) notes.error('FIELD_MISSING', childOf(at, key), 'is required', `add \`${key}:\``);
 }
 
 function isPresent(value: Readonly<Record<string, unknown>>, key: string): boolean {
@@ -286,14 +310,17 @@ function isPresent(value: Readonly<Record<string, unknown>>, key: string): boole
 interface UnknownOptions {
   readonly notes: Notes;
   readonly known: readonly string[];
+  readonly missing: readonly string[];
   readonly options: ObjectOptions;
 }
-function unknownField(key: string, at: string, { notes, known, options }: UnknownOptions): void {
+/** @returns the field that it is taken for */
+function unknownField(key: string, at: string, { notes, known, missing, options }: UnknownOptions): string | undefined {
   const { elsewhere, otherwise = `known here: ${known.join(', ')}` } = options;
   const moved = elsewhere !== undefined && Object.hasOwn(elsewhere, key) ? elsewhere[key] : undefined;
-  const near = notes.full ? undefined : nearest(key, known);
+  const near = notes.full || moved !== undefined ? undefined : (nearestWord(key, missing) ?? nearestWord(key, known));
   const cure = moved ?? (near === undefined ? otherwise : `did you mean \`${near}\`?`);
   notes.errorAtKey('FIELD_UNKNOWN', at, `unknown field \`${shown(key)}\``, cure);
+  return near ?? missing.find((name) => moved === `did you mean \`${name}\`?`);
 }
 
 export function isMap(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -244,6 +244,15 @@ test('an expression of host names that is too long is refused, not ignored', () 
   assert.match(JSON.stringify(issues), /1025 bytes, the limit is 1024/);
 });
 
+test('a list of problems that ends before they do says how many more there are', () => {
+  const spec = Object.fromEntries(Array.from({ length: 1500 }, (_, i) => [`unknown${i}`, 1]));
+  const { policy, issues } = parsePolicyObject({ metadata: { name: 'p' }, spec }, { kind: 'KubeArmorPolicy' });
+  assert.equal(policy, undefined);
+  assert.equal(issues.length, 1001);
+  const more = Number(/^(\d+) more problems/.exec(issues.at(-1)?.problem ?? '')?.[1] ?? 0);
+  assert.ok(more >= 500, `${more}`);
+});
+
 test('every problem at once', () => {
   const document = parseSpec('  actoin: Block\n  severity: 99\n  file:\n    matchPaths:\n    - path: etc\n    - path: /etc/\n  file: {}');
   assert.deepEqual(

@@ -72,12 +72,12 @@ export class Agent extends Running {
   }
 }
 
-/** `karmor logs -o json`, as an operator leaves it running. */
+/** `karmor logs -o json` with all streams, as an operator leaves it running. */
 export class AgentClient {
   readonly #running: Running;
 
   constructor(socket: string) {
-    this.#running = new Running(KARMOR, ['logs', '-o', 'json', '--gRPC', `unix://${socket}`]);
+    this.#running = new Running(KARMOR, ['logs', '--logFilter', 'all', '--json', '--gRPC', `unix://${socket}`]);
   }
 
   get stderr(): string {
@@ -88,8 +88,18 @@ export class AgentClient {
     return this.#running.isRunning;
   }
 
-  /** The alerts so far; every line has to be JSON, and it has to go on. */
+  /** The alerts so far. */
   alerts(): readonly Record<string, unknown>[] {
+    return this.records().filter(({ Type }) => Type !== 'ContainerLog');
+  }
+
+  /** The telemetry so far, of agents that are asked for it. */
+  logs(): readonly Record<string, unknown>[] {
+    return this.records().filter(({ Type }) => Type === 'ContainerLog');
+  }
+
+  /** Every line has to be JSON, and it has to go on. */
+  records(): readonly Record<string, unknown>[] {
     if (!this.isRunning) throw new Error(`karmor logs ended: ${this.stderr}`);
     return this.#running.stdout
       .split('\n')

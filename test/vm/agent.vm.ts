@@ -11,8 +11,10 @@ import { BAD_BYTES } from './cases/bad-bytes.ts';
 import { BAD_INPUT } from './cases/bad-input.ts';
 import { BASICS } from './cases/basics.ts';
 import { BEYOND_LIMITS } from './cases/beyond-limits.ts';
+import { DEFAULT_DENY } from './cases/default-deny.ts';
 import { GARBAGE } from './cases/garbage.ts';
 import { LACKS } from './cases/lacks.ts';
+import { RESTART } from './cases/restart.ts';
 import { SURVIVAL } from './cases/survival.ts';
 import { TROUBLE } from './cases/trouble.ts';
 import { Stage } from './stage.ts';
@@ -20,12 +22,14 @@ import type { VmCase } from './stage.ts';
 
 const GROUPS: Readonly<Record<string, readonly VmCase[]>> = {
   basics: BASICS,
+  deny: DEFAULT_DENY,
   bytes: BAD_BYTES,
   input: BAD_INPUT,
   limits: BEYOND_LIMITS,
   garbage: GARBAGE,
   trouble: TROUBLE,
   survival: SURVIVAL,
+  restart: RESTART,
   lacks: LACKS,
 };
 

@@ -12,7 +12,7 @@ export class Containerd {
   readonly socket: string;
   readonly #home: string;
   readonly #rootfs: string;
-  readonly #containers: string[] = [];
+  readonly #containers = new Set<string>();
   readonly #cgroups = new Map<string, string>();
   #process: ChildProcess | undefined;
   #execs = 0;
@@ -46,13 +46,33 @@ export class Containerd {
   }
 
   /** Starts a container with the label `app=ID`. */
-  async run(id: string, ...command: readonly string[]): Promise<void> {
-    const ran = await this.ctr('run', '-d', '--label', `app=${id}`, '--rootfs', this.#rootfs, id, ...command);
+  run(id: string, ...command: readonly string[]): Promise<void> {
+    return this.#run([], id, command);
+  }
+
+  /** As `run`, but between making it and starting its program `meanwhile` is done: runc waits in the container for that long. */
+  async runHeld(id: string, meanwhile: () => Promise<void>, ...command: readonly string[]): Promise<void> {
+    const runc = join(this.#home, 'held-runc');
+    const go = join(this.#home, `go-${id}`);
+    const held = `#!/bin/sh\ncase " $* " in *" start "*) until [ -e '${go}' ]; do sleep 0.1; done ;; esac\nexec runc "$@"\n`;
+    writeFileSync(runc, held, { mode: 0o755 });
+    const started = this.#run(['--runc-binary', runc], id, command);
+    try {
+      await Promise.race([meanwhile(), started.then(() => Promise.reject(new Error(`${id} was not held`)))]);
+    } finally {
+      writeFileSync(go, '');
+    }
+    await started;
+  }
+
+  async #run(options: readonly string[], id: string, command: readonly string[]): Promise<void> {
+    const ran = await this.ctr('run', '-d', ...options, '--label', `app=${id}`, '--rootfs', this.#rootfs, id, ...command);
     if (ran.code !== 0) throw new Error(`the container ${id} does not start: ${ran.output}`);
-    this.#containers.push(id);
+    this.#containers.add(id);
   }
 
   async remove(id: string): Promise<void> {
+    this.#containers.delete(id);
     await this.ctr('task', 'delete', '--force', id);
     await this.ctr('containers', 'delete', id);
   }

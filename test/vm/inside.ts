@@ -65,7 +65,7 @@ done 2>/dev/null
 echo $refused
 `;
 
-/** Arguments, path, working directory and name of a program that are no UTF-8. */
+/** Arguments, path, working directory and name of a program that are no UTF-8: first where it is refused, then where it passes. */
 const BYTES = `
 bad=$(printf '\\377\\376\\200')
 ${FORBIDDEN} "$bad" "a\${bad}b"
@@ -73,6 +73,9 @@ cd "/tmp/$bad" && ${FORBIDDEN} here
 read x < "/data/$bad"
 "/data/$bad.prog" true
 "/tmp/$bad/busybox$bad" cat ${GUARDED}
+/bin/true "$bad" "c\${bad}d"
+read x < "/tmp/$bad/busybox$bad"
+"/tmp/$bad/busybox$bad" cat ${OPEN}
 :
 `;
 
@@ -89,7 +92,7 @@ export function writeBadNames(rootfs: string): void {
   writeFileSync(at('data'), 'x\n');
   writeFileSync(at('data', '.prog'), readFileSync(join(rootfs, 'bin/busybox')));
   chmodSync(at('data', '.prog'), 0o755);
-  execFileSync('sh', ['-c', 'mkdir "$0/$(printf "\\377\\376\\200")"', join(rootfs, 'tmp')]);
+  execFileSync('sh', ['-c', 'mkdir -p "$0/$(printf "\\377\\376\\200")"', join(rootfs, 'tmp')]);
   const program = Buffer.concat([at('tmp', '/busybox'), bad]);
   writeFileSync(program, readFileSync(join(rootfs, 'bin/busybox')));
   chmodSync(program, 0o755);

@@ -184,7 +184,7 @@ export class Stage {
     for (const name of ['bin', 'proc', 'dev', 'sys', 'tmp', 'etc', 'data']) mkdirSync(join(this.rootfs, name), { recursive: true });
     for (const name of ['busybox', 'ash', 'sh', 'touch']) copyFileSync('/bin/busybox', join(this.rootfs, 'bin', name));
     copyFileSync('/bin/busybox', join(this.rootfs, FORBIDDEN));
-    for (const applet of ['sleep', 'true', 'cat', 'mkfifo']) symlinkSync('busybox', join(this.rootfs, 'bin', applet));
+    for (const applet of ['sleep', 'true', 'cat', 'mkfifo', 'nc', 'ping']) symlinkSync('busybox', join(this.rootfs, 'bin', applet));
     for (const file of ['etc/secret', GUARDED, OPEN]) writeFileSync(join(this.rootfs, file), 'secret\n');
     for (let i = 0; i <= DISTINCT_FILES; i++) writeFileSync(join(this.rootfs, 'data', String(i)), '');
     writeScripts(this.rootfs);

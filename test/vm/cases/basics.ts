@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { dialGrpc, healthClient } from '#grpc';
+import { isBpffs } from '#libbpf';
 import { PolicyStatus, ServingStatus } from '#wire';
 import { Agent, Alerts } from '../agent-process.ts';
 import { isRefused, until } from '../running.ts';
@@ -22,9 +23,12 @@ let alerts: Alerts | undefined;
 /** The main line: start, policies by RPC and from the folder, alerts, probe. */
 export const BASICS: readonly VmCase[] = [
   {
-    name: 'the agent starts, with a container that runs already',
+    name: 'the agent starts, with a container that runs already; it mounts the BPF file system that is missing and pins its rules there',
     async run(stage) {
+      assert.ok(!isBpffs(stage.bpfFs));
       const ms = await stage.start();
+      assert.ok(isBpffs(stage.bpfFs));
+      assert.equal(stage.kernel.alerts().lost, 0, 'the maps are pinned below it');
       stage.figures.push(`programs loaded, ready after ${Math.round(ms)} ms`);
       assert.match(stage.agent?.stdout ?? '', /1 containers protected/);
       alerts = new Alerts(stage.socket);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ERRORS } from '#base';
+import { isBpffs } from '#libbpf';
 import { KUBEARMOR } from '../agent-process.ts';
 import { run } from '../running.ts';
 import type { Ran } from '../running.ts';
@@ -26,6 +28,10 @@ async function assertRefuses(name: string, code: number, told: RegExp): Promise<
 
 const NO_BTF = /starting: .*the kernel has no BTF \(\/sys\/kernel\/btf\/vmlinux\).*use one built with/;
 
+/** Root that may not mount, as in a container without privileges. */
+const WITHOUT_MOUNTS = 'exec setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin "$@"';
+const NO_BPFFS = /starting: mounting a BPF file system at .*: mount -t bpf bpf .*, or set bpfFsPath/;
+
 /** An agent that cannot start leaves in force what one before it did. */
 export const LACKS: readonly VmCase[] = [
   {
@@ -33,7 +39,7 @@ export const LACKS: readonly VmCase[] = [
     async run(stage) {
       await stage.ensureGuarded();
       const ran = await run(KUBEARMOR, ...stage.flags({ stateDir: join(stage.home, 'second') }));
-      assert.deepEqual([ran.code, /another agent listens/.test(ran.output)], [1, true], ran.output);
+      assert.deepEqual([ran.code, /another agent listens/.test(ran.output)], [ERRORS.HOST_IO.exitCode, true], ran.output);
     },
   },
   {
@@ -46,9 +52,11 @@ export const LACKS: readonly VmCase[] = [
       const fresh = join(stage.home, 'fresh-bpf');
       writeFileSync(file, '');
       mkdirSync(fresh);
+      mkdirSync(join(stage.home, 'bare'));
       startWith(stage, 'no-btf', 'mount -t tmpfs none /sys/kernel/btf');
       startWith(stage, 'empty-btf', 'mount --bind /dev/null /sys/kernel/btf/vmlinux', { bpfFsPath: fresh });
       startWith(stage, 'no-bpffs', ':', { bpfFsPath: join(file, 'bpf') });
+      startWith(stage, 'no-mount', WITHOUT_MOUNTS, { bpfFsPath: join(stage.home, 'bare') });
     },
   },
   {
@@ -60,7 +68,18 @@ export const LACKS: readonly VmCase[] = [
     run: () => assertRefuses('empty-btf', 1, NO_BTF),
   },
   {
-    name: 'no BPF file system, and none can be mounted: the agent says so; the rules of before hold',
-    run: () => assertRefuses('no-bpffs', 1, /starting: mounting a BPF file system at .*: mount -t bpf bpf .*, or set bpfFsPath/),
+    name: 'no BPF file system, and no directory for one: the agent says so; the rules of before hold',
+    run: () => assertRefuses('no-bpffs', 1, NO_BPFFS),
+  },
+  {
+    name: 'no BPF file system, and mounting one is not permitted: the same, and nothing of that agent is left',
+    async run(stage) {
+      await assertRefuses('no-mount', 1, NO_BPFFS);
+      await assertRefuses('no-mount', 1, /EPERM/);
+      const left = [join(stage.home, 'bare'), join(stage.home, 'no-mount')].flatMap((folder) =>
+        existsSync(folder) ? readdirSync(folder) : [],
+      );
+      assert.deepEqual([left, existsSync(join(stage.home, 'no-mount.sock')), isBpffs(join(stage.home, 'bare'))], [[], false, false]);
+    },
   },
 ];
