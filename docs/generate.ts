@@ -144,11 +144,29 @@ function exitCodesPage(): string {
       .map(([name]) => code(name))
       .join(', ');
   const rows = Object.values(EXIT_CODES).map(({ code: exit, meaning }) => [String(exit), meaning, causes(exit)]);
+  const agentRows = [
+    ['0', 'ended by a signal, or `-help`, `-version`, `-remove` is done', ''],
+    ['1', 'it cannot enforce here', causes(1)],
+    ['2', 'a flag, a variable or a line of `kubearmor.yaml` is wrong; or `-remove` found something and `-yes` is missing', causes(2)],
+    ['3', 'containerd does not answer', causes(3)],
+    ['65', 'a bound is exceeded, for example too many policy files', causes(65)],
+    ['74', 'a file or program of this machine failed, or another agent listens', causes(74)],
+    ['130', 'ended by a second signal while it was ending', ''],
+  ];
   return `# Exit codes
 
 \`karmor\` leaves with one of these. Scripts may rely on them. The errors are explained in [errors.md](errors.md).
 
 ${table(['code', 'meaning', 'errors that end with it'], rows)}
+
+Codes of 128 and more are those that a shell shows for a program that a signal ended. \`karmor logs\` goes on until it is ended: there
+Ctrl-C and SIGTERM are the way to end it, and the code is 0. A second signal ends every command at once.
+
+## The agent
+
+What \`kubearmor\` leaves with. Rules stay in force whatever the code.
+
+${table(['code', 'meaning', 'errors that end with it'], agentRows)}
 `;
 }
 
@@ -162,11 +180,17 @@ function configurationPage(): string {
   const later = SETTINGS.filter(({ notHere }) => notHere !== undefined);
   return `# Configuration of the agent
 
-A setting is given as a flag (\`-key=value\` or \`--key value\`), as an environment variable, or as a line of \`kubearmor.yaml\`
-(\`key: value\`). The file is the one that \`KUBEARMOR_CFG\` names, else \`kubearmor.yaml\` in the working directory.
+A setting is given as a flag, as an environment variable, or as a line of \`kubearmor.yaml\` (\`key: value\`). The file is the one that
+\`KUBEARMOR_CFG\` names, else \`kubearmor.yaml\` in the working directory.
+
+Flags have one or two dashes and a value behind \`=\` or as the next word: \`-key=value\`, \`--key value\`. Those whose values are true or
+false are different, as they are for KubeArmor: \`-debug\` alone means true, and a value stands only behind \`=\` (\`-debug=false\`).
+\`-debug false\` is refused. Of a flag that is given twice the last counts.
 
 A flag counts before the environment, the environment before the file, the file before the default. This differs from KubeArmor
 (see [ADR 9](../adr/0009-configuration-precedence.md)). An empty variable counts as absent. The case of keys in the file does not matter.
+A variable \`KUBEARMOR_…\` that is no setting is an error, but for \`KUBEARMOR_CFG\`, \`KUBEARMOR_SERVICE\` (the address for \`karmor\`) and
+those that Kubernetes sets for services (\`KUBEARMOR_SERVICE_HOST\`, \`KUBEARMOR_PORT_…\`).
 
 A wrong value and an unknown name are errors, also where another source overrides them. All of them are told at once, and the agent
 does not start.
@@ -183,9 +207,10 @@ says what an agent that is stopped left in force; \`kubearmor -remove -yes\` end
 
 ## Known settings that must stay at their default
 
-KubeArmor has them. What they stand for is not in this version, so another value is refused and not ignored.
+KubeArmor has them. What they stand for is not in this version, so another value is refused and not ignored. A few values mean the same
+here as the default and are taken too.
 
-${table(['flag', 'environment', 'default', 'why'], later.map((setting) => [code(`-${setting.key}`), setting.env.map(code).join(', '), setting.fallback === '' ? '(empty)' : code(setting.fallback), setting.notHere ?? '']))}
+${table(['flag', 'environment', 'default', 'also taken', 'why'], later.map((setting) => [code(`-${setting.key}`), setting.env.map(code).join(', '), setting.fallback === '' ? '(empty)' : code(setting.fallback), setting.alsoPossible ?? '', setting.notHere ?? '']))}
 `;
 }
 
@@ -210,14 +235,16 @@ async function karmorPage(): Promise<string> {
   }
   return `# karmor
 
-\`karmor COMMAND --help\` prints the same. Exit codes are in [exit-codes.md](exit-codes.md). \`KUBEARMOR_SERVICE\` names the agent’s
-address where \`--gRPC\` does not.
+\`karmor COMMAND --help\` (or \`-h\`, or \`karmor help COMMAND\`) prints the same. \`karmor --version\` and \`karmor -v\` are \`karmor version\`. Exit codes are
+in [exit-codes.md](exit-codes.md). \`KUBEARMOR_SERVICE\` names the agent’s address where \`--gRPC\` does not; \`:32767\` is that port of this machine.
 
 ${sections.join('\n\n')}
 
 ## Planned
 
-Refused by name in this version, with exit code ${EXIT_CODES.usage.code}: ${PLANNED.map((words) => code(words.join(' '))).join(', ')}.
+Refused by name in this version, with exit code ${EXIT_CODES.usage.code}. What does the work, or a part of it, until then:
+
+${table(['command', 'until then'], PLANNED.map(({ words, instead }) => [code(words.join(' ')), instead ?? '']))}
 `;
 }
 

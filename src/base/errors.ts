@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { errnoHint } from './errno.ts';
 
 interface ErrorSpec {
   /** What a program exits with when this ends it (docs/reference/exit-codes.md). */
@@ -18,10 +19,11 @@ export const ERRORS = {
   PROTOCOL: { exitCode: 3, retryable: false, hint: 'the peer does not speak KubeArmor’s API; check the address' },
   NOT_SUPPORTED: { exitCode: 1, retryable: false, hint: 'see `karmor probe` for what this node can do' },
   KERNEL_LOAD: { exitCode: 1, retryable: false, hint: 'see `karmor probe`; the verifier’s log is in the cause' },
-  KERNEL_CALL: { exitCode: 1, retryable: true, hint: 'see the errno in the message' },
+  KERNEL_CALL: { exitCode: 1, retryable: true, hint: 'is it root, and does `karmor probe` call the kernel fit?' },
   LIMIT_EXCEEDED: { exitCode: 65, retryable: false, hint: 'split or shorten the policies; limits are in docs/reference/limits.md' },
   RUNTIME_UNREACHABLE: { exitCode: 3, retryable: true, hint: 'is containerd running, and is the socket path right?' },
-  HOST_IO: { exitCode: 1, retryable: true, hint: 'see the errno in the message' },
+  /** 74 is EX_IOERR. @source sysexits.h */
+  HOST_IO: { exitCode: 74, retryable: true, hint: 'the message names the file or program: is it there, and may this user use it?' },
 } as const satisfies Record<string, ErrorSpec>;
 
 export type ErrorCode = keyof typeof ERRORS;
@@ -41,7 +43,8 @@ export class KubeArmorError extends Error {
     this.context = options.context ?? {};
   }
 
+  /** What the operator can do, told by the cause where that is a known failure of the file system. */
   get hint(): string {
-    return ERRORS[this.code].hint;
+    return (this.code === 'HOST_IO' ? errnoHint(this.cause) : undefined) ?? ERRORS[this.code].hint;
   }
 }

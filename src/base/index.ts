@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+export { errnoHint, errnoText } from './errno.ts';
 export { ERRORS, KubeArmorError } from './errors.ts';
 export type { ErrorCode, ErrorContext } from './errors.ts';
 export { formatIssue } from './issue.ts';
 export type { Issue } from './issue.ts';
 export { noLogger } from './logger.ts';
 export type { Logger } from './logger.ts';
+export { nearestWord } from './nearest-word.ts';
+export { yamlCure } from './yaml-cure.ts';

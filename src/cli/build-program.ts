@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Argument, Command as Parser, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command as Parser, Help, InvalidArgumentError, Option } from 'commander';
 import type { ArgumentSpec, Command, CommandEntry, OptionSpec } from './command.ts';
 import { COMMANDS, GROUPS, PLANNED } from './command-table.ts';
+import type { PlannedCommand } from './command-table.ts';
 import { EXIT_CODES, exitCodesText } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { Flags } from './flags.ts';
 import type { Io } from './io.ts';
+import { wrapText } from './wrap-text.ts';
 
 /** What parsing does with the outside; `run-cli.ts` gives it. */
 export interface ProgramHooks {
@@ -19,8 +21,15 @@ export interface ProgramHooks {
 /** Builds the parser of the whole program; a command's own options are loaded only when the words lead to it. */
 export function buildProgram(hooks: ProgramHooks): Parser {
   const program = new Parser('karmor').description('KubeArmor’s command line: policies, alerts and the state of a node');
-  program.addHelpText('after', `\nExit codes:\n${exitCodesText()}\n\nPlanned, not in this version: ${plannedNames()}`);
   prepare(program, hooks);
+  program.configureHelp({
+    visibleOptions(command) {
+      return [...Help.prototype.visibleOptions.call(this, command), new Option('-v, --version', 'as `karmor version`')];
+    },
+    helpWidth: hooks.io.width,
+    minWidthToWrap: 20,
+  });
+  addBelow(program, `Exit codes:\n${exitCodesText()}\n\nPlanned, not in this version: ${plannedNames()}.`, hooks);
   const groups = new Map<string, Parser>([['', program]]);
   for (const group of GROUPS) {
     const node = addChild(groups, group, hooks);
@@ -28,27 +37,31 @@ export function buildProgram(hooks: ProgramHooks): Parser {
     groups.set(group.words.join(' '), node);
   }
   for (const entry of COMMANDS) addLeaf(groups, entry, hooks);
-  for (const words of PLANNED) addPlanned(groups, words, hooks);
+  for (const planned of PLANNED) addPlanned(groups, planned, hooks);
   return program;
 }
 
 function plannedNames(): string {
-  return PLANNED.map((words) => words.join(' ')).join(', ');
+  return PLANNED.map(({ words }) => words.join(' ')).join(', ');
 }
 
 /** Settings are not inherited by commands added by hand, so every node gets them. */
 function prepare(parser: Parser, hooks: ProgramHooks): void {
   parser
     .helpCommand(false)
-    .helpOption('--help', 'print this help')
+    .helpOption('-h, --help', 'print this help')
     .exitOverride()
     .showSuggestionAfterError(false)
-    .configureHelp({ helpWidth: 110 })
+    .configureHelp({ helpWidth: hooks.io.width, minWidthToWrap: 20 })
     .configureOutput({
       writeOut: (text) => hooks.help(text, false),
       writeErr: (text) => hooks.help(text, true),
       outputError: () => {},
     });
+}
+
+function addBelow(parser: Parser, text: string, { io }: ProgramHooks): void {
+  parser.addHelpText('after', `\n${wrapText(text, io.width)}`);
 }
 
 function addChild(groups: ReadonlyMap<string, Parser>, entry: Pick<CommandEntry, 'words' | 'summary'>, hooks: ProgramHooks): Parser {
@@ -75,19 +88,20 @@ function addLeaf(groups: ReadonlyMap<string, Parser>, entry: CommandEntry, hooks
 function declare(leaf: Parser, command: Command, hooks: ProgramHooks): void {
   for (const spec of command.options ?? []) leaf.addOption(toOption(spec));
   for (const spec of command.arguments ?? []) leaf.addArgument(toArgument(spec));
-  if (command.details !== undefined) leaf.addHelpText('after', `\n${command.details}`);
+  if (command.details !== undefined) addBelow(leaf, command.details, hooks);
   leaf.action(async () => {
     hooks.finished(await command.run(leaf.args, new Flags(leaf.optsWithGlobals()), hooks.io));
   });
 }
 
-function addPlanned(groups: ReadonlyMap<string, Parser>, words: readonly string[], hooks: ProgramHooks): void {
+function addPlanned(groups: ReadonlyMap<string, Parser>, { words, instead }: PlannedCommand, hooks: ProgramHooks): void {
   const parent = groups.get(words.slice(0, -1).join(' '));
   const planned = new Parser(words.at(-1));
   prepare(planned, hooks);
   planned.helpOption(false).allowUnknownOption().allowExcessArguments();
   planned.action(() => {
-    hooks.io.err(`karmor ${words.join(' ')}: planned, not in this version; see \`karmor --help\` for what is`);
+    const hint = instead === undefined ? 'see `karmor --help` for what is' : `until then: ${instead}`;
+    hooks.io.err(`karmor ${words.join(' ')}: planned, not in this version; ${hint}`);
     hooks.finished(EXIT_CODES.usage.code);
   });
   parent?.addCommand(planned, { hidden: true });
@@ -95,7 +109,7 @@ function addPlanned(groups: ReadonlyMap<string, Parser>, words: readonly string[
 
 function toOption(spec: OptionSpec): Option {
   const option = new Option(spec.flags, spec.summary);
-  if (spec.choices !== undefined) option.choices([...spec.choices]);
+  if (spec.choices !== undefined) option.choices([...spec.choices]).argParser(choiceOf(spec.choices));
   if (spec.default !== undefined) option.default(spec.default);
   if (spec.value === 'count') option.argParser(parseCount);
   if (spec.value === 'list') option.argParser(parseList);
@@ -104,12 +118,21 @@ function toOption(spec: OptionSpec): Option {
 
 function toArgument(spec: ArgumentSpec): Argument {
   const argument = new Argument(spec.name, spec.summary);
-  return spec.choices === undefined ? argument : argument.choices([...spec.choices]);
+  return spec.choices === undefined ? argument : argument.choices([...spec.choices]).argParser(choiceOf(spec.choices));
+}
+
+/** In any case: `-o JSON` leaves no doubt. */
+function choiceOf(choices: readonly string[]): (text: string) => string {
+  return (text) => {
+    const found = choices.find((choice) => choice.toLowerCase() === text.toLowerCase());
+    if (found === undefined) throw new InvalidArgumentError(`Write one of ${choices.join(', ')}.`);
+    return found;
+  };
 }
 
 function parseCount(text: string): number {
   const count = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(count)) throw new InvalidArgumentError('It must be a whole number from 0.');
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(count)) throw new InvalidArgumentError('Write a whole number from 0.');
   return count;
 }
 

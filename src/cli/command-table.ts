@@ -53,23 +53,31 @@ export const GROUPS: readonly CommandGroup[] = [
   { words: ['vm', 'policy'], summary: 'policies of an agent without Kubernetes' },
 ];
 
+export interface PlannedCommand {
+  readonly words: readonly string[];
+  /** What does it, or a part of it, until then. */
+  readonly instead?: string;
+}
+
+const LEARN = '`karmor logs --logFilter=all --json` shows what a container does';
+
 /** What KubeArmor's tool has or its documents name, and this version does not; each is refused by name. */
-export const PLANNED: readonly (readonly string[])[] = [
-  ['discover'],
-  ['install'],
-  ['profile'],
-  ['recommend'],
-  ['rotate-tls'],
-  ['selfupdate'],
-  ['simulate'],
-  ['summary'],
-  ['sysdump'],
-  ['uninstall'],
-  ['upgrade'],
-  ['policy', 'diff'],
-  ['policy', 'explain'],
-  ['policy', 'lint'],
-  ['policy', 'match'],
-  ['policy', 'promote'],
-  ['policy', 'test'],
+export const PLANNED: readonly PlannedCommand[] = [
+  { words: ['discover'], instead: LEARN },
+  { words: ['install'], instead: '`make build` and `sudo ./kubearmor` start the agent on this machine' },
+  { words: ['profile'], instead: '`karmor logs --logFilter=all`' },
+  { words: ['recommend'], instead: LEARN },
+  { words: ['rotate-tls'] },
+  { words: ['selfupdate'] },
+  { words: ['simulate'], instead: '`action: Audit` in the policy, and `karmor logs`' },
+  { words: ['summary'], instead: '`karmor logs --logFilter=all`' },
+  { words: ['sysdump'], instead: '`karmor probe -o json`' },
+  { words: ['uninstall'], instead: '`sudo ./kubearmor -remove -yes` ends what is in force' },
+  { words: ['upgrade'] },
+  { words: ['policy', 'diff'] },
+  { words: ['policy', 'explain'], instead: '`karmor policy check`' },
+  { words: ['policy', 'lint'], instead: '`karmor policy check`' },
+  { words: ['policy', 'match'], instead: '`karmor probe` shows which policies are on which container' },
+  { words: ['policy', 'promote'] },
+  { words: ['policy', 'test'], instead: '`karmor policy check`' },
 ];

@@ -23,7 +23,9 @@ export interface CompletionNode {
   readonly argument: Offer;
 }
 
-const HELP: CompletionOption = { long: '--help', summary: 'print this help' };
+const HELP: CompletionOption = { long: '--help', short: '-h', summary: 'print this help' };
+/** The program's only. */
+const VERSION: CompletionOption = { long: '--version', short: '-v', summary: 'as karmor version' };
 
 /** Loads every command and gives what a shell has to know. */
 export async function loadCompletionTree(table: CommandTable): Promise<CompletionNode[]> {
@@ -31,7 +33,7 @@ export async function loadCompletionTree(table: CommandTable): Promise<Completio
   const groups = [program, ...table.groups].map(({ words, options = [] }) => ({
     words,
     children: childrenOf(table, words),
-    options: [...options.map(toCompletion), HELP],
+    options: [...options.map(toCompletion), HELP, ...(words.length === 0 ? [VERSION] : [])],
     argument: 'nothing' as const,
   }));
   return [...groups, ...(await Promise.all(table.commands.map(leafNode)))];

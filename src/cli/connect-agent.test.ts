@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -104,7 +106,31 @@ test('connectAgentPort: nobody there, no certificate, no address', async () => {
   await assert.rejects(port.ping(signal), (error) => error instanceof KubeArmorError && error.code === 'UNREACHABLE');
   await assert.rejects(
     connectAgentPort({ address: 'h:1', tlsCertPath: '/nonexistent' }),
-    (error) => error instanceof KubeArmorError && error.code === 'HOST_IO',
+    (error) =>
+      error instanceof KubeArmorError && error.code === 'USAGE' && error.message.endsWith('ca.crt: no such file or folder (ENOENT)'),
   );
   await assert.rejects(connectAgentPort({ address: 'nonsense' }), (error) => error instanceof KubeArmorError && error.code === 'USAGE');
+});
+
+test('connectAgentPort: files that are no certificates', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'karmor-tls-'));
+  for (const name of ['ca.crt', 'client.crt', 'client.key']) writeFileSync(join(folder, name), 'no certificate');
+  await assert.rejects(
+    connectAgentPort({ address: 'h:1', tlsCertPath: folder }),
+    (error) => error instanceof KubeArmorError && error.code === 'USAGE' && /are no certificates/.test(error.message),
+  );
+  rmSync(folder, { recursive: true });
+});
+
+test('an address without a host is this machine, as KubeArmor’s examples write it', async () => {
+  let connections = 0;
+  const server = createServer((socket) => {
+    connections++;
+    socket.destroy();
+  });
+  await new Promise<void>((resolve) => void server.listen(0, 'localhost', resolve));
+  using port = await connectAgentPort({ address: `:${(server.address() as AddressInfo).port}` });
+  await assert.rejects(port.ping(new AbortController().signal), KubeArmorError);
+  assert.equal(connections, 1);
+  server.close();
 });

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { KubeArmorError } from '#base';
+import { createSecureContext } from 'node:tls';
+import { errnoText, KubeArmorError } from '#base';
 import { dialGrpc, logClient, policyClient, probeClient, watchFeed } from '#grpc';
 import type { FeedRecords, GrpcTransport } from '#grpc';
 import type { PolicyKind } from '#policy';
@@ -37,7 +38,7 @@ type Send = (request: { readonly policy: Uint8Array }, options: SendOptions) => 
 /**
  * Speaks to an agent or relay over gRPC; connects at the first call.
  *
- * @throws {KubeArmorError} `USAGE` for a bad address, `HOST_IO` for an unreadable certificate; calls throw what `dialGrpc` says
+ * @throws {KubeArmorError} `USAGE` for a bad address, and for certificates that are missing or wrong; calls throw what `dialGrpc` says
  */
 export async function connectAgentPort({ address, tlsCertPath }: AgentAddress): Promise<AgentPort> {
   const tls = tlsCertPath === undefined ? {} : { tls: await readTlsFiles(tlsCertPath) };
@@ -52,14 +53,23 @@ export async function connectAgentPort({ address, tlsCertPath }: AgentAddress): 
 }
 
 async function readTlsFiles(folder: string): Promise<{ ca: string; cert: string; key: string }> {
-  const read = async (name: string): Promise<string> => {
-    const path = join(folder, name);
-    return await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      throw new KubeArmorError('HOST_IO', `reading ${path}: ${error.code ?? error.message}`, { cause: error });
+  const failing =
+    (name: string) =>
+    (error: unknown): never => {
+      throw new KubeArmorError('USAGE', `--secure needs ca.crt, client.crt and client.key in ${folder}: ${name}: ${errnoText(error)}`, {
+        cause: error,
+      });
+    };
+  const read = (name: string): Promise<string> => readFile(join(folder, name), 'utf8').catch(failing(name));
+  const [ca, cert, key] = [await read('ca.crt'), await read('client.crt'), await read('client.key')];
+  try {
+    createSecureContext({ ca, cert, key });
+  } catch (error) {
+    throw new KubeArmorError('USAGE', `--secure: the files in ${folder} are no certificates with their key: ${(error as Error).message}`, {
+      cause: error,
     });
-  };
-  const [ca, cert, key] = await Promise.all(['ca.crt', 'client.crt', 'client.key'].map(read));
-  return { ca: ca ?? '', cert: cert ?? '', key: key ?? '' };
+  }
+  return { ca, cert, key };
 }
 
 async function* watchRecords(transport: GrpcTransport, stream: StreamName, signal: AbortSignal): AsyncGenerator<FeedItem> {

@@ -10,9 +10,11 @@ export interface Io {
   outJson(json: string): Promise<void>;
   /** One line on stderr. */
   err(line: Text): void;
-  /** All of stdin as UTF-8. */
+  /** Columns that help may take. */
+  readonly width: number;
+  /** All of stdin as UTF-8. @throws {KubeArmorError} `HOST_IO` also when `signal` aborts */
   readStdin(): Promise<string>;
-  /** Aborts on SIGINT, SIGTERM and when stdout's reader is gone: end cleanly. */
+  /** Aborts on SIGINT, SIGTERM and when stdout's reader is gone: end cleanly. The reason is the signal's name. */
   readonly signal: AbortSignal;
   /** The environment variables that commands know. */
   readonly env: { readonly KUBEARMOR_SERVICE?: string | undefined };

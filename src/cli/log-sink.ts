@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { open } from 'node:fs/promises';
-import { KubeArmorError } from '#base';
+import { errnoText, KubeArmorError } from '#base';
 import type { Io } from './io.ts';
 import { printable, printableJson, renderText } from './text.ts';
 import type { Text } from './text.ts';
@@ -24,7 +24,7 @@ export async function openLogSink(target: string, io: Io): Promise<LogSink> {
   const failing =
     (doing: string) =>
     (error: unknown): never => {
-      throw new KubeArmorError('HOST_IO', `${doing} ${printable(target)}: ${(error as Error).message}`, { cause: error });
+      throw new KubeArmorError('HOST_IO', `${doing} ${printable(target)}: ${errnoText(error)}`, { cause: error });
     };
   const file = await open(target, 'a', 0o600).catch(failing('opening'));
   return {

@@ -2,13 +2,16 @@
 import { processIo } from './process-io.ts';
 import { runCli } from './run-cli.ts';
 
-const INTERRUPTED = 130; // 128 + SIGINT, what a shell reports
+const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const; // 128 + number, what a shell reports
 
 const stop = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => {
-    if (stop.signal.aborted) process.exit(INTERRUPTED); // asked twice: the clean way hangs
-    stop.abort();
+    if (!stop.signal.aborted) return stop.abort(name);
+    // Asked twice: the clean way hangs. process.exit() would wait for a thread that is stuck in a file system; the signal does not.
+    process.removeAllListeners(name);
+    process.kill(process.pid, name);
+    process.exit(SIGNALS[name]); // process 1 of a container is not ended by a signal
   });
 }
 

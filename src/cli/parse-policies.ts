@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Issue } from '#base';
-import type { Policy, Workload } from '#policy';
+import type { ParsedDocument, Policy, Workload } from '#policy';
 
 /** One document of a file: taken, or refused with the reasons. Warnings come with either. */
-export interface CheckedDocument {
+export interface CheckedDocument extends Pick<ParsedDocument, 'issues' | 'isForeign' | 'placeOf'> {
   readonly policy?: Policy | undefined;
-  readonly issues: readonly Issue[];
 }
 
 /** Parses and compiles a file's text: what the agent would say to it, without the agent. */
@@ -24,45 +23,68 @@ const ANY_WORKLOAD: Workload = {
   postures: { file: 'audit', network: 'audit', capabilities: 'audit' },
 };
 
+/** An issue without its place. */
+type Finding = Pick<Issue, 'severity' | 'code' | 'at' | 'problem' | 'cure'>;
+
 /** A policy for which there is no workload in this version; its rules may be fine. */
-function kindIssues({ kind }: Policy, file: string): Issue[] {
-  if (kind !== 'KubeArmorHostPolicy') return [];
-  const problem = 'host policies are not enforced yet';
-  return [{ severity: 'warning', code: 'NOT_ENFORCEABLE', file, at: 'kind', problem, cure: NOT_HERE }];
+const HOST_POLICY: Finding = {
+  severity: 'warning',
+  code: 'NOT_ENFORCEABLE',
+  at: 'kind',
+  problem: 'host policies are not enforced yet',
+  cure: 'keep it for a later version; the agent does not take it now',
+};
+
+/**
+ * What is fine in a file and in a cluster, and what the agent's RPC refuses.
+ *
+ * @source reference: KubeArmor's handling of container policies that come by RPC; the agent's is in policy-requests.ts
+ */
+function rpcFindings({ kind, selector: { matchLabels, matchExpressions, containerNames } }: Policy): Finding[] {
+  if (kind !== 'KubeArmorPolicy') return [];
+  const hasLabels = Object.keys(matchLabels).length > 0;
+  if (!hasLabels && matchExpressions.length === 0 && containerNames.length === 0) return [WITHOUT_SELECTOR];
+  return hasLabels && containerNames.length > 0 ? [NAME_BESIDE_LABELS] : [];
 }
 
-const NOT_HERE = 'this version does not enforce it';
+const WITHOUT_SELECTOR: Finding = {
+  severity: 'warning',
+  code: 'RPC_REFUSES',
+  at: 'spec.selector',
+  problem: 'is missing or empty: the policy selects every workload of its namespace, and the agent refuses it from `karmor vm policy add`',
+  cure: 'name labels or containers; if all are meant, copy the file into the agent’s policy folder',
+};
+const NAME_BESIDE_LABELS: Finding = {
+  severity: 'warning',
+  code: 'RPC_REFUSES',
+  at: 'spec.selector.matchLabels',
+  problem: 'kubearmor.io/container.name stands beside other labels: the agent refuses that from `karmor vm policy add`',
+  cure: 'keep the name or the labels; if both are meant, copy the file into the agent’s policy folder',
+};
 
 /** Loads parser and compiler; they are not needed for `--help`. */
 export async function loadPolicyChecker(): Promise<CheckPolicies> {
   const { compile, parsePolicyText } = await import('#policy');
 
-  const compiled = (policy: Policy, file: string): { readonly issues: Issue[]; readonly fits: boolean } => {
+  const findings = (policy: Policy): Finding[] => {
     const result = compile([policy], ANY_WORKLOAD);
     if ('exceeded' in result) {
       const problem = `beyond the limit of ${result.limit} ${result.exceeded}`;
-      return {
-        fits: false,
-        issues: [{ severity: 'error', code: 'LIMIT_EXCEEDED', file, at: 'spec', problem, cure: 'split or shorten it' }],
-      };
+      return [{ severity: 'error', code: 'LIMIT_EXCEEDED', at: 'spec', problem, cure: 'split or shorten it' }];
     }
-    const issues = result.notEnforced.map(({ rule, reason }): Issue => {
-      return {
-        severity: 'warning',
-        code: 'NOT_ENFORCEABLE',
-        file,
-        at: rule.field,
-        problem: reason,
-        cure: NOT_HERE,
-      };
+    if (policy.kind === 'KubeArmorHostPolicy') return [HOST_POLICY];
+    const notEnforced = result.notEnforced.map(({ rule, reason }): Finding => {
+      const cure = 'remove the rule, or keep it for a later version; the other rules are enforced';
+      return { severity: 'warning', code: 'NOT_ENFORCEABLE', at: rule.field, problem: reason, cure };
     });
-    return { fits: true, issues: [...kindIssues(policy, file), ...issues] };
+    return [...rpcFindings(policy), ...notEnforced];
   };
 
   return (text, file) =>
-    parsePolicyText(text, file).map(({ policy, issues }) => {
-      if (policy === undefined) return { issues };
-      const { fits, issues: more } = compiled(policy, file);
-      return { policy: fits ? policy : undefined, issues: [...issues, ...more] };
+    parsePolicyText(text, file).map((document) => {
+      if (document.policy === undefined) return document;
+      const more = findings(document.policy).map((finding): Issue => ({ ...finding, file, ...document.placeOf?.(finding.at) }));
+      const fits = more.every(({ severity }) => severity === 'warning');
+      return { ...document, policy: fits ? document.policy : undefined, issues: [...document.issues, ...more] };
     });
 }

@@ -3,10 +3,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import type { Io } from './io.ts';
+import { readToEnd } from './read-input.ts';
 import { printableJson, renderText } from './text.ts';
 
+/** Columns of help where there is no terminal to ask, and beyond which lines are hard to read. */
+const WIDTH = 80;
+const WIDTH_MAX = 120;
+
 /** A stream as the process has it. */
-export type Output = Writable & { readonly isTTY?: boolean | undefined };
+export type Output = Writable & { readonly isTTY?: boolean | undefined; readonly columns?: number | undefined };
 
 export interface ProcessParts {
   readonly stdin: Readable;
@@ -24,7 +29,7 @@ export function processIo({ stdin, stdout, stderr, env, stop }: ProcessParts): I
   for (const stream of [stdout, stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error;
-      stop.abort();
+      stop.abort('EPIPE');
     });
   }
   const write = async (text: string): Promise<void> => {
@@ -37,7 +42,8 @@ export function processIo({ stdin, stdout, stderr, env, stop }: ProcessParts): I
     out: (line) => write(`${renderText(line, colours.out)}\n`),
     outJson: (json) => write(`${printableJson(json)}\n`),
     err: (line) => void stderr.write(`${renderText(line, colours.err)}\n`),
-    readStdin: () => readAll(stdin),
+    readStdin: () => readToEnd(stdin, 'standard input', stop.signal),
+    width: stdout.isTTY === true ? Math.min(stdout.columns ?? WIDTH, WIDTH_MAX) : WIDTH,
     connect: async (to) => (await import('./connect-agent.ts')).connectAgentPort(to),
     localFacts: async () => (await import('./local-facts.ts')).readLocalFacts(),
     agentFile: async (path) => (await import('./agent-file.ts')).readAgentFile(path),
@@ -45,10 +51,4 @@ export function processIo({ stdin, stdout, stderr, env, stop }: ProcessParts): I
     nowMs: () => performance.now(),
     sleep: (ms) => delay(ms, undefined, { signal: stop.signal }).catch(() => {}),
   };
-}
-
-async function readAll(stream: Readable): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(Buffer.from(chunk as Uint8Array));
-  return Buffer.concat(chunks).toString('utf8');
 }

@@ -14,9 +14,9 @@ const wrong: readonly { readonly args: string; readonly says: RegExp }[] = [
   { args: 'logs --logfilter all', says: /unknown option '--logfilter' \(did you mean --logFilter\?\)/ },
   { args: 'vm policy list --grpc=x', says: /unknown option '--grpc=x' \(did you mean --gRPC\?\)/ },
   { args: 'logs -z', says: /^karmor logs: unknown option '-z' \(see `karmor logs --help`\)$/ },
-  { args: 'logs -o xml', says: /'xml' is invalid\. Allowed choices are line, text, json, pretty-json, wide/ },
-  { args: 'logs --logFilter alerts', says: /'alerts' is invalid/ },
-  { args: 'logs --limit -1', says: /'-1' is invalid|argument missing/ },
+  { args: 'logs -o xml', says: /^karmor logs: -o, --output does not take 'xml': write one of line, text, json, pretty-json, wide \(see/ },
+  { args: 'logs --logFilter alerts', says: /--logFilter does not take 'alerts': write one of policy, system, all/ },
+  { args: 'logs --limit -1', says: /does not take '-1'|argument missing/ },
   { args: 'logs --limit many', says: /whole number/ },
   { args: 'logs --logPath none', says: /leave nothing to show/ },
   { args: 'logs surplus', says: /too many arguments/ },
@@ -25,9 +25,34 @@ const wrong: readonly { readonly args: string; readonly says: RegExp }[] = [
   { args: 'vm policy add', says: /missing required argument 'file'/ },
   { args: 'vm policy delete', says: /missing required argument 'file'/ },
   { args: 'vm policy list extra', says: /too many arguments/ },
-  { args: 'completion tcsh', says: /'tcsh' is invalid for argument 'shell'\. Allowed choices are bash, zsh, fish/ },
-  { args: 'probe -o yaml', says: /'yaml' is invalid/ },
+  { args: 'completion tcsh', says: /^karmor completion: there is no shell 'tcsh' here: write one of bash, zsh, fish \(see/ },
+  { args: 'probe -o yaml', says: /-o, --output does not take 'yaml': write one of text, json/ },
   { args: 'version extra', says: /too many arguments/ },
+  { args: 'logs --operation exec', says: /--operation exec: it is one of Process, File, .*, in any case/ },
+  { args: 'logs --operation proces', says: /did you mean Process\?/ },
+  { args: 'logs --logType ^MatchedP.*$', says: /did you mean MatchedP\*\? it is one of MatchedPolicy/ },
+  { args: 'logs -l foo', says: /-l foo: a label is key=value; write -l foo=VALUE/ },
+  { args: 'logs -l app:web', says: /-l app:web: a label is key=value; write -l app=web/ },
+  { args: 'logs -l app=web,=x', says: /-l =x: a label is key=value/ },
+  { args: '--kubeconfig=/x probe', says: /^karmor: unknown option '--kubeconfig=\/x' \(this version does not speak to Kubernetes/ },
+  { args: 'logs --context c', says: /'--context' \(this version does not speak to Kubernetes: .*--gRPC/ },
+  { args: 'logs --tlsCertProvider=self', says: /certificates come from files, --secure and --tlsCertPath/ },
+  { args: 'logs --readCAFromSecret=false', says: /certificates come from files/ },
+  { args: 'probe -n kubearmor', says: /^karmor probe: unknown option '-n' \(leave it out: this version does not run in Kubernetes/ },
+  { args: 'probe -nkubearmor', says: /leave it out/ },
+  { args: 'probe --full', says: /leave it out: probe always/ },
+  { args: 'vm policy add --kvms x', says: /there is no KVM service/ },
+  { args: 'get -n default', says: /^karmor: unknown command 'get' \(use `karmor vm policy list`\)$/ },
+  { args: 'insight --source all', says: /use `karmor logs --logFilter=all`/ },
+  { args: 'observe file', says: /use `karmor logs --logFilter=all`/ },
+  { args: 'vm add x.yaml', says: /^karmor vm: unknown command 'add' \(use `karmor vm policy add`\)$/ },
+  { args: 'vm policy apply x.yaml', says: /use `karmor vm policy add`/ },
+  { args: 'vm policy get', says: /use `karmor vm policy list`/ },
+  { args: 'vm policy remove x', says: /use `karmor vm policy delete`/ },
+  { args: 'policy add x.yaml', says: /use `karmor vm policy add`/ },
+  { args: 'policy list', says: /use `karmor vm policy list`/ },
+  { args: 'probe -o text -f json', says: /-o text and -f json contradict each other/ },
+  { args: 'vm policy add /dev/zero', says: /\/dev\/zero: it is a device; name a file/ },
 ];
 for (const { args, says } of wrong) {
   test(`karmor ${args}: one line and exit 2`, async () => {
@@ -40,12 +65,13 @@ for (const { args, says } of wrong) {
   });
 }
 
-for (const words of PLANNED) {
+for (const { words, instead } of PLANNED) {
   test(`karmor ${words.join(' ')}: planned, whatever follows`, async () => {
     const { io, out, err } = recordingIo();
     assert.equal(await runCli([...words, '-n', 'prod', '--deployment=x', '--help'], io), EXIT_CODES.usage.code);
     assert.deepEqual(out, []);
-    assert.deepEqual(err, [`karmor ${words.join(' ')}: planned, not in this version; see \`karmor --help\` for what is`]);
+    const hint = instead === undefined ? 'see `karmor --help` for what is' : `until then: ${instead}`;
+    assert.deepEqual(err, [`karmor ${words.join(' ')}: planned, not in this version; ${hint}`]);
   });
 }
 
@@ -65,11 +91,11 @@ for (const { words } of [{ words: [] }, ...GROUPS, ...COMMANDS]) {
 }
 
 test('help names the exit codes and what is planned', async () => {
-  const { io, out } = recordingIo();
+  const { io, out } = recordingIo({ width: 1_000 });
   await runCli([], io);
   const text = out.join('\n');
   for (const { code, meaning } of Object.values(EXIT_CODES)) assert.ok(text.includes(`${code}`) && text.includes(meaning));
-  for (const words of PLANNED) assert.ok(text.includes(words.join(' ')));
+  for (const { words } of PLANNED) assert.ok(text.includes(words.join(' ')));
 });
 
 test('a group without a command is wrong usage, with its help on stderr', async () => {
@@ -115,6 +141,47 @@ test('an interrupt in the middle is not an error message about the connection', 
   });
   assert.equal(await runCli(['vm', 'policy', 'list'], io), EXIT_CODES.partial.code);
   assert.deepEqual(err, ['karmor vm policy list: interrupted']);
+});
+
+for (const [name, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  test(`a command that waits for its input is ended by ${name} with ${code}`, async () => {
+    const { io, err, stop } = recordingIo({
+      readStdin: async () => {
+        stop.abort(name);
+        throw new KubeArmorError('HOST_IO', 'reading standard input: interrupted');
+      },
+    });
+    assert.equal(await runCli(['policy', 'check', '-'], io), code);
+    assert.deepEqual(err, ['karmor policy check: interrupted']);
+  });
+}
+
+test('a reader of stdout that left is no interrupt to speak of', async () => {
+  const { io, err, stop } = recordingIo({
+    readStdin: async () => {
+      stop.abort('EPIPE');
+      throw new KubeArmorError('HOST_IO', 'reading standard input: interrupted');
+    },
+  });
+  assert.equal(await runCli(['policy', 'check', '-'], io), EXIT_CODES.partial.code);
+  assert.deepEqual(err, []);
+});
+
+test('help and completion name -h, -v and --version', async () => {
+  const { io, out } = recordingIo();
+  await runCli(['--help'], io);
+  assert.match(out.join('\n'), /-h, --help +print this help\n +-v, --version +as `karmor version`/);
+  const bash = recordingIo();
+  await runCli(['completion', 'bash'], bash.io);
+  assert.match(bash.out.join('\n'), /-h --help -v --version/);
+  for (const flag of ['-v', '--version']) {
+    const version = recordingIo();
+    await runCli([flag, '--client'], version.io);
+    assert.match(version.out[0] ?? '', /^karmor \d/);
+  }
 });
 
 test('a bug is not dressed up as a failure', async () => {

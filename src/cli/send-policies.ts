@@ -3,12 +3,11 @@ import { formatIssue } from '#base';
 import type { Issue } from '#base';
 import type { Policy } from '#policy';
 import { connectAgent } from './agent-address.ts';
+import { checkFiles, skippedText } from './check-files.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
 import type { Flags } from './flags.ts';
 import type { Io } from './io.ts';
-import { loadPolicyChecker } from './parse-policies.ts';
-import { readPolicyFiles } from './policy-files.ts';
 import type { PolicyAnswer, PolicyStatus } from './ports.ts';
 import type { Colour, Text } from './text.ts';
 
@@ -32,16 +31,16 @@ const label = ({ kind, name }: Policy): string => `${kind} ${name}`;
  * All are parsed first: with an error in any of them nothing is sent, so a bad line never leaves half a set in force.
  */
 export async function sendPolicies(type: 'ADDED' | 'DELETED', names: readonly string[], flags: Flags, io: Io): Promise<ExitCode> {
-  const { policies, issues } = await readAll(names, io);
-  for (const issue of issues) io.err({ text: formatIssue(issue), colour: issue.severity === 'error' ? 'red' : 'yellow' });
+  const say = (text: string): void => io.err(`karmor vm policy ${type === 'ADDED' ? 'add' : 'delete'}: ${text}`);
+  const { policies, issues, skipped } = await readAll(names, io);
   const errors = issues.filter(({ severity }) => severity === 'error').length;
+  // What a policy would have done does not matter any more to whoever takes it back.
+  const told = type === 'ADDED' ? issues : issues.filter(({ severity }) => severity === 'error');
+  for (const issue of told) io.err({ text: formatIssue(issue), colour: issue.severity === 'error' ? 'red' : 'yellow' });
+  if (skipped > 0) say(skippedText(skipped));
   if (errors > 0) {
-    io.err(`karmor vm policy: ${errors} ${errors === 1 ? 'error' : 'errors'}; nothing was sent`);
+    say(`${errors} ${errors === 1 ? 'error' : 'errors'}; nothing was sent`);
     return EXIT_CODES.badData.code;
-  }
-  if (policies.length === 0) {
-    io.err('karmor vm policy: no policy in what was given');
-    return EXIT_CODES.usage.code;
   }
   using agent = await connectAgent(flags, io);
   const answers: PolicyAnswer[] = [];
@@ -56,16 +55,15 @@ export async function sendPolicies(type: 'ADDED' | 'DELETED', names: readonly st
   return exitCodeOf(answers);
 }
 
-async function readAll(names: readonly string[], io: Io): Promise<{ policies: Policy[]; issues: Issue[] }> {
-  const check = await loadPolicyChecker();
+async function readAll(names: readonly string[], io: Io): Promise<{ policies: Policy[]; issues: Issue[]; skipped: number }> {
   const [policies, issues]: [Policy[], Issue[]] = [[], []];
-  for await (const { name, text } of readPolicyFiles(names, io)) {
-    for (const document of check(text, name)) {
-      issues.push(...document.issues);
-      if (document.policy !== undefined) policies.push(document.policy);
-    }
+  let skipped = 0;
+  for await (const report of checkFiles(names, io)) {
+    issues.push(...report.issues);
+    policies.push(...report.documents.flatMap(({ policy }) => policy ?? []));
+    skipped += report.skipped;
   }
-  return { policies, issues };
+  return { policies, issues, skipped };
 }
 
 const colourOf = ({ status }: PolicyAnswer): Colour => (REASONS[status].good ? 'green' : 'red');

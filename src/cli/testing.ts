@@ -35,6 +35,7 @@ export function recordingIo(over: Partial<Io> & { agent?: AgentPort; coloured?: 
     out: async (line) => void out.push(renderText(line, coloured)),
     outJson: async (json) => void out.push(printableJson(json)),
     err: (line) => void err.push(renderText(line, coloured)),
+    width: 80,
     readStdin: async () => '',
     signal: stop.signal,
     env: {},

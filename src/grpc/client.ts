@@ -33,16 +33,23 @@ export interface GrpcTransport extends Transport, Disposable {
 type Target = { readonly path: string } | { readonly host: string; readonly port: number };
 
 function targetOf(address: string): Target {
-  if (address.startsWith('unix:')) {
-    const path = address.slice(address.startsWith('unix://') ? 7 : 5);
-    if (path.startsWith('/')) return { path };
-  } else {
-    const match = /^(?:\[([0-9A-Fa-f:.%]+)\]|([^\s:/@]+)):(\d{1,5})$/.exec(address);
-    const host = match?.[1] ?? match?.[2];
-    const port = Number(match?.[3]);
-    if (host !== undefined && port >= 1 && port <= 65_535) return { host, port };
-  }
+  const target = address.startsWith('unix:') ? unixTarget(address) : tcpTarget(address);
+  if (target !== undefined) return target;
   throw new KubeArmorError('USAGE', `dialling ${JSON.stringify(address)}: not an address; give unix:///path/to/socket or host:port`);
+}
+
+function unixTarget(address: string): Target | undefined {
+  const path = address.slice(address.startsWith('unix://') ? 7 : 5);
+  return path.startsWith('/') ? { path } : undefined;
+}
+
+/** Without a host it is this machine: KubeArmor's own pages write `:32767`. */
+function tcpTarget(address: string): Target | undefined {
+  const match = /^(?:\[([0-9A-Fa-f:.%]+)\]|([^\s:/@]*)):(\d{1,5})$/.exec(address);
+  if (match === null) return undefined;
+  const [, ipv6, name, digits] = match;
+  const port = Number(digits);
+  return port >= 1 && port <= 65_535 ? { host: ipv6 ?? (name === '' || name === undefined ? 'localhost' : name), port } : undefined;
 }
 
 function connectTo(target: Target, options: DialOptions): Duplex {

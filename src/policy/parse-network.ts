@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isIP } from 'node:net';
+import { nearestWord } from '#base';
 import { childOf, shown } from './fields.ts';
-import { nearest } from './fields-nearest.ts';
 import type { Notes } from './fields.ts';
 import type { FirewallRule, NetworkRule } from './model.ts';
 import { neverMatches } from './parse-path.ts';
@@ -59,7 +59,7 @@ function readProtocols(item: ProtocolFields, at: string, { section, scope }: { s
     ) {
       scope.nothing(neverBase({ ...base, field: here }, scope.notes, { at: field, why: `there is no protocol \`${shown(part)}\`` }));
     } else if (protocol === undefined) {
-      const near = nearest(part, PROTOCOLS);
+      const near = nearestWord(part, PROTOCOLS);
       scope.notes.error(
         'VALUE_UNKNOWN',
         field,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import { nearestWord } from '#base';
 import { CAPABILITIES, capabilityNumber } from './capabilities.ts';
 import { childOf, shown } from './fields.ts';
-import { nearest } from './fields-nearest.ts';
 import type { Notes } from './fields.ts';
 import type { ProcessRule } from './model.ts';
 import { neverMatches, readDirectory, readExecName, readFilePath, readPattern } from './parse-path.ts';
@@ -89,7 +89,7 @@ export function readCapabilities(section: CapabilityFields, scope: Scope): void 
       else if (takenByKubeArmor(item.capability, KUBEARMOR_CAPABILITIES)) {
         scope.nothing(neverBase({ ...base, field: here }, scope.notes, { at: field, why: `there is no capability \`${shown(part)}\`` }));
       } else {
-        const near = nearest(name, CAPABILITIES);
+        const near = nearestWord(name, CAPABILITIES);
         scope.notes.error(
           'VALUE_UNKNOWN',
           field,
@@ -146,7 +146,7 @@ function readSyscallNames(names: readonly (string | undefined)[] | undefined, at
       out.push(name);
       continue;
     }
-    const near = nearest(name, SYSCALL_NAMES);
+    const near = nearestWord(name, SYSCALL_NAMES);
     notes.error(
       'VALUE_UNKNOWN',
       here,
@@ -190,7 +190,7 @@ function readUsbClass(written: string, at: string, notes: Notes): string {
   if (number !== undefined && number <= 255) {
     return Object.keys(USB_CLASSES).find((key) => USB_CLASSES[key] === number) ?? String(number);
   }
-  const near = nearest(written, Object.keys(USB_CLASSES));
+  const near = nearestWord(written, Object.keys(USB_CLASSES));
   const cure = near === undefined ? 'write a number from 0 to 255, a class name, or ALL' : `did you mean \`${near}\`?`;
   return neverMatches(notes, at, `there is no USB class \`${shown(written)}\``, cure);
 }
@@ -201,7 +201,7 @@ export function readPresets(spec: SpecFields, scope: Scope): void {
     const base = scope.inherit(at, { action: item.action });
     const name = PRESETS.find((preset) => preset.toLowerCase() === item.name?.toLowerCase());
     if (name === undefined) {
-      const near = item.name === undefined ? undefined : nearest(item.name, PRESETS);
+      const near = item.name === undefined ? undefined : nearestWord(item.name, PRESETS);
       const problem = item.name === undefined ? 'it has no name' : `there is no preset \`${shown(item.name)}\``;
       neverMatches(
         scope.notes,

@@ -25,7 +25,7 @@ test('several documents, empty ones left out, and Lists', () => {
     `apiVersion: v1\nkind: List\nitems:\n- ${one.trim().replaceAll('\n', '\n  ')}\n- kind: KubeArmorPolcy\n  apiVersion: security.kubearmor.com/v1\n  metadata: {name: q}\n`,
   );
   assert.equal(list[0]?.policy?.name, 'p');
-  assert.deepEqual(told(list[1]), ['error VALUE_UNKNOWN 8:9 items[1].kind']);
+  assert.deepEqual(told(list[1]), ['error VALUE_UNKNOWN 8:9 items[1].kind', 'warning FIELD_EMPTY 8:3 items[1].spec']);
 });
 
 test('JSON, with tabs, CRLF and a byte order mark', () => {
@@ -84,3 +84,16 @@ for (const { name, text, place, problem } of HOSTILE) {
     assert.ok(`${issue.line}:${issue.column}`.startsWith(place), `${issue.line}:${issue.column}`);
   });
 }
+
+test('an error of the YAML keeps its point, and has a cure that fits', () => {
+  const says = (text: string): string => {
+    const { problem, cure } = parsePolicyText(text)[0]?.issues[0] ?? assert.fail(text);
+    return `${problem} → ${cure}`;
+  };
+  assert.match(says('a: [b\nc: d\n'), /end with a \] → close the list with `\]`/);
+  assert.match(says('a: {b: c\nd: e\n'), /end with a \} → close the map with `\}`/);
+  assert.match(says('a: "b\n'), /closing "quote → close the quote$/);
+  assert.match(says('a: @b\n'), /reserved character @ → quote the value$/);
+  assert.match(says('a: it: works\n'), /compact mappings → quote the value/);
+  assert.match(says('a: [b]]\n'), / → remove the bracket/);
+});

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Composer, isAlias, isMap, isScalar, isSeq, Lexer, LineCounter, Parser } from 'yaml';
 import type { Document, Node, Pair, ParsedNode, YAMLMap } from 'yaml';
+import { yamlCure } from '#base';
 import { childOf, Notes, shown } from './fields.ts';
 import type { Place } from './fields.ts';
 import { LIMITS } from './limits.ts';
@@ -17,18 +18,6 @@ export interface YamlDocument {
 
 type Token = ReturnType<Parser['next']> extends Generator<infer T> ? T : never;
 type ParsedDoc = Document.Parsed<ParsedNode, true>;
-
-/** Cures for the yaml library's error codes; its messages say the rest. */
-const CURES: Readonly<Record<string, string>> = {
-  TAB_AS_INDENT: 'indent with spaces, not with tabs',
-  BAD_INDENT: 'align it with its neighbours, two spaces a level',
-  BLOCK_AS_IMPLICIT_KEY: 'put the nested map on lines of its own, or quote the value',
-  MULTILINE_IMPLICIT_KEY: 'is a `:` missing on the line before?',
-  MISSING_CHAR: 'close the quote, bracket or brace, or add the missing `:`',
-  UNEXPECTED_TOKEN: 'quote the value if it holds : # [ ] { } , & * ! | > % or @',
-  BAD_ALIAS: 'quote a value that starts with `*`',
-  TAG_RESOLVE_FAILED: 'remove the `!tag`',
-};
 
 /**
  * Splits and reads a YAML stream. Never throws; empty documents are left out.
@@ -117,7 +106,7 @@ function readDocument(document: ParsedDoc, lines: LineCounter, file: string | un
   for (const problem of [...document.errors, ...document.warnings]) {
     // The library has no field path for these, so the place is told under a path of its own.
     values.set('', placeOf(lines, problem.pos[0]));
-    notes.error('YAML_INVALID', '', firstLine(problem.message), CURES[problem.code] ?? 'correct the YAML');
+    notes.error('YAML_INVALID', '', firstLine(problem.message), yamlCure(problem));
   }
   if (notes.failed) return { value: undefined, values, keys, notes };
   if (document.contents === null || (isScalar(document.contents) && document.contents.value === null)) return undefined;
@@ -247,6 +236,7 @@ function placeIn(source: string, offset: number): Place {
   return { line: before.split('\n').length, column: offset - before.lastIndexOf('\n') };
 }
 
+/** The library's messages may quote the source, so they are cut; their own point comes before that. */
 function firstLine(message: string): string {
-  return shown(message.split('\n')[0] ?? message);
+  return shown(message.split('\n')[0] ?? message, 120);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+import { nearestWord } from '#base';
 import type { Issue } from '#base';
 import { isMap, Notes, shown } from './fields.ts';
-import { nearest } from './fields-nearest.ts';
+import type { Place } from './fields.ts';
 import type { Policy, PolicyKind } from './model.ts';
 import { hint } from './parse-hints.ts';
 import { readFirewall, readNetwork } from './parse-network.ts';
@@ -18,6 +19,10 @@ import type { SpecFields } from './schema.ts';
 export interface ParsedDocument {
   readonly policy?: Policy;
   readonly issues: readonly Issue[];
+  /** An object of another API group, such as a Deployment: refused, but nothing that was meant for us. */
+  readonly isForeign?: boolean;
+  /** Where a field stands, else what holds it; undefined where the source had no lines. */
+  readonly placeOf?: (at: string) => Place | undefined;
 }
 
 /** What a caller knows of an object that does not say it itself. */
@@ -80,9 +85,31 @@ interface ReadOptions extends ParseOptions {
 }
 
 function readPolicy(value: unknown, notes: Notes, options: ReadOptions): ParsedDocument {
+  const placeOf = (at: string): Place | undefined => notes.placeOf(at);
+  if (options.envelope === 'needed' && isForeign(value)) {
+    const { kind, apiVersion } = value;
+    const problem = `\`${shown(kind)}\` of \`${shown(apiVersion)}\` is not a policy of KubeArmor`;
+    notes.error('VALUE_UNKNOWN', 'kind', problem, 'leave it out here; in a folder such documents are skipped');
+    return { issues: notes.issues, isForeign: true, placeOf };
+  }
   const policy = readParts(value, notes, options);
-  return policy === undefined || notes.failed ? { issues: notes.issues } : { policy, issues: notes.issues };
+  return policy === undefined || notes.failed ? { issues: notes.issues, placeOf } : { policy, issues: notes.issues, placeOf };
 }
+
+/** A document of another API group whose kind is nothing like ours. A group that is a slip of ours does not count as another. */
+function isForeign(value: unknown): value is { readonly kind: string; readonly apiVersion: string } {
+  if (!isMap(value)) return false;
+  const { apiVersion, kind } = value;
+  if (typeof apiVersion !== 'string' || apiVersion === '' || typeof kind !== 'string' || kind === '') return false;
+  const group = apiVersion.split('/', 1)[0] ?? '';
+  const nearKind = nearestWord(kind, [...POLICY_KINDS, OPERATOR.kind]);
+  const nearGroup = nearestWord(group, [OUR_GROUP, OPERATOR.group]);
+  return (nearKind === undefined || nearKind === OPERATOR.kind) && nearGroup !== OUR_GROUP;
+}
+
+const OUR_GROUP = API_VERSION.split('/', 1)[0] ?? '';
+/** KubeArmor's own, no policy, and near to ours by its letters. */
+const OPERATOR = { group: 'operator.kubearmor.com', kind: 'KubeArmorConfig' } as const;
 
 function readParts(value: unknown, notes: Notes, options: ReadOptions): Policy | undefined {
   const envelope = readEnvelope(value, '', notes);
@@ -159,19 +186,22 @@ function checkVersion(version: string | undefined, notes: Notes, options: ReadOp
   notes.error(absent ? 'FIELD_MISSING' : 'VALUE_UNKNOWN', 'apiVersion', problem, `write \`apiVersion: ${API_VERSION}\``);
 }
 
+/** A slip is an error, and the rest is read as the kind that was meant, so that all problems come at once. */
 function readKind(written: string | undefined, notes: Notes, options: ReadOptions): PolicyKind | undefined {
   const kind = written === undefined ? options.kind : POLICY_KINDS.find((known) => known === written);
   if (kind !== undefined && (options.kind === undefined || options.kind === kind)) return kind;
   if (kind !== undefined) {
     notes.error('VALUE_UNKNOWN', 'kind', `\`${kind}\` where a ${options.kind} is expected`, 'send it as its own kind');
-  } else if (written === undefined) {
-    notes.error('FIELD_MISSING', 'kind', 'is required', `write one of ${POLICY_KINDS.join(', ')}`);
-  } else {
-    const near = nearest(written, POLICY_KINDS);
-    const cure = near === undefined ? `write one of ${POLICY_KINDS.join(', ')}` : `did you mean \`${near}\`?`;
-    notes.error('VALUE_UNKNOWN', 'kind', `\`${shown(written)}\` is not a policy`, cure);
+    return kind;
   }
-  return kind;
+  if (written === undefined) {
+    notes.error('FIELD_MISSING', 'kind', 'is required', `write one of ${POLICY_KINDS.join(', ')}`);
+    return undefined;
+  }
+  const near = nearestWord(written, POLICY_KINDS);
+  const cure = near === undefined ? `write one of ${POLICY_KINDS.join(', ')}` : `did you mean \`${near}\`?`;
+  notes.error('VALUE_UNKNOWN', 'kind', `\`${shown(written)}\` is not a policy`, cure);
+  return POLICY_KINDS.find((known) => known === near);
 }
 
 /** Names become file names, log fields and nftables names: nothing but what Kubernetes lets into them, and `_`. */

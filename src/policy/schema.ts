@@ -41,7 +41,10 @@ const process = object(
   {
     ...stma,
     matchPaths: rules(
-      object({ ...rule, path, execname: text('execNameBytes'), ownerOnly: flag, allowedArgs: list(text('argBytes'), 'args') }, inPaths),
+      object(
+        { ...rule, path, execname: text('execNameBytes'), ownerOnly: flag, allowedArgs: list(text('argBytes'), 'args') },
+        { expected: ['path', 'execname'], ...inPaths },
+      ),
     ),
     matchDirectories: rules(object({ ...rule, dir: path, recursive: flag, ownerOnly: flag }, inDirs)),
     matchPatterns: rules(object({ ...rule, pattern: path, ownerOnly: flag }, { required: ['pattern'], ...inPatterns })),

@@ -18,8 +18,8 @@ export function completionOf(table: CommandTable): Command {
   return {
     arguments: [{ name: '<shell>', summary: 'which shell', choices: Object.keys(RENDERERS) }],
     details: `Examples:
-  source <(karmor completion bash)                          in ~/.bashrc
-  source <(karmor completion zsh)                           in ~/.zshrc, after compinit
+  source <(karmor completion bash)    # in ~/.bashrc
+  source <(karmor completion zsh)     # in ~/.zshrc, after compinit
   karmor completion fish > ~/.config/fish/completions/karmor.fish`,
     async run([shell = ''], _flags, io) {
       const script = RENDERERS[shell]?.(await loadCompletionTree(table)) ?? '';

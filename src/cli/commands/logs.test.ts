@@ -148,8 +148,9 @@ test('karmor logs --logPath FILE appends, for its owner only', async () => {
     assert.equal((JSON.parse(lines[0] ?? '') as Record<string, unknown>)['Action'], 'Block');
     assert.equal(statSync(path).mode & 0o777, 0o600);
     const { code, err } = await run(`--logPath ${join(folder, 'no', 'such')}`, {});
-    assert.equal(code, 1);
-    assert.match(err[0] ?? '', /opening .*ENOENT/);
+    assert.equal(code, 74);
+    assert.match(err[0] ?? '', /: opening \/[^ ]*such: no such file or folder \(ENOENT\) \(correct the path, or make its folder\)$/);
+    assert.match((await run(`--logPath ${folder}`, {})).err[0] ?? '', /: it is a folder \(EISDIR\) \(name a file\)$/);
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -170,6 +171,22 @@ test('karmor logs warns of a type that the chosen stream never has', async () =>
     (await run('--logFilter system --logType MatchedPolicy', { feeds: [{ items: [] }] })).err[0] ?? '',
     /use --logFilter policy/,
   );
+});
+
+test('karmor logs says once that a filter looks like a regular expression, and what to write', async () => {
+  const warned = async (args: string): Promise<string[]> =>
+    (await run(args, { feeds: [{ items: [] }] })).err.filter((line) => line.includes('filters'));
+  const head = 'karmor logs: filters are globs over the whole value, not regular expressions; if one was meant, write';
+  assert.deepEqual(await warned('--pod ^web-.*$ --source /bin/.*'), [`${head} --pod 'web-*', --source '*/bin/*'`]);
+  assert.deepEqual(await warned('-n shop|bank'), [`${head} --namespace '*shop*' or (one at a time) '*bank*'`]);
+  assert.deepEqual(await warned('--resource /etc/ld\\.so.+$'), [`${head} --resource '*/etc/ld.so*'`]);
+  assert.deepEqual(await warned('--pod web-* -n a.b --logType matched* --operation FILE -l app=^x'), []);
+});
+
+test('karmor logs takes its own words in any case', async () => {
+  const { agent, out } = await run('--logFilter ALL -o JSON --operation file --limit 1', { feeds: [{ items: [] }, { items: [opened] }] });
+  assert.deepEqual(agent.watched, ['alert', 'log']);
+  assert.equal((JSON.parse(out[0] ?? '') as Record<string, unknown>)['Operation'], 'File');
 });
 
 test('karmor logs colours only for a terminal', async () => {

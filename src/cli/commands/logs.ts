@@ -6,6 +6,7 @@ import type { ExitCode } from '../exit-codes.ts';
 import type { Flags } from '../flags.ts';
 import { followFeed } from '../follow-feed.ts';
 import type { Io } from '../io.ts';
+import { checkLogFilters, OPERATIONS, regexWarning, TYPES } from '../log-choices.ts';
 import { compileLogFilter } from '../log-filter.ts';
 import type { FilteredRecord } from '../log-filter.ts';
 import { openLogSink } from '../log-sink.ts';
@@ -18,15 +19,12 @@ import type { LogFormat, RecordRenderer } from '../render-record.ts';
 const STREAMS = { policy: ['alert'], system: ['log'], all: ['alert', 'log'] } as const satisfies Record<string, readonly StreamName[]>;
 type LogFilterName = keyof typeof STREAMS;
 
-const TYPES = ['MatchedPolicy', 'MatchedHostPolicy', 'MatchedNetworkPolicy', 'SystemEvent', 'ContainerLog', 'HostLog'] as const;
-const OPERATIONS = ['Process', 'File', 'Network', 'Capabilities', 'Syscall', 'Device'] as const;
-
 const FILTERS: readonly OptionSpec[] = [
   { flags: '-n, --namespace <name>', summary: 'records of this namespace' },
   { flags: '--pod <name>', summary: 'records of this pod' },
   { flags: '--container <name>', summary: 'records of this container' },
-  { flags: '--logType <type>', summary: `one of ${TYPES.join(', ')} (any case)`, suggests: TYPES },
-  { flags: '--operation <name>', summary: `one of ${OPERATIONS.join(', ')} (any case)`, suggests: OPERATIONS },
+  { flags: '--logType <type>', summary: `${TYPES.join(', ')}, in any case`, suggests: TYPES },
+  { flags: '--operation <name>', summary: `${OPERATIONS.join(', ')}, in any case`, suggests: OPERATIONS },
   { flags: '--source <text>', summary: 'what acted: the path of a program' },
   { flags: '--resource <text>', summary: 'what it acted on; for Process the program alone matches too' },
   { flags: '-l, --labels <k=v,…>', summary: 'records with all of these labels', value: 'list' },
@@ -36,8 +34,8 @@ const DETAILS = `Filters: the whole value must be equal; * stands for any charac
 KubeArmor takes them as unanchored regular expressions, and any one of the labels is enough there; here \`-n prod\` does not
 show \`preprod\`.
 
-Only what happens from now on is shown, and what happened while the agent itself was away. A lost connection is made again; how long the gap was, and how many records are
-known to be lost, is said on stderr.
+Only what happens from now on is shown, and what happened while the agent itself was away. A lost connection is made again; how long
+the gap was, and how many records are known to be lost, is said on stderr.
 
 Examples:
   karmor logs -n shop --operation File
@@ -67,6 +65,9 @@ export const logs: Command = {
       io.err('karmor logs: --logPath none and --msgPath none leave nothing to show');
       return EXIT_CODES.usage.code;
     }
+    checkLogFilters(flags);
+    const warning = regexWarning(flags);
+    if (warning !== undefined) io.err(`karmor logs: ${warning}`);
     warnOfEmptyChoice(flags, io);
     const renderer = await loadRenderer(flags.isSet('json') ? 'json' : (flags.text('output') as LogFormat));
     await using log = await openLogSink(flags.text('logPath') ?? 'stdout', io);

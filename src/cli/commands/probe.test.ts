@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KubeArmorError } from '#base';
 import { AGENT_DETAIL_PATH, KUBEARMOR_PROBE_PATH } from '../agent-detail.ts';
+import { connectAgentPort } from '../connect-agent.ts';
 import type { Io } from '../io.ts';
 import type { LeftInForce } from '../ports.ts';
 import { runCli } from '../run-cli.ts';
@@ -117,6 +118,15 @@ test('karmor probe --format, as KubeArmor calls it', async () => {
   const plain = recordingIo({ ...parts, coloured: true });
   assert.equal(await runCli(['probe', '--format=no-color'], plain.io), 0);
   assert.equal(plain.out[0], 'ENFORCING');
+});
+
+test('karmor probe --secure without certificates is no verdict about the agent', async () => {
+  for (const args of [['probe'], ['version'], ['logs']]) {
+    const { io, out, err } = recordingIo({ connect: connectAgentPort });
+    assert.equal(await runCli([...args, '--secure', '--tlsCertPath', '/nonexistent'], io), 2);
+    assert.deepEqual(out, []);
+    assert.match(err[0] ?? '', /--secure needs ca\.crt, client\.crt and client\.key in \/nonexistent: ca\.crt: no such file/);
+  }
 });
 
 test('karmor version: client, agent, and why the agent’s is not known', async () => {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { KubeArmorError } from '#base';
 import { AGENT_DETAIL_PATH, KUBEARMOR_PROBE_PATH, parseAgentDetail, parseKubeArmorProbe } from '../agent-detail.ts';
 import type { AgentDetail, PostureTable, Reason } from '../agent-detail.ts';
 import { AGENT_OPTIONS, agentAddress, isLocalAddress } from '../agent-address.ts';
@@ -35,20 +36,27 @@ interface ProbeReport extends ProbeFindings {
 /** `karmor probe`: the verdict first, then what it rests on. Works without an agent. */
 export const probe: Command = {
   options: [
-    { flags: '-o, --output <format>', summary: 'how to print it', choices: ['text', 'json'], default: 'text' },
+    { flags: '-o, --output <format>', summary: 'how to print it; text where neither this nor -f is given', choices: ['text', 'json'] },
     { flags: '-f, --format <format>', summary: 'the same, as KubeArmor calls it', choices: ['text', 'json', 'no-color'] },
     ...AGENT_OPTIONS,
   ],
   details: `The first line is ENFORCING, AUDIT-ONLY, DEGRADED or NOT RUNNING; below it why, and what to do.
 It exits with 0 only for ENFORCING, 3 for NOT RUNNING, 1 for the others.`,
   async run(_args, flags, io) {
+    const format = formatOf(flags);
     const report = await gather(flags, io);
-    const format = flags.text('format') ?? flags.text('output');
     if (format === 'json') await io.outJson(JSON.stringify(jsonReport(report), undefined, 2));
     else for (const line of textReport(report)) await io.out(format === 'no-color' ? renderText(line, false) : line);
     return VERDICTS[report.verdict].exitCode;
   },
 };
+
+function formatOf(flags: Flags): string {
+  const [output, format] = [flags.text('output'), flags.text('format')];
+  if (output !== undefined && format !== undefined && output !== format)
+    throw new KubeArmorError('USAGE', `-o ${output} and -f ${format} contradict each other: give one of them`);
+  return format ?? output ?? 'text';
+}
 
 async function gather(flags: Flags, io: Io): Promise<ProbeReport> {
   const { address } = agentAddress(flags, io);
@@ -84,7 +92,7 @@ async function askAgent(flags: Flags, io: Io): Promise<ProbeAnswer | (Reason & {
     using agent = await io.connect(agentAddress(flags, io));
     return await agent.probe(io.signal);
   } catch (error) {
-    if (!hasErrorCode(error, ['UNREACHABLE', 'PEER_REFUSED', 'PROTOCOL', 'HOST_IO'])) throw error;
+    if (!hasErrorCode(error, ['UNREACHABLE', 'PEER_REFUSED', 'PROTOCOL'])) throw error;
     const cure = error.code === 'UNREACHABLE' ? 'start the agent, or name its address with --gRPC' : error.hint;
     return { problem: error.message, cure, refused: error.code === 'PEER_REFUSED' };
   }

@@ -41,7 +41,7 @@ async function agentVersion(flags: Flags, io: Io): Promise<AgentVersion> {
     using agent = await io.connect(to);
     await agent.ping(io.signal);
   } catch (error) {
-    if (!hasErrorCode(error, ['UNREACHABLE', 'PEER_REFUSED', 'PROTOCOL', 'HOST_IO'])) throw error;
+    if (!hasErrorCode(error, ['UNREACHABLE', 'PEER_REFUSED', 'PROTOCOL'])) throw error;
     return { reachable: false, why: error.message };
   }
   if (!isLocalAddress(to.address)) return { reachable: true, why: 'it is on another machine; its alerts carry KubeArmorVersion' };

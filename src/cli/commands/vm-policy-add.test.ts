@@ -50,7 +50,7 @@ test('karmor vm policy add: with one error anywhere nothing is sent', async () =
   assert.deepEqual(agent.sent, []);
   assert.deepEqual(out, []);
   assert.match(err[0] ?? '', /^stdin:\d+:\d+: error: spec\.action: /);
-  assert.equal(err.at(-1), 'karmor vm policy: 1 error; nothing was sent');
+  assert.equal(err.at(-1), 'karmor vm policy add: 1 error; nothing was sent');
 });
 
 test('karmor vm policy delete', async () => {
@@ -83,9 +83,20 @@ test('karmor vm policy add: a reason of several lines keeps them', async () => {
   assert.deepEqual(out, ['KubeArmorPolicy one: Policy Invalid (first)', '  second\\x1b[31m']);
 });
 
-test('karmor vm policy add: an empty file is wrong usage', async () => {
-  const { code, err, agent } = await send('add', '---\n# nothing\n');
-  assert.equal(code, 2);
-  assert.match(err[0] ?? '', /no policy/);
-  assert.deepEqual(agent.sent, []);
+test('karmor vm policy add: nothing to send is an error', async () => {
+  for (const text of ['', '---\n# nothing\n', 'apiVersion: v1\nkind: List\nitems: []\n']) {
+    const { code, err, agent } = await send('add', text);
+    assert.equal(code, 65, text);
+    assert.deepEqual(err, [
+      'stdin: error: there is no policy in it (name the files or folders that have some)',
+      'karmor vm policy add: 1 error; nothing was sent',
+    ]);
+    assert.deepEqual(agent.sent, []);
+  }
+});
+
+test('karmor vm policy add warns of what the agent refuses, and delete does not', async () => {
+  const text = policy('one').replace(/ {2}selector:\n.*\n.*\n/, '');
+  assert.match((await send('add', text)).err.join(), /spec\.selector: is missing or empty: .*every workload of its namespace/);
+  assert.deepEqual((await send('delete', text, [{ status: 'Deleted' }])).err, []);
 });

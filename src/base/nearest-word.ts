@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** The known word that a mistyped one most likely means; undefined where none is near. Case counts for nothing. */
-export function nearest(mistyped: string, known: Iterable<string>): string | undefined {
-  const from = mistyped.slice(0, 64).toLowerCase();
-  const reach = Math.max(1, Math.floor(from.length / 3));
+/** Longer words are cut: what a person mistypes is short, and the work grows with the square. */
+const LENGTH_MAX = 64;
+
+/**
+ * The known word that a mistyped one most likely means; undefined where none is near. Case counts for nothing, a swap of neighbours as
+ * one edit; of two equally near words the first is taken.
+ */
+export function nearestWord(mistyped: string, known: Iterable<string>): string | undefined {
+  const from = mistyped.slice(0, LENGTH_MAX).toLowerCase();
   let best: string | undefined;
-  let least = reach + 1;
+  let least = Math.max(1, Math.floor(from.length / 3)) + 1;
   for (const candidate of known) {
-    const far = distance(from, candidate.toLowerCase());
+    const far = distance(from, candidate.slice(0, LENGTH_MAX).toLowerCase());
     if (far < least) [best, least] = [candidate, far];
   }
   return best;

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+const NO_KUBERNETES = 'this version does not speak to Kubernetes: run karmor on the node, or name an agent with --gRPC';
+const CERTIFICATES = 'leave it out: certificates come from files, --secure and --tlsCertPath';
+const KVM = 'leave it out: there is no KVM service in this version; --gRPC names the agent';
+
+/** Options that KubeArmor's tool has and this one has not, by command (empty: any): why, or what to write instead. */
+const OPTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  '': { '--kubeconfig': NO_KUBERNETES, '--context': NO_KUBERNETES },
+  logs: {
+    '--tlsCertProvider': CERTIFICATES,
+    '--readCAFromSecret': CERTIFICATES,
+    '--selector': 'write -l k=v',
+    '--since': 'there is no history: what comes from now on is shown',
+    '--follow': 'leave it out: karmor logs always follows',
+  },
+  probe: {
+    '-n': 'leave it out: this version does not run in Kubernetes, and probe looks at one node',
+    '--namespace': 'leave it out: this version does not run in Kubernetes, and probe looks at one node',
+    '--full': 'leave it out: probe always looks at everything on this node',
+    '--json': 'write -o json',
+  },
+  vm: { '--kvms': KVM, '--http-ip': KVM, '--http-port': KVM },
+};
+
+/** Commands that KubeArmor's tool had, that its users ask for, or that fingers type: what does it here. */
+const COMMANDS: Readonly<Record<string, string>> = {
+  get: '`karmor vm policy list`',
+  'list-policy': '`karmor vm policy list`',
+  insight: '`karmor logs --logFilter=all`',
+  observe: '`karmor logs --logFilter=all`',
+  log: '`karmor logs`',
+  check: '`karmor policy check`',
+  lint: '`karmor policy check`',
+  validate: '`karmor policy check`',
+  apply: '`karmor vm policy add`',
+  add: '`karmor vm policy add`',
+  delete: '`karmor vm policy delete`',
+  list: '`karmor vm policy list`',
+  status: '`karmor probe`',
+  'vm add': '`karmor vm policy add`',
+  'vm delete': '`karmor vm policy delete`',
+  'vm list': '`karmor vm policy list`',
+  'vm logs': '`karmor logs`',
+  'vm probe': '`karmor probe`',
+  'vm policy apply': '`karmor vm policy add`',
+  'vm policy create': '`karmor vm policy add`',
+  'vm policy get': '`karmor vm policy list`',
+  'vm policy ls': '`karmor vm policy list`',
+  'vm policy remove': '`karmor vm policy delete`',
+  'vm policy rm': '`karmor vm policy delete`',
+  'vm policy check': '`karmor policy check`',
+  'policy add': '`karmor vm policy add`',
+  'policy apply': '`karmor vm policy add`',
+  'policy delete': '`karmor vm policy delete`',
+  'policy remove': '`karmor vm policy delete`',
+  'policy list': '`karmor vm policy list`',
+  'policy get': '`karmor vm policy list`',
+  'policy validate': '`karmor policy check`',
+};
+
+/** What to write instead of an option, or why it is not here; undefined where nobody had it. */
+export function optionAdvice(words: readonly string[], typed: string): string | undefined {
+  const name = typed.startsWith('--') ? typed : typed.slice(0, 2);
+  return [words.join(' '), words[0] ?? '', ''].map((command) => OPTIONS[command]?.[name]).find((advice) => advice !== undefined);
+}
+
+/** The command that does what an unknown one was typed for. */
+export function commandAdvice(words: readonly string[], typed: string): string | undefined {
+  const path = [...words, typed].join(' ');
+  return Object.hasOwn(COMMANDS, path) ? COMMANDS[path] : undefined;
+}
