@@ -3,7 +3,7 @@
 #
 # test.sh [--static|--unit|--full]: everything that must be green. Ends with one line, `N passed, N failed`, and exits 1 where
 # something failed. --static: only what needs no run; --unit: that and the unit tests; --full: guests even where this
-# machine's kernel enforces, and the newest kernel that Debian offers too.
+# machine's kernel enforces, the newest kernel that Debian offers too, and mutations of the programs.
 # Each check counts as one; suites count their cases. Output of all parts: .cache/logs. KUBEARMOR_SEED repeats a seed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -95,6 +95,11 @@ agent_cases() {
   cases agent-6.12 tools/vm --kernel 6.12 --timeout 1200 --console "$logs/console-agent-6.12" -- "$PWD/tools/node" "$PWD/test/vm/agent.vm.ts"
 }
 
+# Programs that are broken on purpose: the cases must see each.
+mutants() {
+  cases mutants timeout 3600 tools/node test/kernel/mutants.ts
+}
+
 sh tools/setup.sh || { echo 'FAILED  setup'; failed=1; finish; }
 read -r version <tools/node-version
 export PATH="$PWD/.cache/node-$version/bin:$PWD/node_modules/.bin:$PATH"
@@ -115,4 +120,5 @@ unit
 [ "$mode" != --unit ] || finish
 kernel_cases
 agent_cases
+[ "$mode" != --full ] || mutants
 finish
