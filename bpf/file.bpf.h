@@ -94,13 +94,16 @@ static __always_inline int second_open(struct file *file, struct task *x, u64 wo
 	struct backing_file *backing = (void *)file;
 	struct mount *m = container_of(file->f_path.mnt, struct mount, mnt);
 	u64 ns = (u64)FIELD(mount, m, mnt_ns);
+	struct vfsmount *user;
 	int alias = 0;
 
 	if (is_backing(file)) {
 		alias = 1;
-		if (bpf_core_field_exists(backing->user_path) &&
-		    (u64)BPF_CORE_READ(backing, user_path.mnt, mnt_sb) == x->root_sb)
-			return 1;
+		if (bpf_core_field_exists(backing->user_path)) {
+			user = FIELD(backing_file, backing, user_path.mnt);
+			if ((u64)FIELD(vfsmount, user, mnt_sb) == x->root_sb)
+				return 1;
+		}
 	} else if (ns >= (u64)-4095) {
 		/* MNT_NS_INTERNAL, and not one of the kernel's own file systems, as memfd's */
 		alias = !(file->f_path.dentry->d_sb->s_flags & SB_KERNMOUNT);
