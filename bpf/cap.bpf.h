@@ -6,6 +6,7 @@
  * Fails:  closed. A check that the kernel marks "no audit" is denied without an alert. The kernel's own checks with other
  *         credentials (overlayfs copies up with the mounter's) pass.
  */
+
 static __always_inline int uses_uring(struct task_struct *task)
 {
 	return task->flags & PF_IO_WORKER ||

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+import { EXIT_CODES } from './exit-codes.ts';
 import { processIo } from './process-io.ts';
 import { runCli } from './run-cli.ts';
 
-const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const; // 128 + number, what a shell reports
+const SIGNALS = { SIGINT: EXIT_CODES.interrupted.code, SIGTERM: EXIT_CODES.terminated.code } as const;
 
 const stop = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) {

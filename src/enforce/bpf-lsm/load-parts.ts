@@ -19,7 +19,7 @@ export interface Parts extends Disposable {
 }
 
 /** Since 6.2. */
-const NEWER_HOOKS = ['file_truncate', 'inode_set_acl', 'inode_remove_acl'].filter((hook) => kernelHasHook(hook));
+const NEWER_HOOKS = ['file_truncate', 'inode_set_acl', 'inode_remove_acl'];
 /** Threads of libuv's pool, where the loading runs. */
 const PARTS_MAX = 4;
 /** Small; what is loaded with the maps. */
@@ -32,14 +32,15 @@ const FIRST = 'ka_find_symbols';
  */
 export async function loadParts(objectPath: string, adjustments: Adjustments): Promise<Parts> {
   const count = Math.min(availableParallelism(), PARTS_MAX);
+  const newer = NEWER_HOOKS.filter((hook) => kernelHasHook(hook)).map((hook) => `ka_${hook}`);
   const objects = [openFirst(objectPath, adjustments)];
   try {
     objects[0]!.load();
-    const rest = Array.from({ length: count }, (_, part) => openPart(objectPath, objects[0]!, { part, count }));
+    const rest = Array.from({ length: count }, (_, part) => openPart(objectPath, objects[0]!, { part, count, newer }));
     objects.push(...rest);
     const results = await Promise.allSettled(rest.map((object) => object.loadApart()));
     results.forEach(({ status }, part) => {
-      if (status === 'rejected') objects[part + 1] = loadAgain(objectPath, objects, { part, count });
+      if (status === 'rejected') objects[part + 1] = loadAgain(objectPath, objects, { part, count, newer });
     });
     return new LoadedParts(objects);
   } catch (error) {
@@ -51,6 +52,8 @@ export async function loadParts(objectPath: string, adjustments: Adjustments): P
 interface Part {
   readonly part: number;
   readonly count: number;
+  /** Programs of hooks that not every kernel has. */
+  readonly newer: readonly string[];
 }
 
 function openFirst(objectPath: string, { alertRingBytes, hostMountNamespace }: Adjustments): BpfObject {
@@ -61,11 +64,13 @@ function openFirst(objectPath: string, { alertRingBytes, hostMountNamespace }: A
   return object;
 }
 
-function openPart(objectPath: string, first: BpfObject, { part, count }: Part): BpfObject {
+function openPart(objectPath: string, first: BpfObject, { part, count, newer }: Part): BpfObject {
   const object = BpfObject.open(objectPath, { name: 'kubearmor' });
-  for (const hook of NEWER_HOOKS) object.setAutoload(`ka_${hook}`, true);
-  const wanted = object.programs().filter((program) => program.autoload && program.name !== FIRST);
-  for (const { name } of object.programs()) object.setAutoload(name, wanted.findIndex((program) => program.name === name) % count === part);
+  let wanted = 0;
+  for (const { name, autoload } of object.programs()) {
+    const isWanted = name !== FIRST && (autoload || newer.includes(name));
+    object.setAutoload(name, isWanted && wanted++ % count === part);
+  }
   object.shareMaps(first);
   return object;
 }
