@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { formatIssue } from '#base';
 import type { Issue } from '#base';
-import { LIMITS, parsePolicyObject } from '#policy';
+import { LIMITS, parsePolicyObject, rpcSelectorProblem } from '#policy';
 import type { Policy, PolicyKind } from '#policy';
 import { PolicyStatus } from '#wire';
 import { CONTAINER_NAMESPACE } from './policy-identity.ts';
@@ -101,12 +101,11 @@ function listed(issues: readonly Issue[]): string {
 const CONTAINER_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 
 /** What KubeArmor refuses of a container policy that comes by RPC. */
-function selectorProblem({ selector: { matchLabels, matchExpressions, containerNames } }: Policy): string | undefined {
-  const hasLabels = Object.keys(matchLabels).length > 0;
-  if (!hasLabels && containerNames.length === 0 && matchExpressions.length === 0)
-    return 'spec.selector: is missing or empty; name labels or containers';
-  if (hasLabels && containerNames.length > 0) return 'spec.selector.matchLabels: kubearmor.io/container.name has to be the only label';
-  const wrong = containerNames.find((name) => !CONTAINER_NAME.test(name));
+function selectorProblem(policy: Policy): string | undefined {
+  const problem = rpcSelectorProblem(policy);
+  if (problem === 'empty') return 'spec.selector: is missing or empty; name labels or containers';
+  if (problem !== undefined) return 'spec.selector.matchLabels: kubearmor.io/container.name has to be the only label';
+  const wrong = policy.selector.containerNames.find((name) => !CONTAINER_NAME.test(name));
   return wrong === undefined ? undefined : `spec.selector.matchLabels: ${JSON.stringify(wrong)} is not the name of a container`;
 }
 

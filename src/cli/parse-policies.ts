@@ -35,18 +35,6 @@ const HOST_POLICY: Finding = {
   cure: 'keep it for a later version; the agent does not take it now',
 };
 
-/**
- * What is fine in a file and in a cluster, and what the agent's RPC refuses.
- *
- * @source reference: KubeArmor's handling of container policies that come by RPC; the agent's is in policy-requests.ts
- */
-function rpcFindings({ kind, selector: { matchLabels, matchExpressions, containerNames } }: Policy): Finding[] {
-  if (kind !== 'KubeArmorPolicy') return [];
-  const hasLabels = Object.keys(matchLabels).length > 0;
-  if (!hasLabels && matchExpressions.length === 0 && containerNames.length === 0) return [WITHOUT_SELECTOR];
-  return hasLabels && containerNames.length > 0 ? [NAME_BESIDE_LABELS] : [];
-}
-
 const WITHOUT_SELECTOR: Finding = {
   severity: 'warning',
   code: 'RPC_REFUSES',
@@ -62,9 +50,12 @@ const NAME_BESIDE_LABELS: Finding = {
   cure: 'keep the name or the labels; if both are meant, copy the file into the agent’s policy folder',
 };
 
+/** What is fine in a file and in a cluster, and what the agent's RPC refuses. */
+const RPC_REFUSES = { empty: WITHOUT_SELECTOR, 'name beside labels': NAME_BESIDE_LABELS };
+
 /** Loads parser and compiler; they are not needed for `--help`. */
 export async function loadPolicyChecker(): Promise<CheckPolicies> {
-  const { compile, parsePolicyText } = await import('#policy');
+  const { compile, parsePolicyText, rpcSelectorProblem } = await import('#policy');
 
   const findings = (policy: Policy): Finding[] => {
     const result = compile([policy], ANY_WORKLOAD);
@@ -77,7 +68,8 @@ export async function loadPolicyChecker(): Promise<CheckPolicies> {
       const cure = 'remove the rule, or keep it for a later version; the other rules are enforced';
       return { severity: 'warning', code: 'NOT_ENFORCEABLE', at: rule.field, problem: reason, cure };
     });
-    return [...rpcFindings(policy), ...notEnforced];
+    const refused = policy.kind === 'KubeArmorPolicy' ? rpcSelectorProblem(policy) : undefined;
+    return [...(refused === undefined ? [] : [RPC_REFUSES[refused]]), ...notEnforced];
   };
 
   return (text, file) =>

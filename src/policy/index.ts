@@ -35,4 +35,4 @@ export type {
 export { parsePolicyObject, parsePolicyText } from './parse.ts';
 export type { ParsedDocument } from './parse.ts';
 export type { RuleInfo } from './rule-info.ts';
-export { nodeSelected, selects } from './select.ts';
+export { nodeSelected, rpcSelectorProblem, selects } from './select.ts';

@@ -68,3 +68,15 @@ function hasPair(labels: Labels, pair: string): boolean {
 function labelOf(labels: Labels, key: string): string | undefined {
   return Object.hasOwn(labels, key) ? labels[key] : undefined;
 }
+
+/**
+ * What the RPC refuses of a KubeArmorPolicy's selector: one that names nothing, or containers beside other labels.
+ *
+ * @source reference: KubeArmor's handling of container policies that come by RPC
+ */
+export function rpcSelectorProblem({ selector }: Policy): 'empty' | 'name beside labels' | undefined {
+  const { matchLabels, matchExpressions, containerNames } = selector;
+  const hasLabels = Object.keys(matchLabels).length > 0;
+  if (!hasLabels && containerNames.length === 0 && matchExpressions.length === 0) return 'empty';
+  return hasLabels && containerNames.length > 0 ? 'name beside labels' : undefined;
+}

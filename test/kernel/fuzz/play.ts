@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdirSync, rmdirSync, statSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { evaluate } from '#policy';
 import type { Access, RuleSet } from '#policy';
@@ -7,6 +7,7 @@ import type { Process } from '../case.ts';
 import { runProcess } from '../drive.ts';
 import type { Host, Outcome } from '../drive.ts';
 import { ruleSetsOf } from '../rule-sets.ts';
+import { removeCgroup } from '../run-case.ts';
 import type { Bench } from '../run-case.ts';
 import { setStage } from '../stage.ts';
 import type { PolicySet, Program, Step } from './arbitraries.ts';
@@ -120,12 +121,4 @@ export interface Stand {
   readonly key: string;
   readonly bench: Bench;
   readonly directory: string;
-}
-
-function removeCgroup(at: string): void {
-  try {
-    rmdirSync(at);
-  } catch {
-    // a task is still ending; nothing depends on it
-  }
 }
