@@ -206,6 +206,7 @@ async function keepProbeFiles(parts: AgentParts, { keeper, addresses, signal }: 
       addresses,
       policies,
       losses: enforcer.counters(),
+      usage: enforcer.usage(),
     };
     await files.write({ [path.join(config.stateDir, 'probe.json')]: detailText(facts), [parts.kubearmorProbePath]: kubearmorText(facts) });
     await sleep(PROBE_EVERY_MS, undefined, { signal }).catch(() => {});

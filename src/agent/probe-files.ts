@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { KubeArmorError } from '#base';
 import type { Logger } from '#base';
+import type { Usage } from '#enforce';
 import type { Postures } from '#policy';
 import { writeAtomically } from './policy-files.ts';
 import type { NodeStatus } from './node-status.ts';
@@ -23,11 +24,12 @@ export interface ProbeFacts {
   readonly addresses: readonly string[];
   readonly policies: KeeperStatus;
   readonly losses: Readonly<Record<string, bigint>>;
+  readonly usage: Usage;
 }
 
 /** `probe.json`: what the agent says of itself beside the RPCs, for `karmor probe`. */
 export function detailText(facts: ProbeFacts): string {
-  const { version, enforcer, node, postures, runtime, addresses, policies, losses } = facts;
+  const { version, enforcer, node, postures, runtime, addresses, policies, losses, usage } = facts;
   const { file, network, capabilities } = postures;
   return `${JSON.stringify(
     {
@@ -46,6 +48,7 @@ export function detailText(facts: ProbeFacts): string {
         notEnforced,
         problem,
       })),
+      usage,
       losses: Object.fromEntries(Object.entries(losses).map(([name, count]) => [name, Number(count)])),
     },
     undefined,

@@ -24,12 +24,17 @@ export interface AgentDetail {
   readonly containerPosture?: PostureTable | undefined;
   readonly hostPosture?: PostureTable | undefined;
   readonly containerRuntime?: string | undefined;
+  /** Rule sets in the kernel, and bytes of all maps there. */
+  readonly images?: number | undefined;
+  readonly mapBytes?: number | undefined;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 
 const fieldsOf = (value: unknown): Fields => (typeof value === 'object' && value !== null ? (value as Fields) : {});
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
+
+const countOf = (value: unknown): number | undefined => (Number.isSafeInteger(value) && Number(value) >= 0 ? Number(value) : undefined);
 
 function posturesOf(value: unknown): PostureTable | undefined {
   const entries = Object.entries(fieldsOf(value)).filter((entry): entry is [string, string] => textOf(entry[1]) !== undefined);
@@ -58,6 +63,8 @@ export function parseAgentDetail(file: AgentFile): AgentDetail | undefined {
     containerPosture: posturesOf(postures['container']) ?? posturesOf(postures),
     hostPosture: posturesOf(postures['host']),
     containerRuntime: textOf(fields['containerRuntime']),
+    images: countOf(fieldsOf(fields['usage'])['images']),
+    mapBytes: countOf(fieldsOf(fields['usage'])['mapBytes']),
   };
 }
 

@@ -101,6 +101,7 @@ test('parseAgentDetail takes what it understands', () => {
       status: 'Degraded',
       reasons: ['a', { problem: 'b', cure: 'c' }, 7],
       postures: { file: 'audit', x: 1 },
+      usage: { images: 2, mapBytes: -1 },
     },
   };
   assert.deepEqual(parseAgentDetail(file), {
@@ -114,6 +115,8 @@ test('parseAgentDetail takes what it understands', () => {
     containerPosture: { file: 'audit' },
     hostPosture: undefined,
     containerRuntime: undefined,
+    images: 2,
+    mapBytes: undefined,
   });
   for (const json of [null, 3, [], 'x']) assert.deepEqual(parseAgentDetail({ json })?.reasons, []);
   assert.equal(parseAgentDetail({ missing: 'f' }), undefined);

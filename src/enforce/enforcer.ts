@@ -31,6 +31,14 @@ export interface ProtectOptions {
   readonly visibility?: Visibility | undefined;
 }
 
+/** What the rules of all workloads take in the kernel. */
+export interface Usage {
+  /** Rule sets that are loaded; workloads with the same rules share one. */
+  readonly images: number;
+  /** Bytes of all maps. Without the tasks' own storage. */
+  readonly mapBytes: number;
+}
+
 /** The port behind which rules become refusals. An enforcer knows rule sets and cgroups, never policies. */
 export interface Enforcer extends Disposable {
   readonly report: EnforcerReport;
@@ -55,4 +63,5 @@ export interface Enforcer extends Disposable {
   /** Reads events until aborted. */
   watch(onEvent: (event: KernelEvent) => void, signal: AbortSignal): Promise<void>;
   counters(): Counters;
+  usage(): Usage;
 }

@@ -130,6 +130,9 @@ export const PLACES = { shallow: '/run/x', deep: '/d1/d2/d3/d4/d5/d6/d7/d8/x', m
 
 const dirOf = (path: string): string => path.slice(0, path.lastIndexOf('/'));
 
+/** Rule sets that differ, each with an image of the middle size class (1 MiB). */
+export const MAPS_RULE_SETS = 20;
+
 /** Rule sets that the guest loads, compiled on the host: emulation would take a minute for the long ones. */
 export function guestRuleSets(): Record<string, RuleSet> {
   const sets: Record<string, RuleSet> = {};
@@ -156,5 +159,6 @@ export function guestRuleSets(): Record<string, RuleSet> {
   sets['allow-list'] = compileOrThrow(parse(policyText('allow', [...allowed, ...files, ...folders, 'action: Allow'])), 'block');
   const network = ['network:', ...rules('matchProtocols', 'protocol', ['udp', 'icmp', 'raw']), 'action: Block'];
   sets['network'] = compileOrThrow([...parse(policyText('network', network)), ...parse(blockText(usrPaths(20)))]);
+  for (let n = 0; n < MAPS_RULE_SETS; n++) sets[`maps-${n}`] = compileOrThrow(parse(blockText(usrPaths(1000, 100 + n))));
   return sets;
 }

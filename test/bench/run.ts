@@ -107,6 +107,7 @@ const PARTS: readonly Part[] = [
     does: '100,000 denials at once, in the guest',
     run: ({ cell, ops }) => inGuest('burst.guest.ts', [writeRuleSets(), cell, ops]),
   },
+  { name: 'maps', does: 'what 500 workloads take in the kernel, in the guest', run: () => inGuest('maps.guest.ts', [writeRuleSets()]) },
   { name: 'agent', does: 'the agent with containerd, in the guest', run: ({ ops }) => inGuest('agent.guest.ts', [ops]) },
 ];
 

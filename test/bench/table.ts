@@ -92,6 +92,12 @@ const OTHERS: readonly Row[] = [
   { what: 'records lost at that', of: ['ring lost|'], goal: [0], unit: '' },
   { what: '100,000 denials: accounted for', of: ['burst accounted for|'], goal: [100], atLeast: true, unit: '%', kubearmor: 'uncounted' },
   { what: '100,000 denials: delivered', of: ['burst delivered|'], goal: [99], atLeast: true, unit: '%', kubearmor: '55–63 %' },
+  {
+    what: 'maps: without workloads; 500 workloads with 20 rule sets',
+    of: ['maps without workloads|', 'maps of 500 workloads|'],
+    goal: [64],
+    unit: 'MiB',
+  },
   { what: 'agent ready, in the guest', of: ['agent ready|'], goal: [5], unit: 's', kubearmor: '32–40' },
   {
     what: 'agent RSS: idle, with 1,000 rules, peak of 50,000 denials in a burst',

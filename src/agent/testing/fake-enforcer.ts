@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KubeArmorError } from '#base';
-import type { Counters, Enforcer, EnforcerReport, ProtectOptions } from '#enforce';
+import type { Counters, Enforcer, EnforcerReport, ProtectOptions, Usage } from '#enforce';
 import type { KernelEvent } from '#events';
 import type { RuleInfo } from '#policy';
 
@@ -52,6 +52,9 @@ export class FakeEnforcer implements Enforcer {
   }
   counters(): Counters {
     return this.counts;
+  }
+  usage(): Usage {
+    return { images: 0, mapBytes: 0 };
   }
   [Symbol.dispose](): void {
     this.isDisposed = true;

@@ -26,6 +26,7 @@ const detail = {
   status: 'enforcing',
   reasons: [],
   postures: { container: { file: 'audit' }, host: { file: 'block' } },
+  usage: { images: 2, mapBytes: 3 << 20 },
 };
 
 test('karmor probe: the verdict is the first line', async () => {
@@ -35,6 +36,7 @@ test('karmor probe: the verdict is the first line', async () => {
   const text = out.join('\n');
   assert.match(text, /version 0\.1\.0/);
   assert.match(text, /kernel 6\.12\.0-1-amd64/);
+  assert.match(text, /In the kernel: 2 rule sets, 3\.0 MiB of maps/);
   assert.match(text, /Default posture of containers: file audit/);
   assert.match(text, /Default posture of the host: file block/);
   assert.match(text, /web\\x1b\[2J +enabled +a, b/);

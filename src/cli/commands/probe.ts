@@ -118,6 +118,7 @@ function detailFields(detail: AgentDetail | undefined): object {
   return {
     enforcers: detail?.enforcer === undefined ? [] : [detail.enforcer],
     agentVersion: detail?.version,
+    usage: detail?.mapBytes === undefined ? undefined : { images: detail.images, mapBytes: detail.mapBytes },
     postures: { container: detail?.containerPosture, host: detail?.hostPosture },
   };
 }
@@ -150,6 +151,7 @@ function runningText({ answer, refused }: ProbeReport): string {
 function nodeLines({ address, answer, detail, facts }: ProbeReport): Text[] {
   const lines = [answer === undefined ? `Agent: ${address}` : `Agent: ${address}, version ${detail?.version ?? 'unknown'}`];
   if (detail?.containerRuntime !== undefined) lines.push(`Container runtime: ${detail.containerRuntime}`);
+  lines.push(...usageLines(detail));
   if (facts !== undefined) {
     lines.push(
       `Node: ${facts.hostname}, kernel ${facts.kernelRelease}`,
@@ -158,6 +160,11 @@ function nodeLines({ address, answer, detail, facts }: ProbeReport): Text[] {
     );
   }
   return lines;
+}
+
+function usageLines(detail: AgentDetail | undefined): string[] {
+  if (detail?.images === undefined || detail.mapBytes === undefined) return [];
+  return [`In the kernel: ${detail.images} rule sets, ${(detail.mapBytes / 2 ** 20).toFixed(1)} MiB of maps`];
 }
 
 function postureLines(detail: AgentDetail | undefined): string[] {

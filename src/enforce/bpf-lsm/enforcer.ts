@@ -6,7 +6,7 @@ import type { Logger } from '#base';
 import type { KernelEvent } from '#events';
 import { RingReader, sumPerCpu, watchRing } from '#observe';
 import type { RuleInfo } from '#policy';
-import type { Counters, Enforcer, EnforcerReport, ProtectOptions } from '../enforcer.ts';
+import type { Counters, Enforcer, EnforcerReport, ProtectOptions, Usage } from '../enforcer.ts';
 import { EventDecoder } from './decode-event.ts';
 import { COUNTER, SCOPE_MODE } from './event-layout.gen.ts';
 import { Folds } from './folds.ts';
@@ -218,6 +218,10 @@ export class BpfLsmEnforcer implements Enforcer {
     const totals = Object.fromEntries(names.map(([name, index]) => [name.toLowerCase(), sumPerCpu(map, index, 1)[0] ?? 0n]));
     const sum = (...parts: readonly string[]): bigint => parts.reduce((total, name) => total + (totals[name] ?? 0n), 0n);
     return { ...totals, alerts_lost: sum('alerts_lost', 'repeats_lost'), logs_lost: sum('logs_lost', 'log_repeats_lost') };
+  }
+
+  usage(): Usage {
+    return { images: this.#images.count, mapBytes: this.#programs.mapBytes + this.#images.bytes };
   }
 
   /** Kept in the kernel's map, so that the sum of losses only grows, whichever agent reads it. */

@@ -122,6 +122,11 @@ export class ImageStore {
     return this.#byKey.size;
   }
 
+  /** Bytes of all images that are loaded; each takes all of its size class. */
+  get bytes(): number {
+    return [...this.#byKey.values()].reduce((sum, { sizeClass }) => sum + IMAGE_CLASS_WORDS[sizeClass]! * 4, 0);
+  }
+
   #takeSlot(sizeClass: number): number {
     const slot = this.#free[sizeClass]!.shift() ?? this.#next[sizeClass]!++;
     if (slot < this.#outers[sizeClass]!.info.maxEntries) return slot;

@@ -36,9 +36,8 @@ export async function loadParts(objectPath: string, adjustments: Adjustments): P
   const objects = [openFirst(objectPath, adjustments)];
   try {
     objects[0]!.load();
-    const rest = Array.from({ length: count }, (_, part) => openPart(objectPath, objects[0]!, { part, count, newer }));
-    objects.push(...rest);
-    const results = await Promise.allSettled(rest.map((object) => object.loadApart()));
+    for (let part = 0; part < count; part++) objects.push(openPart(objectPath, objects[0]!, { part, count, newer }));
+    const results = await Promise.allSettled(objects.slice(1).map((object) => object.loadApart()));
     results.forEach(({ status }, part) => {
       if (status === 'rejected') objects[part + 1] = loadAgain(objectPath, objects, { part, count, newer });
     });

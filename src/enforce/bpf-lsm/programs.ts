@@ -24,6 +24,8 @@ export interface Programs extends Disposable {
   readonly adopted: boolean;
   readonly missing: EnforcerReport['missing'];
   map(name: string): BpfMap;
+  /** Bytes of the maps, but for images. */
+  readonly mapBytes: number;
   /** Gives running tasks of bound cgroups their scope; gives how many. */
   adoptTasks(): number;
   /** Detaches what other versions left pinned. Until then theirs and ours both refuse. */
@@ -84,6 +86,8 @@ function dropOtherVersions(root: string, directory: string): void {
   for (const name of readdirSync(root)) if (join(root, name) !== directory) removePins(join(root, name));
 }
 
+const bytesOf = (programs: Programs): number => MAPS.reduce((sum, name) => sum + programs.map(name).memoryBytes, 0);
+
 class LoadedPrograms implements Programs {
   readonly adopted = false;
   readonly missing: EnforcerReport['missing'];
@@ -107,6 +111,10 @@ class LoadedPrograms implements Programs {
 
   map(name: string): BpfMap {
     return this.#parts.map(name);
+  }
+
+  get mapBytes(): number {
+    return bytesOf(this);
   }
 
   adoptTasks(): number {
@@ -165,6 +173,10 @@ class AdoptedPrograms implements Programs {
     if (map === undefined) throw new KubeArmorError('KERNEL_CALL', `adopting the programs: nothing is pinned at ${path}`);
     this.#maps.set(name, map);
     return map;
+  }
+
+  get mapBytes(): number {
+    return bytesOf(this);
   }
 
   /** Reading a pinned iterator runs it. */
