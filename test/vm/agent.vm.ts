@@ -2,9 +2,9 @@
 // The agent on an enforcing kernel, end to end: a real containerd, a busybox container, policies, refusals, alerts; bad input,
 // and what happens while no agent runs.
 //
-//   tools/vm --kernel 6.12 -- tools/node test/vm/agent.vm.ts [--only GROUP]...
+//   tools/vm --kernel 6.12 -- tools/node test/vm/agent.vm.ts [--only GROUP]... [--full]
 //
-// Needs root, containerd, ctr, runc and a static busybox. After each case a process of the container tries what is forbidden:
+// --full: the stated counts of containers and rounds. Needs root, containerd, ctr, runc and a static busybox. After each case a process of the container tries what is forbidden:
 // it must be refused. Last line: `N passed, N failed`.
 import { parseArgs } from 'node:util';
 import { BAD_BYTES } from './cases/bad-bytes.ts';
@@ -17,6 +17,7 @@ import { LACKS } from './cases/lacks.ts';
 import { RESTART } from './cases/restart.ts';
 import { SURVIVAL } from './cases/survival.ts';
 import { TROUBLE } from './cases/trouble.ts';
+import { STARTS } from './cases/starts.ts';
 import { Stage } from './stage.ts';
 import type { VmCase } from './stage.ts';
 
@@ -30,11 +31,14 @@ const GROUPS: Readonly<Record<string, readonly VmCase[]>> = {
   trouble: TROUBLE,
   survival: SURVIVAL,
   restart: RESTART,
+  starts: STARTS,
   lacks: LACKS,
 };
 
-const { only = Object.keys(GROUPS) } = parseArgs({ options: { only: { type: 'string', multiple: true } } }).values;
-const stage = new Stage();
+const { only = Object.keys(GROUPS), full = false } = parseArgs({
+  options: { only: { type: 'string', multiple: true }, full: { type: 'boolean' } },
+}).values;
+const stage = new Stage(full);
 let passed = 0;
 let failed = 0;
 

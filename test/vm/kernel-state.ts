@@ -41,6 +41,13 @@ export class KernelState {
     return { generated: total('ALERTS'), lost, waiting: this.#inRing() + this.#folded() };
   }
 
+  /** The total of a counter, by its name as the agent tells it. */
+  counter(name: string): number {
+    using counters = this.#map('counters');
+    const index = layout(new RegExp(`COUNTER = \\{[^}]*\\b${name.toUpperCase()}: (\\d+)`));
+    return Number(sumPerCpu(counters, index, 1)[0]);
+  }
+
   #folded(): number {
     using folds = this.#map('folds');
     const pending = layout(/FOLD = \{[^}]*\bpending: (\d+)/);

@@ -10,6 +10,7 @@ import type { Counters, Enforcer, EnforcerReport, ProtectOptions } from '../enfo
 import { EventDecoder } from './decode-event.ts';
 import { COUNTER, SCOPE_MODE } from './event-layout.gen.ts';
 import { Folds } from './folds.ts';
+import { BpfLsmGate } from './gate.ts';
 import { ImageStore, u32 } from './images.ts';
 import type { LoadedImage, SavedImage } from './images.ts';
 import { openPrograms } from './programs.ts';
@@ -105,6 +106,7 @@ function u64(value: bigint): Buffer {
 /** The enforcer of kernels that take LSM programs. */
 export class BpfLsmEnforcer implements Enforcer {
   report: EnforcerReport;
+  readonly gate: BpfLsmGate;
   readonly #programs: Programs;
   readonly #images: ImageStore;
   readonly #scopes = new Map<string, Scope>();
@@ -132,6 +134,7 @@ export class BpfLsmEnforcer implements Enforcer {
     this.#survive = options.survive;
     const { alertRingBytes = ALERT_RING_BYTES } = options;
     this.#programs = programs;
+    this.gate = new BpfLsmGate((name) => programs.map(name));
     this.report = { name: 'BPFLSM', missing: this.#programs.missing };
     this.#images = new ImageStore([0, 1, 2].map((sizeClass) => this.#programs.map(`images_${sizeClass}`)));
     if (this.#programs.adopted) this.#adopt(alertRingBytes);

@@ -6,6 +6,7 @@ import { BpfMap } from '#libbpf';
 import type { BpfLink } from '#libbpf';
 import { KubeArmorError } from '#base';
 import type { EnforcerReport } from '../enforcer.ts';
+import { openGateBelow, releaseHeldBelow } from './gate.ts';
 import { loadParts } from './load-parts.ts';
 import type { Parts } from './load-parts.ts';
 
@@ -42,6 +43,10 @@ const MAPS = [
   'buffers',
   'sockets',
   'judged_files',
+  'gate',
+  'held',
+  'holds',
+  'settled',
   'images_0',
   'images_1',
   'images_2',
@@ -74,9 +79,13 @@ function load({ objectPath, alertRingBytes }: ProgramsOptions): Promise<Parts> {
 /** Removes a directory of pins: what only they held is detached. */
 export function removePins(directory: string): void {
   if (!existsSync(directory)) return;
+  openGateBelow(directory);
   // links first: a program without its maps' pins still runs, a pin without its link does nothing
-  const names = readdirSync(directory).sort((a, b) => Number(b.startsWith('link_')) - Number(a.startsWith('link_')));
-  for (const name of names) unlinkSync(join(directory, name));
+  const names = readdirSync(directory);
+  const links = names.filter((name) => name.startsWith('link_'));
+  for (const name of links) unlinkSync(join(directory, name));
+  releaseHeldBelow(directory);
+  for (const name of names) if (!links.includes(name)) unlinkSync(join(directory, name));
   rmdirSync(directory);
 }
 
