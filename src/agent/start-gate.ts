@@ -40,19 +40,20 @@ export class GateKeeper {
   /** Processes whose owner is being asked for. */
   readonly #asked = new Set<number>();
   #wake = Promise.withResolvers<void>();
+  /** Told of those that passed while no agent answered. */
+  #passed = 0n;
 
   constructor(options: GateKeeperOptions) {
     this.#options = options;
     this.#gate = options.enforcer.gate;
     this.#root = options.cgroupRoot ?? findCgroupRoot()?.directory ?? '/sys/fs/cgroup';
     this.#cgroupOf = options.cgroupOf ?? ((pid) => readCgroupPath(pid, 2));
-    this.#tellPassed();
   }
 
   /** From now on starts wait, until aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    this.#gate.beat(this.#options.whenSilent);
-    const beating = setInterval(() => this.#gate.beat(this.#options.whenSilent), BEAT_MS);
+    this.#beat();
+    const beating = setInterval(() => this.#beat(), BEAT_MS);
     const watching = this.#gate.watch(() => this.#wake.resolve(), signal);
     try {
       while (!signal.aborted) {
@@ -135,9 +136,12 @@ export class GateKeeper {
     for (const task of this.#gate.held()) this.#gate.letGo(task);
   }
 
-  #tellPassed(): void {
-    const passed = this.#options.enforcer.counters()['gate_open'] ?? 0n;
-    if (passed > 0n) this.#options.logger.warn('programs of containers started without rules while no agent answered', { total: passed });
+  #beat(): void {
+    const { enforcer, whenSilent, logger } = this.#options;
+    this.#gate.beat(whenSilent);
+    const passed = enforcer.counters()['gate_open'] ?? 0n;
+    if (passed > this.#passed) logger.warn('programs started in new containers, without rules, while no agent answered', { total: passed });
+    this.#passed = passed;
   }
 }
 

@@ -85,7 +85,10 @@ export interface Enforcer extends Disposable {
   release(key: string): void;
   /** The workloads that are bound, also those that an agent before us bound. */
   keys(): readonly string[];
-  /** Ends what an agent of another version left in force. Call once all workloads are protected. */
+  /**
+   * Ends what an agent of another version left in force, soon: when all tasks of bound cgroups have their scope here. Call once all workloads
+   * are protected.
+   */
   dropOthers(): void;
   /** The workload of an event's scope, also for a while after its release. */
   workloadOf(scopeId: number): string | undefined;

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KubeArmorError, noLogger } from '#base';
 import type { Logger } from '#base';
-import type { ContainerChange, ContainerSource } from './container.ts';
+import type { Container, ContainerChange, ContainerSource } from './container.ts';
 import { asRuntimeError, ContainerdClient } from './containerd-client.ts';
 import { findByCgroup, getContainer, listContainers } from './containerd-inventory.ts';
 import { ContainerdTracker, TOPICS } from './containerd-tracker.ts';
@@ -113,10 +113,8 @@ async function* follow({ client, relistMs, onFollow }: Followed, signal: AbortSi
       if (item === 'relist') {
         yield* tracker.reconcile(await listContainers(client, anyEnd));
       } else if ('onAnswer' in item) {
-        const { cgroupPath, pid, onAnswer } = item;
-        const owner = tracker.ownerOf(cgroupPath) ?? (await findByCgroup(client, cgroupPath, anyEnd));
-        if (owner !== undefined) yield* tracker.claim(owner, pid);
-        onAnswer(owner === undefined ? 'unknown' : 'claimed');
+        yield* await claimed(tracker, item, (cgroupPath) => findByCgroup(client, cgroupPath, anyEnd));
+        item.onAnswer(tracker.ownerOf(item.cgroupPath) === undefined ? 'unknown' : 'claimed');
       } else {
         yield* await tracker.apply(item, (namespace, id) => getContainer(client, namespace, id, anyEnd));
       }
@@ -128,6 +126,15 @@ async function* follow({ client, relistMs, onFollow }: Followed, signal: AbortSi
     ended.abort();
     await pumped;
   }
+}
+
+async function claimed(
+  tracker: ContainerdTracker,
+  { cgroupPath, pid }: Claim,
+  find: (cgroupPath: string) => Promise<Container | undefined>,
+): Promise<ContainerChange[]> {
+  const owner = tracker.ownerOf(cgroupPath) ?? (await find(cgroupPath));
+  return owner === undefined ? [] : tracker.claim(owner, pid);
 }
 
 /** A question for the owner of a cgroup. */

@@ -48,6 +48,18 @@ export class KernelState {
     return Number(sumPerCpu(counters, index, 1)[0]);
   }
 
+  /** Elements of a hash. */
+  entries(name: string): number {
+    using map = this.#map(name);
+    return map.keys().length;
+  }
+
+  /** Processes that wait at the start gate, by id. */
+  held(): readonly number[] {
+    using map = this.#map('held');
+    return map.keys().map((key) => key.readUInt32LE(0));
+  }
+
   #folded(): number {
     using folds = this.#map('folds');
     const pending = layout(/FOLD = \{[^}]*\bpending: (\d+)/);

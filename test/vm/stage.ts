@@ -20,9 +20,11 @@ const OBJECT = fileURLToPath(new URL('../../.cache/bpf/kubearmor.bpf.o', import.
 export interface Counts {
   /** Containers that do at once what they may not. */
   readonly starts: { readonly fleet: number; readonly containerd: number };
+  /** Containers that live for milliseconds, under two opposite policies. */
+  readonly shortLived: { readonly fleet: number; readonly containerd: number };
 }
-const REDUCED: Counts = { starts: { fleet: 24, containerd: 4 } };
-const STATED: Counts = { starts: { fleet: 150, containerd: 50 } };
+const REDUCED: Counts = { starts: { fleet: 24, containerd: 4 }, shortLived: { fleet: 80, containerd: 0 } };
+const STATED: Counts = { starts: { fleet: 150, containerd: 50 }, shortLived: { fleet: 1_900, containerd: 100 } };
 
 /** The smallest ring that the agent takes: what a test wants to see delivered it has to ask for slowly. */
 const RING_BYTES = 4096;

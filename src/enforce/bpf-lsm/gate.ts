@@ -6,23 +6,26 @@ import { RingReader, sumPerCpu, watchRing } from '#observe';
 import type { HeldTask, StartGate } from '../enforcer.ts';
 import { COUNTER, GATE, GATE_MODE, HELD } from './event-layout.gen.ts';
 import { u32 } from './images.ts';
+import type { Programs } from './programs.ts';
 
 /** `/proc/PID/stat` tells when a process started in these. @source USER_HZ, 100 on every architecture we support */
 const NS_PER_TICK = 10_000_000n;
 const ONE = u32(1);
 
-type Maps = (name: string) => BpfMap;
-
 /** The start gate of the programs whose maps these are (bpf/lib/gate.h). */
 export class BpfLsmGate implements StartGate {
-  readonly #map: Maps;
+  readonly #programs: Pick<Programs, 'map' | 'openOtherGates'>;
+  #isKept = false;
 
-  constructor(map: Maps) {
-    this.#map = map;
+  constructor(programs: Pick<Programs, 'map' | 'openOtherGates'>) {
+    this.#programs = programs;
   }
 
   beat(whenSilent: 'open' | 'wait'): void {
     setGate(this.#map('gate'), whenSilent === 'open' ? GATE_MODE.OPEN_WITHOUT_AGENT : GATE_MODE.SHUT_WITHOUT_AGENT);
+    // who waited for another version comes to our gate
+    if (!this.#isKept) this.#programs.openOtherGates();
+    this.#isKept = true;
   }
 
   open(): void {
@@ -54,6 +57,10 @@ export class BpfLsmGate implements StartGate {
     const ring = this.#map('holds');
     using reader = new RingReader(ring.fd, ring.info.maxEntries);
     await watchRing(reader, onHeld, signal);
+  }
+
+  #map(name: string): BpfMap {
+    return this.#programs.map(name);
   }
 }
 

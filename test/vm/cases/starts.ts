@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { GATE_PATIENCE_MS } from '#enforce';
 import { errandOf, Fleet, RAN, REFUSED, sidePolicy, writeFleetRoot } from '../fleet.ts';
 import type { Side } from '../fleet.ts';
 import { isRefused, until } from '../running.ts';
@@ -12,6 +13,9 @@ const SIDES = ['a', 'b'] as const;
 /** The agent sleeps for so long again and again: whoever starts in between has to wait for it. */
 const STOPPED_MS = 400;
 const RUNNING_MS = 400;
+
+/** Growth of the agent that is no leak: its heap before the next collection. */
+const RSS_MORE_KIB = 32 << 10;
 
 const rootOf = (stage: Stage): string => join(stage.home, 'fleet-root');
 
@@ -85,8 +89,56 @@ function assertNone({ wrong, count }: Started): void {
   assert.equal(wrong.length, 0, `${wrong.length} of ${count}: ${wrong.slice(0, 5).join('; ')}`);
 }
 
+/** What a container leaves behind, if anything. */
+interface Footprint {
+  readonly bindings: number;
+  readonly held: number;
+  readonly rssKiB: number;
+}
+
+function footprint(stage: Stage): Footprint {
+  const status = readFileSync(`/proc/${stage.agent!.pid}/status`, 'utf8');
+  return {
+    bindings: stage.kernel.entries('bindings'),
+    held: stage.kernel.entries('held'),
+    rssKiB: Number(/^VmRSS:\s*(\d+)/m.exec(status)?.[1]),
+  };
+}
+
+/** Starts a container of the fleet while no agent answers, and gives the process that waits. */
+async function startHeld(stage: Stage, fleet: Fleet, id: string): Promise<{ pid: number; code: Promise<number> }> {
+  const { words } = errandOf('a', 0);
+  const code = fleet.run(id, 'a', words);
+  await until('somebody waits', () => stage.kernel.held().length > 0);
+  return { pid: stage.kernel.held()[0]!, code };
+}
+
 /** What containers do at once. */
 export const STARTS: readonly VmCase[] = [
+  {
+    name: 'a process that waits goes on waiting when somebody else lets it go on, and dies when it is killed',
+    async run(stage) {
+      await ensureSides(stage);
+      const fleet = new Fleet(stage.containerd.socket, rootOf(stage));
+      await stage.agent!.kill('SIGSTOP');
+      const { pid, code } = await startHeld(stage, fleet, 'nudged');
+      const heldBefore = stage.kernel.counter('held');
+      for (let n = 0; n < 5; n++) {
+        process.kill(pid, 'SIGCONT');
+        await until('it waits again', () => stage.kernel.counter('held') > heldBefore + n);
+      }
+      assert.equal(readFileSync(`/proc/${pid}/comm`, 'utf8'), 'fleet\n', 'its program was not executed');
+      await stage.agent!.kill('SIGCONT');
+      assert.equal(await code, 0, 'its rules hold');
+      await stage.agent!.kill('SIGSTOP');
+      const second = await startHeld(stage, fleet, 'killed');
+      process.kill(second.pid, 'SIGKILL');
+      assert.equal(await second.code, 128 + 9);
+      await stage.agent!.kill('SIGCONT');
+      await until('it is forgotten', () => stage.kernel.held().length === 0);
+      await fleet.end();
+    },
+  },
   {
     name: 'containers that do at once what they may not, while the agent stumbles: none succeeds',
     async run(stage) {
@@ -103,6 +155,71 @@ export const STARTS: readonly VmCase[] = [
       assertNone(await whileAgentStumbles(stage, () => runContainerd(stage, 'crace', containerd)));
       stage.figures.push(`start race: ${containerd} through containerd, ${stage.kernel.counter('held') - again} held, 0 succeeded`);
       assert.equal(stage.kernel.counter('gate_open') + stage.kernel.counter('gate_expired'), 0);
+    },
+  },
+  {
+    name: 'short-lived containers under two opposite policies: no rule of one is ever another’s, and nothing is left',
+    async run(stage) {
+      await ensureSides(stage);
+      const { fleet, containerd } = stage.counts.shortLived;
+      const bindings = stage.kernel.entries('bindings');
+      assertNone(await runFleet(stage, 'warm', 16));
+      await until('the first are gone', () => stage.kernel.entries('bindings') === bindings);
+      const before = footprint(stage);
+      const startMs = performance.now();
+      assertNone(await runFleet(stage, 'short', fleet));
+      assertNone(await runContainerd(stage, 'cshort', containerd));
+      const ms = performance.now() - startMs;
+      const isBack = (): boolean => stage.kernel.entries('bindings') === before.bindings && stage.kernel.entries('held') === 0;
+      await until('all are gone', isBack);
+      const after = footprint(stage);
+      stage.figures.push(
+        `short-lived: ${fleet} + ${containerd} containers in ${Math.round(ms)} ms, 0 cross-hits; bindings ${before.bindings} → ${after.bindings}, agent ${before.rssKiB} → ${after.rssKiB} KiB`,
+      );
+      assert.ok(after.rssKiB < before.rssKiB + RSS_MORE_KIB, JSON.stringify({ before, after }));
+    },
+  },
+  {
+    name: 'kill -9: who starts soon after waits for the next agent, and is under its rules',
+    async run(stage) {
+      await ensureSides(stage);
+      const fleet = new Fleet(stage.containerd.socket, rootOf(stage));
+      await stage.agent!.kill('SIGKILL');
+      const { code } = await startHeld(stage, fleet, 'gap');
+      await stage.start();
+      assert.equal(await code, 0);
+      await fleet.end();
+    },
+  },
+  {
+    name: 'kill -9, and nobody comes: starts go on without rules, as startGate=open asks for; the next agent says so',
+    async run(stage) {
+      await ensureSides(stage);
+      const fleet = new Fleet(stage.containerd.socket, rootOf(stage));
+      await stage.agent!.kill('SIGKILL');
+      await sleep(GATE_PATIENCE_MS + 1_000);
+      assert.equal(await fleet.run('open', 'a', errandOf('a', 0).words), 1, 'it may what it must not: no agent is there');
+      assert.equal(stage.kernel.counter('gate_open') > 0, true);
+      await stage.start();
+      assert.match(stage.agent!.stderr, /started in new containers, without rules, while no agent answered/);
+      assert.equal(await fleet.run('closed', 'a', errandOf('a', 0).words), 0);
+      await fleet.end();
+    },
+  },
+  {
+    name: 'startGate=wait: whoever starts while no agent is there waits, however long',
+    async run(stage) {
+      await ensureSides(stage);
+      await stage.agent!.stop();
+      await stage.start({ startGate: 'wait' });
+      const fleet = new Fleet(stage.containerd.socket, rootOf(stage));
+      await stage.agent!.stop();
+      const { code } = await startHeld(stage, fleet, 'patient');
+      await sleep(GATE_PATIENCE_MS + 1_000);
+      assert.equal(stage.kernel.held().length, 1);
+      await stage.start();
+      assert.equal(await code, 0);
+      await fleet.end();
     },
   },
 ];
