@@ -2,7 +2,6 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '#base';
-import { GATE_PATIENCE_MS } from '#enforce';
 import type { Enforcer, HeldTask, StartGate } from '#enforce';
 import { findCgroupRoot, openCgroup, readCgroupPath } from '#host';
 import type { ContainerSource } from '#runtimes';
@@ -20,25 +19,31 @@ export interface GateKeeperOptions {
   /** Path of a process's cgroup in the hierarchy; undefined where it is gone. */
   readonly cgroupOf?: (pid: number) => string | undefined;
   readonly cgroupRoot?: string;
+  readonly expireMs?: number;
 }
 
 const BEAT_MS = 1_000;
+/** From the first answer on, so that a slow agent does not count. */
+export const EXPIRE_MS = 10_000;
 /** Who waits is looked at so often while anybody does. */
 const REVIEW_MS = 100;
 
 /**
  * Answers for who waits at the start gate: lets go who is bound by now and who belongs to no container of the runtime.
  *
- * Nobody waits longer than `GATE_PATIENCE_MS` while an agent is there: what the runtime does not tell by then starts without rules, with a
- * warning and a count, and is adopted when it is told.
+ * Nobody waits for ever: who is not bound `EXPIRE_MS` after the runtime was asked first starts without rules, with a warning and a count, and is
+ * adopted when its container is told of.
  */
 export class GateKeeper {
   readonly #options: GateKeeperOptions;
   readonly #gate: StartGate;
   readonly #root: string;
+  readonly #expireMs: number;
   readonly #cgroupOf: (pid: number) => string | undefined;
+  /** When the first answer about a process came. */
+  readonly #answered = new Map<number, number>();
   /** Processes whose owner is being asked for. */
-  readonly #asked = new Set<number>();
+  readonly #asking = new Set<number>();
   #wake = Promise.withResolvers<void>();
   /** Told of those that passed while no agent answered. */
   #passed = 0n;
@@ -47,6 +52,7 @@ export class GateKeeper {
     this.#options = options;
     this.#gate = options.enforcer.gate;
     this.#root = options.cgroupRoot ?? findCgroupRoot()?.directory ?? '/sys/fs/cgroup';
+    this.#expireMs = options.expireMs ?? EXPIRE_MS;
     this.#cgroupOf = options.cgroupOf ?? ((pid) => readCgroupPath(pid, 2));
   }
 
@@ -85,6 +91,7 @@ export class GateKeeper {
   /** Lets go whom it can. @returns how many wait on */
   review(): number {
     const held = this.#gate.held();
+    for (const pid of this.#answered.keys()) if (!held.some((task) => task.pid === pid)) this.#answered.delete(pid);
     if (held.length === 0) return 0;
     const keys = new Set(this.#options.enforcer.keys());
     const directories = new Set(this.#options.bound().flatMap(({ key, cgroupPath }) => (keys.has(key) ? [cgroupPath] : [])));
@@ -95,7 +102,7 @@ export class GateKeeper {
     const cgroup = this.#cgroupOf(task.pid);
     if (cgroup === undefined || isBelow(path.join(this.#root, cgroup), directories)) {
       this.#gate.letGo(task);
-    } else if (task.heldMs > GATE_PATIENCE_MS) {
+    } else if (performance.now() > (this.#answered.get(task.pid) ?? Infinity) + this.#expireMs) {
       this.#expire(task, cgroup);
     } else {
       this.#ask(task, cgroup);
@@ -106,13 +113,14 @@ export class GateKeeper {
 
   #ask(task: HeldTask, cgroup: string): void {
     const { runtime } = this.#options;
-    if (this.#asked.has(task.pid)) return;
-    this.#asked.add(task.pid);
+    if (this.#asking.has(task.pid)) return;
+    this.#asking.add(task.pid);
     void runtime
       .claim(cgroup, task.pid)
       .catch(() => 'away' as const)
       .then((answer) => {
-        this.#asked.delete(task.pid);
+        this.#asking.delete(task.pid);
+        if (!this.#answered.has(task.pid)) this.#answered.set(task.pid, performance.now());
         const isNobodys = answer === 'unknown' || (answer === 'away' && runtime.state.kind === 'away' && runtime.state.isAbsent === true);
         if (isNobodys) this.#gate.letGo(task, true);
         else if (answer === 'claimed') this.#wake.resolve();

@@ -349,6 +349,7 @@ export class BpfLsmEnforcer implements Enforcer {
     this.#programs.map('bindings').update(u64(scope.cgroupId), u32(scope.number + (started ? 0 : NOT_STARTED)));
     this.#scopes.set(key, scope);
     this.#keys.set(scope.number, key);
+    if (!started) return; // what is there is the runtime's
     this.#adoptRunning();
     // a fork that was under way has its task in no list yet, and a throttled group can make that last
     this.#forgetLater();

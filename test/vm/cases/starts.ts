@@ -118,6 +118,8 @@ export const STARTS: readonly VmCase[] = [
   {
     name: 'a process that waits goes on waiting when somebody else lets it go on, and dies when it is killed',
     async run(stage) {
+      await stage.agent?.stop();
+      await stage.start({ startGate: 'wait' });
       await ensureSides(stage);
       const fleet = new Fleet(stage.containerd.socket, rootOf(stage));
       await stage.agent!.kill('SIGSTOP');
@@ -137,6 +139,7 @@ export const STARTS: readonly VmCase[] = [
       await stage.agent!.kill('SIGCONT');
       await until('it is forgotten', () => stage.kernel.held().length === 0);
       await fleet.end();
+      await stage.agent!.stop();
     },
   },
   {
