@@ -213,6 +213,7 @@ async function keepProbeFiles(parts: AgentParts, { keeper, addresses, signal }: 
       addresses,
       policies,
       losses: enforcer.counters(),
+      startGate: config.startGate,
     };
     await files.write({ [path.join(config.stateDir, 'probe.json')]: detailText(facts), [parts.kubearmorProbePath]: kubearmorText(facts) });
     await sleep(PROBE_EVERY_MS, undefined, { signal }).catch(() => {});

@@ -24,6 +24,8 @@ export interface AgentDetail {
   readonly containerPosture?: PostureTable | undefined;
   readonly hostPosture?: PostureTable | undefined;
   readonly containerRuntime?: string | undefined;
+  /** What happens to containers that start while no agent is there, in words. */
+  readonly startGate?: string | undefined;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -58,6 +60,7 @@ export function parseAgentDetail(file: AgentFile): AgentDetail | undefined {
     containerPosture: posturesOf(postures['container']) ?? posturesOf(postures),
     hostPosture: posturesOf(postures['host']),
     containerRuntime: textOf(fields['containerRuntime']),
+    startGate: textOf(fields['startGate']),
   };
 }
 

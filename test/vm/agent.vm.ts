@@ -2,7 +2,7 @@
 // The agent on an enforcing kernel, end to end: a real containerd, a busybox container, policies, refusals, alerts; bad input,
 // and what happens while no agent runs.
 //
-//   tools/vm --kernel 6.12 -- tools/node test/vm/agent.vm.ts [--only GROUP]... [--full]
+//   tools/vm --kernel 6.12 -- tools/node test/vm/agent.vm.ts [--only GROUP]... [--cases REGEX] [--full]
 //
 // --full: the stated counts of containers and rounds. Needs root, containerd, ctr, runc and a static busybox. After each case a process of the container tries what is forbidden:
 // it must be refused. Last line: `N passed, N failed`.
@@ -12,11 +12,13 @@ import { BAD_INPUT } from './cases/bad-input.ts';
 import { BASICS } from './cases/basics.ts';
 import { BEYOND_LIMITS } from './cases/beyond-limits.ts';
 import { DEFAULT_DENY } from './cases/default-deny.ts';
+import { ENTERING } from './cases/entering.ts';
 import { GARBAGE } from './cases/garbage.ts';
 import { LACKS } from './cases/lacks.ts';
 import { RESTART } from './cases/restart.ts';
 import { SURVIVAL } from './cases/survival.ts';
 import { TROUBLE } from './cases/trouble.ts';
+import { UPGRADE } from './cases/upgrade.ts';
 import { STARTS } from './cases/starts.ts';
 import { Stage } from './stage.ts';
 import type { VmCase } from './stage.ts';
@@ -32,11 +34,17 @@ const GROUPS: Readonly<Record<string, readonly VmCase[]>> = {
   survival: SURVIVAL,
   restart: RESTART,
   starts: STARTS,
+  entering: ENTERING,
+  upgrade: UPGRADE,
   lacks: LACKS,
 };
 
-const { only = Object.keys(GROUPS), full = false } = parseArgs({
-  options: { only: { type: 'string', multiple: true }, full: { type: 'boolean' } },
+const {
+  only = Object.keys(GROUPS),
+  cases = '',
+  full = false,
+} = parseArgs({
+  options: { only: { type: 'string', multiple: true }, cases: { type: 'string' }, full: { type: 'boolean' } },
 }).values;
 const stage = new Stage(full);
 let passed = 0;
@@ -61,7 +69,7 @@ async function perform({ name, run }: VmCase): Promise<void> {
 try {
   await stage.open();
   console.log(`        containerd and a container after ${Math.round(performance.now())} ms`);
-  for (const group of only) for (const test of GROUPS[group] ?? []) await perform(test);
+  for (const group of only) for (const test of GROUPS[group] ?? []) if (new RegExp(cases).test(test.name)) await perform(test);
   for (const figure of stage.figures) console.log(`        ${figure}`);
 } catch (error) {
   failed++;

@@ -73,15 +73,20 @@ export class Fleet {
     this.#running++;
     try {
       await this.#store.create(id, { app: side }, `${CGROUP}/${id}`);
-      const ended = new Promise<number>((resolve) => this.#waiting.set(id, resolve));
-      this.#launcher.stdin.write(`${[id, ...words].join(' ')}\n`);
-      const code = await ended;
+      const code = await this.runUnknown(id, words);
       await this.#store.delete(id);
       return code;
     } finally {
       this.#running--;
       this.#free.shift()?.();
     }
+  }
+
+  /** The same, and containerd is not told. */
+  runUnknown(id: string, words: readonly string[]): Promise<number> {
+    const ended = new Promise<number>((resolve) => this.#waiting.set(id, resolve));
+    this.#launcher.stdin.write(`${[id, ...words].join(' ')}\n`);
+    return ended;
   }
 
   async end(): Promise<void> {

@@ -26,6 +26,7 @@ const detail = {
   status: 'enforcing',
   reasons: [],
   postures: { container: { file: 'audit' }, host: { file: 'block' } },
+  startGate: 'open while no agent is there',
 };
 
 test('karmor probe: the verdict is the first line', async () => {
@@ -37,6 +38,7 @@ test('karmor probe: the verdict is the first line', async () => {
   assert.match(text, /kernel 6\.12\.0-1-amd64/);
   assert.match(text, /Default posture of containers: file audit/);
   assert.match(text, /Default posture of the host: file block/);
+  assert.match(text, /^Start gate: open while no agent is there$/m);
   assert.match(text, /web\\x1b\[2J +enabled +a, b/);
 });
 

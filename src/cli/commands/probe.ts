@@ -139,7 +139,7 @@ function textReport(report: ProbeReport): Text[] {
   if (leftInForce !== undefined && 'programs' in leftInForce && leftInForce.programs === 0)
     lines.push('Rules of an earlier agent: none in force');
   if (answer !== undefined) lines.push(`Active enforcers: ${detail === undefined ? 'unknown' : `[${detail.enforcer ?? ''}]`}`);
-  return [...lines, ...nodeLines(report), ...postureLines(detail), ...policyLines(answer)];
+  return [...lines, ...nodeLines(report), ...postureLines(detail), ...gateLines(detail), ...policyLines(answer)];
 }
 
 function runningText({ answer, refused }: ProbeReport): string {
@@ -159,6 +159,9 @@ function nodeLines({ address, answer, detail, facts }: ProbeReport): Text[] {
   }
   return lines;
 }
+
+const gateLines = (detail: AgentDetail | undefined): string[] =>
+  detail?.startGate === undefined ? [] : [`Start gate: ${detail.startGate}`];
 
 function postureLines(detail: AgentDetail | undefined): string[] {
   const line = (name: string, table: PostureTable | undefined): string[] =>

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GATE_PATIENCE_MS } from '#enforce';
+import { KUBEARMOR } from '../agent-process.ts';
 import { errandOf, Fleet, RAN, REFUSED, sidePolicy, writeFleetRoot } from '../fleet.ts';
 import type { Side } from '../fleet.ts';
-import { isRefused, until } from '../running.ts';
+import { isRefused, run, until } from '../running.ts';
 import type { Stage, VmCase } from '../stage.ts';
 
 const SIDES = ['a', 'b'] as const;
@@ -17,9 +18,9 @@ const RUNNING_MS = 400;
 /** Growth of the agent that is no leak: its heap before the next collection. */
 const RSS_MORE_KIB = 32 << 10;
 
-const rootOf = (stage: Stage): string => join(stage.home, 'fleet-root');
+export const rootOf = (stage: Stage): string => join(stage.home, 'fleet-root');
 
-async function ensureSides(stage: Stage): Promise<void> {
+export async function ensureSides(stage: Stage): Promise<void> {
   const agent = await stage.ensureAgent();
   mkdirSync(rootOf(stage), { recursive: true });
   writeFleetRoot(rootOf(stage));
@@ -183,6 +184,29 @@ export const STARTS: readonly VmCase[] = [
     },
   },
   {
+    name: 'containers that the runtime does not know, one of them of runc alone, start without a wait',
+    async run(stage) {
+      await ensureSides(stage);
+      const expired = stage.kernel.counter('gate_expired');
+      const fleet = new Fleet(stage.containerd.socket, rootOf(stage));
+      assert.equal(await fleet.runUnknown('nobodys', errandOf('a', 0).words), 1, 'nobody’s: no rules');
+      await fleet.end();
+      const bundle = join(stage.home, 'bundle');
+      mkdirSync(bundle);
+      const config = {
+        ociVersion: '1.0.2',
+        root: { path: rootOf(stage) },
+        process: { args: ['/bin/only-a'], cwd: '/', user: { uid: 0, gid: 0 } },
+      };
+      const linux = { namespaces: [{ type: 'mount' }, { type: 'pid' }], cgroupsPath: '/runc-alone' };
+      writeFileSync(join(bundle, 'config.json'), JSON.stringify({ ...config, linux }));
+      const ran = await run('runc', '--root', join(stage.home, 'runc'), 'run', '--bundle', bundle, 'alone');
+      assert.equal(ran.code, RAN, ran.output);
+      assert.ok(stage.kernel.entries('settled') >= 2);
+      assert.equal(stage.kernel.counter('gate_expired'), expired);
+    },
+  },
+  {
     name: 'kill -9: who starts soon after waits for the next agent, and is under its rules',
     async run(stage) {
       await ensureSides(stage);
@@ -220,9 +244,23 @@ export const STARTS: readonly VmCase[] = [
       const { code } = await startHeld(stage, fleet, 'patient');
       await sleep(GATE_PATIENCE_MS + 1_000);
       assert.equal(stage.kernel.held().length, 1);
-      await stage.start();
+      await stage.start({ startGate: 'wait' });
       assert.equal(await code, 0);
       await fleet.end();
+    },
+  },
+  {
+    name: 'kubearmor -remove lets go who waits',
+    async run(stage) {
+      await ensureSides(stage);
+      const fleet = new Fleet(stage.containerd.socket, rootOf(stage));
+      await stage.agent!.stop();
+      const { code } = await startHeld(stage, fleet, 'left');
+      const removed = await run(KUBEARMOR, '-remove', '-yes', ...stage.flags());
+      assert.equal(removed.code, 0, removed.output);
+      assert.equal(await code, 1, 'nothing is enforced any more');
+      await fleet.end();
+      stage.isGuarded = false;
     },
   },
 ];
