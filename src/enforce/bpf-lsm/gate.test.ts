@@ -30,7 +30,7 @@ interface Bench {
   readonly gate: BpfLsmGate;
   readonly held: BpfMap;
   readonly settled: BpfMap;
-  mode(): number;
+  readonly mode: () => number;
   readonly opened: () => number;
 }
 
