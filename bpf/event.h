@@ -83,6 +83,27 @@ struct fold {
 	unsigned int pad;
 };
 
+/* How the start gate stands; written by the agent. This and struct held stay as they are from version to version. */
+struct gate {
+	unsigned int mode; /* enum gate_mode */
+	unsigned int pad;
+	unsigned long long beat_ns; /* CLOCK_MONOTONIC: when an agent was there last */
+};
+
+enum gate_mode {
+	GATE_OFF = 0, /* nobody waits */
+	GATE_OPEN_WITHOUT_AGENT = 1,
+	GATE_SHUT_WITHOUT_AGENT = 2,
+};
+
+/* A process whose exec waits, by its id. */
+struct held {
+	unsigned long long cgroup; /* id */
+	unsigned long long
+		start_ns; /* CLOCK_BOOTTIME: when the process started, with its id names it for good */
+	unsigned long long since_ns; /* CLOCK_MONOTONIC */
+};
+
 enum event_flag {
 	EVENT_FLAG_FOREIGN = 1, /* the path is of another name space or root */
 	EVENT_FLAG_UNKNOWN = 2, /* the path is not whole */
@@ -102,6 +123,10 @@ enum counter {
 	COUNTER_REQUEST_FAILED, /* a request for a connection that could not be judged: refused */
 	COUNTER_REPEATS_LOST, /* written by the agent: repetitions of alerts that it could not tell of */
 	COUNTER_LOG_REPEATS_LOST, /* the same of telemetry */
+	COUNTER_HELD,             /* execs that waited for the agent at the start gate */
+	COUNTER_GATE_OPEN, /* ... that did not, as no agent was heard of: judged by no rules until adopted */
+	COUNTER_GATE_FAILED, /* ... that could not be made to wait: refused */
+	COUNTER_GATE_EXPIRED, /* written by the agent: that were let go as no runtime told of their container in time */
 	COUNTER_COUNT,
 };
 

@@ -4,7 +4,7 @@
  *
  * Hooks:  lsm/bprm_check_security (once for a script and again for its interpreter), lsm/bprm_committed_creds.
  * Fails:  closed. Without memory for the scope the exec fails (EAGAIN, COUNTER_SCOPE_FAILED); an unreadable path gets the
- *         strictest entry (COUNTER_UNKNOWN).
+ *         strictest entry (COUNTER_UNKNOWN). What may be a container's first program waits for the agent (lib/gate.h).
  */
 
 /* Who a task is from its first exec on: where its root is, and that the runtime runs still. */
@@ -23,7 +23,10 @@ static __always_inline void identify(struct task *x, struct task_struct *task,
 	x->subject_len = 0;
 }
 
-/* Binds the current task to its cgroup's scope, if it has left the runtime's mount name space. */
+/*
+ * Binds the current task to its cgroup's scope, if it has left the runtime's mount name space. Where no cgroup of it is bound, the
+ * exec may have to wait. Not 0: no exec now.
+ */
 static __noinline int bind_task(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -33,12 +36,12 @@ static __noinline int bind_task(void)
 
 	if (bpf_task_storage_get(&tasks, task, 0, 0))
 		return 0;
-	scope = bound_scope();
-	if (scope < 0)
-		return 0;
 	ns = BPF_CORE_READ(task, nsproxy, mnt_ns);
 	if (BPF_CORE_READ(ns, ns.inum) == host_mnt_ns)
 		return 0;
+	scope = bound_scope();
+	if (scope < 0)
+		return hold();
 	x = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!x) {
 		count(COUNTER_SCOPE_FAILED);

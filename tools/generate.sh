@@ -28,7 +28,7 @@ layouts() {
 }
 
 layouts src/policy/image-layout.gen.ts image_head,entry,net_entry image_flag,family,posture,access,condition,verdict,net_kind,net_op
-layouts src/enforce/bpf-lsm/event-layout.gen.ts event,fold hook,outcome,event_flag,counter,scope_mode
+layouts src/enforce/bpf-lsm/event-layout.gen.ts event,fold,gate,held hook,outcome,event_flag,counter,scope_mode,gate_mode
 api/proto/generate.sh $check || status=1
 api/proto/containerd/generate.sh $check || status=1
 tools/node docs/generate.ts $check || status=1

@@ -95,6 +95,15 @@ agent_cases() {
   cases agent-6.12 tools/vm --kernel 6.12 --timeout 1200 --console "$logs/console-agent-6.12" -- "$PWD/tools/node" "$PWD/test/vm/agent.vm.ts"
 }
 
+# Starts, what enters, and agents that come and go: none of it without rules. --full: on both kernels, with the stated counts.
+lifetime_cases() {
+  local kernels=6.12 options='' seconds=1800
+  [ "$mode" != --full ] || kernels='6.12 6.1' options=--full seconds=9000
+  for kernel in $kernels; do
+    cases "lifetime-$kernel" tools/vm --kernel "$kernel" --timeout "$seconds" --console "$logs/console-lifetime-$kernel" -- "$PWD/tools/node" "$PWD/test/vm/agent.vm.ts" --lifetime $options
+  done
+}
+
 # Programs that are broken on purpose: the cases must see each.
 mutants() {
   cases mutants timeout 3600 tools/node test/kernel/mutants.ts
@@ -120,5 +129,6 @@ unit
 [ "$mode" != --unit ] || finish
 kernel_cases
 agent_cases
+lifetime_cases
 [ "$mode" != --full ] || mutants
 finish

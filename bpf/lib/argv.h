@@ -10,7 +10,7 @@
 #ifndef KA_ARGV_H
 #define KA_ARGV_H
 
-#include "scope.h"
+#include "gate.h"
 
 /* FNV-1a, 32 bits (draft-eastlake-fnv); src/policy/image.ts writes the same. */
 #define FNV_BASIS 0x811c9dc5U
@@ -37,10 +37,12 @@ static __always_inline u64 address_of(const char *name, int size)
 SEC("syscall")
 int ka_find_symbols(void *ctx)
 {
-	static const char shift[] = "pgdir_shift", base[] = "page_offset_base";
+	static const char shift[] = "pgdir_shift", base[] = "page_offset_base",
+			  init[] = "init_task";
 
 	pgdir_shift_at = address_of(shift, sizeof(shift));
 	page_offset_base_at = address_of(base, sizeof(base));
+	init_task_at = address_of(init, sizeof(init));
 	return 0;
 }
 

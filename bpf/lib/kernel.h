@@ -184,6 +184,8 @@ struct task_struct {
 	int tgid;
 	u32 flags;
 	char comm[16];
+	u64 start_boottime;
+	struct task_struct *group_leader;
 	struct task_struct *real_parent;
 	struct signal_struct *signal;
 	const struct cred *real_cred;

@@ -38,6 +38,7 @@ const web: Container = {
 /** Tells of the containers, then of nothing until aborted. */
 function sourceOf(...changes: readonly ContainerChange[]): ContainerSource {
   return {
+    claim: () => Promise.resolve('unknown'),
     list: () => Promise.resolve([]),
     async *watch(signal) {
       yield* changes;
@@ -271,6 +272,7 @@ test('a part that fails for good is told', { timeout: 20_000 }, async (t) => {
     socket: '/x',
     logger: noLogger,
     open: () => ({
+      claim: () => Promise.resolve('unknown'),
       list: () => Promise.resolve([]),
       watch: () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(boom) }) }),
     }),

@@ -13,6 +13,7 @@ import type { WorkloadChange } from '#workloads';
 import type { AgentConfig } from './config.ts';
 import { pumpEvents } from './event-pump.ts';
 import { followFolder } from './follow-folder.ts';
+import { GateKeeper } from './start-gate.ts';
 import type { LineOutput } from './line-output.ts';
 import { nodeStatus } from './node-status.ts';
 import { folderBackups } from './policy-files.ts';
@@ -86,8 +87,9 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
   });
   const keeper = keeperOf(config, protector, logger);
   const workloads = new Workloads(runtime, { posturesOf: () => config.postures }, logger);
+  const gateKeeper = new GateKeeper({ enforcer, runtime, bound: () => workloads.list(), whenSilent: config.startGate, logger });
   const first = Promise.withResolvers<void>();
-  workloads.onChange((change) => follow(change, { protector, logger, onFirst: first.resolve }));
+  workloads.onChange((change) => follow(change, { protector, gateKeeper, logger, onFirst: first.resolve }));
 
   const health = createHealth(SERVICES);
   const requests = { keeper, containerPolicies: config.containerPolicies, hostPolicies: false, networkPolicies: config.networkPolicies };
@@ -107,6 +109,7 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
     await Promise.all(loops);
   };
   try {
+    run(gateKeeper.run(stop.signal));
     await keeper.rescan();
     run(followFolder(config.policyDir, () => keeper.rescan(), { signal: stop.signal }));
     run(workloads.run(stop.signal));
@@ -154,14 +157,16 @@ async function pump(parts: AgentParts, protector: Protector, { waits, signal }: 
 
 interface Followed {
   readonly protector: Protector;
+  readonly gateKeeper: GateKeeper;
   readonly logger: Logger;
   readonly onFirst: () => void;
 }
 
-function follow(change: WorkloadChange, { protector, logger, onFirst }: Followed): void {
+function follow(change: WorkloadChange, { protector, gateKeeper, logger, onFirst }: Followed): void {
   switch (change.kind) {
     case 'bound':
-      protector.bind(change.now);
+      protector.bind(gateKeeper.holds(change.now.initPid) ? { ...change.now, hadStarted: false } : change.now);
+      gateKeeper.review();
       logger.info('detected a container', { name: change.now.workload.containerName, id: change.now.workload.id.slice(0, 12) });
       break;
     case 'changed':
@@ -179,6 +184,8 @@ function follow(change: WorkloadChange, { protector, logger, onFirst }: Followed
       onFirst();
       break;
     case 'expected':
+      if (change.now.cgroupPath !== undefined) gateKeeper.expect(change.now.cgroupPath);
+      break;
     case 'forgotten':
       break;
   }
@@ -207,6 +214,7 @@ async function keepProbeFiles(parts: AgentParts, { keeper, addresses, signal }: 
       policies,
       losses: enforcer.counters(),
       usage: enforcer.usage(),
+      startGate: config.startGate,
     };
     await files.write({ [path.join(config.stateDir, 'probe.json')]: detailText(facts), [parts.kubearmorProbePath]: kubearmorText(facts) });
     await sleep(PROBE_EVERY_MS, undefined, { signal }).catch(() => {});

@@ -36,6 +36,8 @@ export interface AgentConfig {
   readonly policyDir: string;
   readonly stateDir: string;
   readonly alertRingBytes: number;
+  /** What becomes of starting containers while no agent is there: they start without rules, or wait for the next agent. */
+  readonly startGate: 'open' | 'wait';
   /** Undefined: the agent's own. */
   readonly bpfObject: string | undefined;
 }
@@ -209,6 +211,7 @@ function build(values: Values): AgentConfig {
     policyDir: values.text('policyDir'),
     stateDir: values.text('stateDir'),
     alertRingBytes: values.number('alertRingBytes'),
+    startGate: values.text('startGate') === 'wait' ? 'wait' : 'open',
     bpfObject: values.text('bpfObject') === '' ? undefined : values.text('bpfObject'),
   };
 }

@@ -25,6 +25,7 @@ export interface ProbeFacts {
   readonly policies: KeeperStatus;
   readonly losses: Readonly<Record<string, bigint>>;
   readonly usage: Usage;
+  readonly startGate: 'open' | 'wait';
 }
 
 /** `probe.json`: what the agent says of itself beside the RPCs, for `karmor probe`. */
@@ -40,6 +41,7 @@ export function detailText(facts: ProbeFacts): string {
       reasons: node.reasons,
       postures: { container: { file, network, capabilities } },
       containerRuntime: runtimeText(runtime),
+      startGate: gateText(facts),
       addresses,
       policies: policies.policies.map(({ id, path, workloads, notEnforced, problem }) => ({
         ...id,
@@ -54,6 +56,12 @@ export function detailText(facts: ProbeFacts): string {
     undefined,
     2,
   )}\n`;
+}
+
+function gateText({ startGate, losses }: ProbeFacts): string {
+  const passed = (losses['gate_open'] ?? 0n) + (losses['gate_expired'] ?? 0n);
+  const rule = startGate === 'open' ? 'open while no agent is there' : 'shut while no agent is there';
+  return passed === 0n ? rule : `${rule}; ${passed} programs started in new containers without rules so far`;
 }
 
 /** KubeArmor's form. @source reference: KubeArmor's `karmorProbeData.cfg`, JSON with PascalCase keys */

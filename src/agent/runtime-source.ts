@@ -6,7 +6,14 @@ import { findRuntimeSocket, openContainerd } from '#runtimes';
 import type { ContainerChange, ContainerSource, RuntimeSocket } from '#runtimes';
 
 /** How things stand with the container runtime. */
-export type RuntimeState = { readonly kind: 'connected'; readonly socket: string } | { readonly kind: 'away'; readonly why: string };
+export type RuntimeState =
+  | { readonly kind: 'connected'; readonly socket: string }
+  | {
+      readonly kind: 'away';
+      readonly why: string;
+      /** There is no runtime that we could follow, and never was. */
+      readonly isAbsent?: boolean;
+    };
 
 export interface RuntimeSourceOptions {
   /** Undefined: looked for, again and again. */
@@ -24,6 +31,7 @@ export interface RuntimeSourceOptions {
  */
 export class RuntimeSource implements ContainerSource {
   readonly #options: RuntimeSourceOptions;
+  #source: ContainerSource | undefined;
   #state: RuntimeState = { kind: 'away', why: 'not looked for yet' };
 
   constructor(options: RuntimeSourceOptions) {
@@ -40,11 +48,16 @@ export class RuntimeSource implements ContainerSource {
     return await this.#open(found.path).list(signal);
   }
 
+  async claim(cgroupPath: string, pid: number): ReturnType<ContainerSource['claim']> {
+    return (await this.#source?.claim(cgroupPath, pid)) ?? 'away';
+  }
+
   async *watch(signal: AbortSignal): AsyncGenerator<ContainerChange> {
     const path = yield* this.#wait(signal);
     if (path === undefined) return;
     const { logger } = this.#options;
-    for await (const change of this.#open(path).watch(signal)) {
+    this.#source = this.#open(path);
+    for await (const change of this.#source.watch(signal)) {
       if (change.kind === 'synced') {
         if (this.#state.kind === 'away')
           logger.info('connected to the container runtime', { socket: path, containers: change.containers.length });
@@ -61,7 +74,7 @@ export class RuntimeSource implements ContainerSource {
     for (let told = false; !signal.aborted;) {
       const found = this.#find();
       if ('path' in found) return found.path;
-      this.#setAway(found.why);
+      this.#setAway(found.why, true);
       if (!told) yield { kind: 'lost', cause: new KubeArmorError('RUNTIME_UNREACHABLE', `looking for a container runtime: ${found.why}`) };
       told = true;
       await sleep(this.#options.retryMs ?? 1_000, undefined, { signal }).catch(() => {});
@@ -69,10 +82,10 @@ export class RuntimeSource implements ContainerSource {
     return undefined;
   }
 
-  #setAway(why: string): void {
+  #setAway(why: string, isAbsent = false): void {
     if (this.#state.kind === 'away' && this.#state.why === why) return;
     this.#options.logger.warn('the container runtime is away; it is tried again and again', { why });
-    this.#state = { kind: 'away', why };
+    this.#state = { kind: 'away', why, isAbsent };
   }
 
   #find(): { readonly path: string } | { readonly why: string } {

@@ -131,6 +131,12 @@ const OURS: readonly Row[] = [
   ['socket', path, '/run/kubearmor/kubearmor.sock', 'Unix socket of the API, for root and the agent’s own user'],
   ['grpcInsecure', bool, 'false', 'plaintext on the TCP port, loopback only: every local user may then change policies'],
   ['alertRingBytes', { kind: 'integer', min: 4096, max: 1 << 28 }, '8388608', 'kernel buffer of alerts in bytes, a power of two'],
+  [
+    'startGate',
+    { kind: 'choice', values: ['open', 'wait'] },
+    'open',
+    'containers that start while no agent is there: open lets them start without rules, wait keeps them until one is (not where the agent is a container)',
+  ],
   ['stateDir', path, '/run/kubearmor', 'folder of probe.json, and of the names of rules in force'],
   ['bpfObject', text, '', 'the compiled programs; empty: the agent’s own'],
 ];

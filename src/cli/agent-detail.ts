@@ -27,6 +27,8 @@ export interface AgentDetail {
   /** Rule sets in the kernel, and bytes of all maps there. */
   readonly images?: number | undefined;
   readonly mapBytes?: number | undefined;
+  /** What happens to containers that start while no agent is there, in words. */
+  readonly startGate?: string | undefined;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -65,6 +67,7 @@ export function parseAgentDetail(file: AgentFile): AgentDetail | undefined {
     containerRuntime: textOf(fields['containerRuntime']),
     images: countOf(fieldsOf(fields['usage'])['images']),
     mapBytes: countOf(fieldsOf(fields['usage'])['mapBytes']),
+    startGate: textOf(fields['startGate']),
   };
 }
 

@@ -39,9 +39,48 @@ export interface Usage {
   readonly mapBytes: number;
 }
 
+/** A process that waits at the start gate. */
+export interface HeldTask {
+  readonly pid: number;
+  readonly cgroupId: bigint;
+  /** When the process started, in nanoseconds since boot. */
+  readonly startNs: bigint;
+  /** For how long it has waited. */
+  readonly heldMs: number;
+}
+
+/**
+ * What may be the first program of a container waits in front of its exec until it is let go: outside the host's mount name space and root
+ * directory, in no bound cgroup. Let go, the exec is judged anew, so a container that was bound meanwhile is under its rules.
+ */
+export interface StartGate {
+  /**
+   * From now on they wait, while this is called again within `GATE_PATIENCE_MS`.
+   *
+   * @param whenSilent after that, without an agent: `open` lets all go on without rules (counted), `wait` makes them wait for the next
+   */
+  beat(whenSilent: 'open' | 'wait'): void;
+  /** Nobody waits from now on; who waits is left to `letGo`. */
+  open(): void;
+  /** Who waits now. Those that are gone meanwhile are forgotten. */
+  held(): readonly HeldTask[];
+  /** @param settle nobody in its cgroup waits again while nothing is bound there */
+  letGo(task: HeldTask, settle?: boolean): void;
+  /** What was settled of a cgroup no longer counts. */
+  unsettle(cgroupId: bigint): void;
+  /** Counts one that was let go because nobody told of its container. */
+  countExpired(): void;
+  /** Calls back soon after somebody began to wait; one call can stand for many. */
+  watch(onHeld: () => void, signal: AbortSignal): Promise<void>;
+}
+
+/** For how long the kernel believes that an agent is there. */
+export const GATE_PATIENCE_MS = 10_000;
+
 /** The port behind which rules become refusals. An enforcer knows rule sets and cgroups, never policies. */
 export interface Enforcer extends Disposable {
   readonly report: EnforcerReport;
+  readonly gate: StartGate;
   /**
    * Binds a workload to its rules, or swaps them: in force for the next access once this returns, and each access is
    * judged by one whole rule set.
@@ -54,7 +93,10 @@ export interface Enforcer extends Disposable {
   release(key: string): void;
   /** The workloads that are bound, also those that an agent before us bound. */
   keys(): readonly string[];
-  /** Ends what an agent of another version left in force. Call once all workloads are protected. */
+  /**
+   * Ends what an agent of another version left in force, soon: when all tasks of bound cgroups have their scope here. Call once all workloads
+   * are protected.
+   */
   dropOthers(): void;
   /** The workload of an event's scope, also for a while after its release. */
   workloadOf(scopeId: number): string | undefined;

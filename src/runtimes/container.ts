@@ -82,4 +82,12 @@ export interface ContainerSource {
    * grow to 5 seconds.
    */
   watch(signal: AbortSignal): AsyncIterable<ContainerChange>;
+  /**
+   * Asks whose a process is that is about to execute the first program of its cgroup. If it is a container's that has no process yet,
+   * `watch` tells that the container is prepared, with this as its first process, before this resolves.
+   *
+   * @param cgroupPath of the process, within the hierarchy
+   * @returns `away` where the runtime cannot be asked now
+   */
+  claim(cgroupPath: string, pid: number): Promise<'claimed' | 'unknown' | 'away'>;
 }

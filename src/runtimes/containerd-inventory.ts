@@ -44,6 +44,47 @@ export async function getContainer(
   return describe(namespace, message, stateOf(task), await client.imageDigest(namespace, message.image, signal));
 }
 
+/**
+ * The container, of any namespace, whose cgroup this is or lies in; undefined where containerd knows none. Its processes are not asked
+ * for: containerd may be busy with making the first.
+ */
+export async function findByCgroup(client: ContainerdClient, cgroupPath: string, signal: AbortSignal): Promise<Container | undefined> {
+  for (const namespace of await client.namespaces(signal)) {
+    for (const id of idsIn(cgroupPath)) {
+      const message = await client.container(namespace, id, signal);
+      if (message === undefined) continue;
+      const container = describe(namespace, message, undefined, await client.imageDigest(namespace, message.image, signal));
+      if (ownsCgroup(container, cgroupPath)) return container;
+    }
+  }
+  return undefined;
+}
+
+/** Whether a process there is the container's. Where its specification leaves the place open, its runtime calls the cgroup by its id. */
+export function ownsCgroup({ cgroupPath: own, id }: Container, cgroupPath: string): boolean {
+  if (own === undefined) return idsIn(cgroupPath).includes(id);
+  return cgroupPath === own || cgroupPath.startsWith(`${own}/`);
+}
+
+/** Ids that a cgroup's path may name, as `/default/ID`, `…/cri-containerd-ID.scope`, `/kubepods/…/ID`; an id may hold dashes. */
+function idsIn(cgroupPath: string): string[] {
+  const ids = cgroupPath
+    .split('/')
+    .slice(-CGROUP_PARTS)
+    .flatMap((part) => {
+      const name = part.replace(/\.scope$/, '');
+      const words = name.split('-');
+      return words.length > WORDS_MAX ? [name] : words.map((_, at) => words.slice(at).join('-'));
+    });
+  return [...new Set(ids)].filter((id) => ID.test(id)).toReversed();
+}
+
+/** A container that runs its own init has cgroups below its own. */
+const CGROUP_PARTS = 3;
+const WORDS_MAX = 8;
+/** @source containerd, pkg/identifiers */
+const ID = /^[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$/;
+
 /** The same container with another running side. The cgroup stays while the first process does: at its end it may be gone already. */
 export function withTask(container: Container, task: TaskState | undefined): Container {
   const kept = container.initPid === task?.pid ? container.cgroup : undefined;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { fromBinary } from '@bufbuild/protobuf';
 import { KubeArmorError } from '#base';
+import { readProcess } from '#host';
 import type { Container, ContainerChange, ContainerEvent } from './container.ts';
-import { withTask } from './containerd-inventory.ts';
+import { ownsCgroup, withTask } from './containerd-inventory.ts';
 import type { TaskState } from './containerd-inventory.ts';
 import {
   ContainerCreateSchema,
@@ -62,6 +63,8 @@ const ORDER = { created: 0, running: 1, stopped: 2 } as const;
  */
 export class ContainerdTracker {
   #known: Map<string, Container>;
+  /** Of containers whose first process was claimed before containerd told of it. */
+  readonly #claimed = new Map<string, number>();
 
   constructor(containers: ReadonlyMap<string, Container>) {
     this.#known = new Map(containers);
@@ -82,13 +85,37 @@ export class ContainerdTracker {
     return isPast(known, notice.task) ? [] : this.#replace(key, withTask(known, notice.task));
   }
 
+  /** The container that owns a cgroup, as far as it was told of. */
+  ownerOf(cgroupPath: string): Container | undefined {
+    return [...this.#known.values()].find((container) => ownsCgroup(container, cgroupPath));
+  }
+
+  /** A container's first process, seen before containerd tells of it; none if it has one. */
+  claim(container: Container, pid: number): ContainerChange[] {
+    const known = this.#known.get(container.key) ?? container;
+    if (known.initPid !== undefined) return [];
+    this.#claimed.set(container.key, pid);
+    return this.#replace(container.key, withTask(known, { pid, status: 'created' }));
+  }
+
   /** Changes since what we told, by a whole list. */
   reconcile(containers: ReadonlyMap<string, Container>): ContainerChange[] {
+    for (const key of this.#claimed.keys()) if (!containers.has(key)) this.#claimed.delete(key);
     const gone = [...this.#known.keys()].filter((key) => !containers.has(key));
     return [
       ...gone.flatMap((key) => this.#replace(key, undefined)),
-      ...[...containers].flatMap(([key, container]) => this.#replace(key, container)),
+      ...[...containers].flatMap(([key, container]) => this.#replace(key, this.#withClaimed(key, container))),
     ];
+  }
+
+  /** A list may be of before containerd knows of the process that we saw. */
+  #withClaimed(key: string, container: Container): Container {
+    const pid = this.#claimed.get(key);
+    if (pid === undefined) return container;
+    const isStill = container.initPid === undefined && this.#known.get(key)?.initPid === pid && readProcess(pid) !== undefined;
+    if (isStill) return withTask(container, { pid, status: 'created' });
+    this.#claimed.delete(key);
+    return container;
   }
 
   #replace(key: string, now: Container | undefined): ContainerChange[] {

@@ -2,9 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KubeArmorError, noLogger } from '#base';
 import type { Logger } from '#base';
-import type { ContainerChange, ContainerSource } from './container.ts';
+import type { Container, ContainerChange, ContainerSource } from './container.ts';
 import { asRuntimeError, ContainerdClient } from './containerd-client.ts';
-import { getContainer, listContainers } from './containerd-inventory.ts';
+import { findByCgroup, getContainer, listContainers } from './containerd-inventory.ts';
 import { ContainerdTracker, TOPICS } from './containerd-tracker.ts';
 import type { Envelope } from './gen/events_pb.ts';
 
@@ -29,7 +29,9 @@ const WAITING_MAX = 65_536;
  * @param socketPath for example `/run/containerd/containerd.sock`
  */
 export function openContainerd(socketPath: string, options: ContainerdOptions = {}): ContainerSource {
+  let current: Waiting | undefined;
   return {
+    claim: async (cgroupPath, pid) => (await current?.claim(cgroupPath, pid)) ?? 'away',
     async list(signal = AbortSignal.timeout(60_000)) {
       using client = new ContainerdClient(socketPath);
       try {
@@ -38,7 +40,7 @@ export function openContainerd(socketPath: string, options: ContainerdOptions = 
         throw asRuntimeError(error, socketPath);
       }
     },
-    watch: (signal) => watch(socketPath, options, signal),
+    watch: (signal) => watch({ socketPath, options, onFollow: (waiting) => void (current = waiting) }, signal),
   };
 }
 
@@ -56,14 +58,21 @@ export async function containerdVersion(socketPath: string, signal?: AbortSignal
   }
 }
 
-async function* watch(socketPath: string, options: ContainerdOptions, signal: AbortSignal): AsyncGenerator<ContainerChange> {
+interface Watched {
+  readonly socketPath: string;
+  readonly options: ContainerdOptions;
+  /** Who takes claims while there is a connection. */
+  readonly onFollow: (waiting: Waiting | undefined) => void;
+}
+
+async function* watch({ socketPath, options, onFollow }: Watched, signal: AbortSignal): AsyncGenerator<ContainerChange> {
   const logger = options.logger ?? noLogger;
   let lostAtMs: number | undefined;
   let failures = 0;
   while (!signal.aborted) {
     using client = new ContainerdClient(socketPath);
     try {
-      for await (const change of follow(client, options.relistMs ?? 60_000, signal)) {
+      for await (const change of follow({ client, relistMs: options.relistMs ?? 60_000, onFollow }, signal)) {
         yield change.kind === 'synced' && lostAtMs !== undefined ? { ...change, gapMs: performance.now() - lostAtMs } : change;
         lostAtMs = undefined;
         failures = 0;
@@ -82,8 +91,13 @@ async function* watch(socketPath: string, options: ContainerdOptions, signal: Ab
   }
 }
 
+interface Followed extends Pick<Watched, 'onFollow'> {
+  readonly client: ContainerdClient;
+  readonly relistMs: number;
+}
+
 /** One connection's time: first the whole list, then changes. Ends only by an error or when aborted. */
-async function* follow(client: ContainerdClient, relistMs: number, signal: AbortSignal): AsyncGenerator<ContainerChange> {
+async function* follow({ client, relistMs, onFollow }: Followed, signal: AbortSignal): AsyncGenerator<ContainerChange> {
   const ended = new AbortController();
   const anyEnd = AbortSignal.any([signal, ended.signal]);
   const waiting = new Waiting();
@@ -93,26 +107,72 @@ async function* follow(client: ContainerdClient, relistMs: number, signal: Abort
     const listed = await listContainers(client, anyEnd);
     const tracker = new ContainerdTracker(listed);
     yield { kind: 'synced', containers: [...listed.values()], gapMs: 0 };
+    onFollow(waiting);
     while (!signal.aborted) {
       const item = await waiting.next();
-      yield* item === 'relist'
-        ? tracker.reconcile(await listContainers(client, anyEnd))
-        : await tracker.apply(item, (namespace, id) => getContainer(client, namespace, id, anyEnd));
+      if (item === 'relist') {
+        yield* tracker.reconcile(await listContainers(client, anyEnd));
+      } else if ('onAnswer' in item) {
+        yield* await claimed(tracker, item, (cgroupPath) => findByCgroup(client, cgroupPath, anyEnd));
+        item.onAnswer(tracker.ownerOf(item.cgroupPath) === undefined ? 'unknown' : 'claimed');
+      } else {
+        yield* await tracker.apply(item, (namespace, id) => getContainer(client, namespace, id, anyEnd));
+      }
     }
   } finally {
+    onFollow(undefined);
+    waiting.end();
     timers.forEach((timer) => clearTimeout(timer));
     ended.abort();
     await pumped;
   }
 }
 
-/** What waits to be handled: events, and marks to list again. */
+async function claimed(
+  tracker: ContainerdTracker,
+  { cgroupPath, pid }: Claim,
+  find: (cgroupPath: string) => Promise<Container | undefined>,
+): Promise<ContainerChange[]> {
+  const owner = tracker.ownerOf(cgroupPath) ?? (await find(cgroupPath));
+  return owner === undefined ? [] : tracker.claim(owner, pid);
+}
+
+/** A question for the owner of a cgroup. */
+interface Claim {
+  readonly cgroupPath: string;
+  readonly pid: number;
+  readonly onAnswer: (answer: 'claimed' | 'unknown' | 'away') => void;
+}
+type Item = Envelope | Claim | 'relist';
+
+/** What waits to be handled: events, questions, and marks to list again. */
 class Waiting {
-  readonly #items: (Envelope | 'relist')[] = [];
+  readonly #items: Item[] = [];
+  readonly #asked = new Set<Claim>();
   #wake = Promise.withResolvers<void>();
   #failure: { readonly error: unknown } | undefined;
 
-  push(item: Envelope | 'relist'): void {
+  claim(cgroupPath: string, pid: number): Promise<'claimed' | 'unknown' | 'away'> {
+    return new Promise((resolve) => {
+      const claim: Claim = {
+        cgroupPath,
+        pid,
+        onAnswer: (answer) => {
+          this.#asked.delete(claim);
+          resolve(answer);
+        },
+      };
+      this.#asked.add(claim);
+      this.push(claim);
+    });
+  }
+
+  /** Nobody handles what waits any more. */
+  end(): void {
+    for (const claim of this.#asked) claim.onAnswer('away');
+  }
+
+  push(item: Item): void {
     if (this.#items.length >= WAITING_MAX)
       this.#fail(new KubeArmorError('RUNTIME_UNREACHABLE', 'following containerd: too many events at once'));
     else if (item !== 'relist' || this.#items.at(-1) !== 'relist') this.#items.push(item);
@@ -129,7 +189,7 @@ class Waiting {
     }
   }
 
-  async next(): Promise<Envelope | 'relist'> {
+  async next(): Promise<Item> {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure.error;
       const item = this.#items.shift();

@@ -15,6 +15,7 @@ const SETTINGS: WorkloadSettings = { posturesOf: () => AUDIT };
 /** Gives these changes, then ends. */
 function fakeSource(changes: readonly ContainerChange[]): ContainerSource {
   return {
+    claim: () => Promise.resolve('unknown'),
     list: () => Promise.resolve([]),
     async *watch() {
       yield* changes;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // run.ts [--kernel NAME] [--only REGEX] [--list] [--verbose] [--object FILE] [--build]: runs the kernel cases on this kernel,
-// all in one process, and ends with `N passed, N failed[, N skipped]`. --build: only builds the native programs, for a guest
+// all in one process, and ends with `N passed, N failed[, N skipped]`. --build: only builds the native programs and the other version, for a guest
 // that would need long. Needs root, a kernel with BPF LSM, gcc, busybox.
 import { parseArgs } from 'node:util';
 import { existsSync } from 'node:fs';
@@ -13,6 +13,7 @@ import type { KernelCase } from './case.ts';
 import { CASES } from './cases/index.ts';
 import { allowPing, kernelRelease, missingFeatures } from './features.ts';
 import { buildNative } from './native.ts';
+import { buildOtherVersion } from './other-version.ts';
 import type { Alert } from './alerts.ts';
 import { Bench, judge, linesOf, runCase } from './run-case.ts';
 import type { Performed } from './run-case.ts';
@@ -133,6 +134,7 @@ async function runAll(cases: readonly KernelCase[], bench: Bench): Promise<void>
 
 if (options.build) {
   buildNative();
+  buildOtherVersion();
   process.exit(0);
 }
 const cases = selectCases();

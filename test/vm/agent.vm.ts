@@ -2,21 +2,24 @@
 // The agent on an enforcing kernel, end to end: a real containerd, a busybox container, policies, refusals, alerts; bad input,
 // and what happens while no agent runs.
 //
-//   tools/vm --kernel 6.12 -- tools/node test/vm/agent.vm.ts [--only GROUP]...
+//   tools/vm --kernel 6.12 -- tools/node test/vm/agent.vm.ts [--lifetime] [--only GROUP]... [--cases REGEX] [--full]
 //
-// Needs root, containerd, ctr, runc and a static busybox. After each case a process of the container tries what is forbidden:
-// it must be refused. Last line: `N passed, N failed`.
+// --lifetime: the suite of starts; --full: the stated counts of containers. Needs root, containerd, ctr, runc and a static busybox.
+// After each case a process of the container tries what is forbidden: it must be refused. Last line: `N passed, N failed`.
 import { parseArgs } from 'node:util';
 import { BAD_BYTES } from './cases/bad-bytes.ts';
 import { BAD_INPUT } from './cases/bad-input.ts';
 import { BASICS } from './cases/basics.ts';
 import { BEYOND_LIMITS } from './cases/beyond-limits.ts';
 import { DEFAULT_DENY } from './cases/default-deny.ts';
+import { ENTERING } from './cases/entering.ts';
 import { GARBAGE } from './cases/garbage.ts';
 import { LACKS } from './cases/lacks.ts';
 import { RESTART } from './cases/restart.ts';
 import { SURVIVAL } from './cases/survival.ts';
+import { STARTS } from './cases/starts.ts';
 import { TROUBLE } from './cases/trouble.ts';
+import { UPGRADE } from './cases/upgrade.ts';
 import { Stage } from './stage.ts';
 import type { VmCase } from './stage.ts';
 
@@ -31,10 +34,28 @@ const GROUPS: Readonly<Record<string, readonly VmCase[]>> = {
   survival: SURVIVAL,
   restart: RESTART,
   lacks: LACKS,
+  starts: STARTS,
+  entering: ENTERING,
+  upgrade: UPGRADE,
 };
 
-const { only = Object.keys(GROUPS) } = parseArgs({ options: { only: { type: 'string', multiple: true } } }).values;
-const stage = new Stage();
+/** Containers that start, are entered, and run while agents come and go: a suite of their own, as it takes as long as all the others. */
+const LIFETIME: readonly string[] = ['starts', 'entering', 'upgrade'];
+
+const {
+  lifetime = false,
+  only = Object.keys(GROUPS).filter((group) => LIFETIME.includes(group) === lifetime),
+  cases = '',
+  full = false,
+} = parseArgs({
+  options: {
+    lifetime: { type: 'boolean' },
+    only: { type: 'string', multiple: true },
+    cases: { type: 'string' },
+    full: { type: 'boolean' },
+  },
+}).values;
+const stage = new Stage(full);
 let passed = 0;
 let failed = 0;
 
@@ -57,7 +78,8 @@ async function perform({ name, run }: VmCase): Promise<void> {
 try {
   await stage.open();
   console.log(`        containerd and a container after ${Math.round(performance.now())} ms`);
-  for (const group of only) for (const test of GROUPS[group] ?? []) await perform(test);
+  const chosen = only.flatMap((group) => GROUPS[group] ?? []).filter(({ name }) => new RegExp(cases).test(name));
+  for (const test of chosen) await perform(test);
   for (const figure of stage.figures) console.log(`        ${figure}`);
 } catch (error) {
   failed++;

@@ -41,6 +41,25 @@ export class KernelState {
     return { generated: total('ALERTS'), lost, waiting: this.#inRing() + this.#folded() };
   }
 
+  /** The total of a counter, by its name as the agent tells it. */
+  counter(name: string): number {
+    using counters = this.#map('counters');
+    const index = layout(new RegExp(`COUNTER = \\{[^}]*\\b${name.toUpperCase()}: (\\d+)`));
+    return Number(sumPerCpu(counters, index, 1)[0]);
+  }
+
+  /** Elements of a hash. */
+  entries(name: string): number {
+    using map = this.#map(name);
+    return map.keys().length;
+  }
+
+  /** Processes that wait at the start gate, by id. */
+  held(): readonly number[] {
+    using map = this.#map('held');
+    return map.keys().map((key) => key.readUInt32LE(0));
+  }
+
   #folded(): number {
     using folds = this.#map('folds');
     const pending = layout(/FOLD = \{[^}]*\bpending: (\d+)/);

@@ -1,12 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KubeArmorError } from '#base';
-import type { Counters, Enforcer, EnforcerReport, ProtectOptions, Usage } from '#enforce';
+import type { Counters, Enforcer, EnforcerReport, HeldTask, ProtectOptions, StartGate, Usage } from '#enforce';
 import type { KernelEvent } from '#events';
 import type { RuleInfo } from '#policy';
+
+/** A gate without a kernel: who waits is put in by `hold`. */
+export class FakeGate implements StartGate {
+  mode: 'open' | 'wait' | 'off' = 'off';
+  expired = 0;
+  readonly settled = new Set<bigint>();
+  readonly waiting = new Map<number, HeldTask>();
+  #onHeld: (() => void) | undefined;
+
+  beat(whenSilent: 'open' | 'wait'): void {
+    this.mode = whenSilent;
+  }
+  open(): void {
+    this.mode = 'off';
+  }
+  held(): readonly HeldTask[] {
+    return [...this.waiting.values()];
+  }
+  hold(pid: number, over: Partial<HeldTask> = {}): void {
+    this.waiting.set(pid, { pid, cgroupId: 7n, startNs: 1n, heldMs: 0, ...over });
+    this.#onHeld?.();
+  }
+  letGo(task: HeldTask, settle = false): void {
+    this.waiting.delete(task.pid);
+    if (settle) this.settled.add(task.cgroupId);
+  }
+  unsettle(cgroupId: bigint): void {
+    this.settled.delete(cgroupId);
+  }
+  countExpired(): void {
+    this.expired++;
+  }
+  async watch(onHeld: () => void, signal: AbortSignal): Promise<void> {
+    this.#onHeld = onHeld;
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  }
+}
 
 /** An enforcer without a kernel: remembers what it was told. Events are put in by `emit`. */
 export class FakeEnforcer implements Enforcer {
   readonly report: EnforcerReport = { name: 'FAKE', missing: [] };
+  readonly gate = new FakeGate();
   readonly protected = new Map<string, ProtectOptions>();
   readonly calls: string[] = [];
   counts: Record<string, bigint> = { alerts_lost: 0n, logs_lost: 0n };

@@ -27,6 +27,7 @@ const detail = {
   reasons: [],
   postures: { container: { file: 'audit' }, host: { file: 'block' } },
   usage: { images: 2, mapBytes: 3 << 20 },
+  startGate: 'open while no agent is there',
 };
 
 test('karmor probe: the verdict is the first line', async () => {
@@ -39,6 +40,7 @@ test('karmor probe: the verdict is the first line', async () => {
   assert.match(text, /In the kernel: 2 rule sets, 3\.0 MiB of maps/);
   assert.match(text, /Default posture of containers: file audit/);
   assert.match(text, /Default posture of the host: file block/);
+  assert.match(text, /^Start gate: open while no agent is there$/m);
   assert.match(text, /web\\x1b\[2J +enabled +a, b/);
 });
 

@@ -140,7 +140,7 @@ function textReport(report: ProbeReport): Text[] {
   if (leftInForce !== undefined && 'programs' in leftInForce && leftInForce.programs === 0)
     lines.push('Rules of an earlier agent: none in force');
   if (answer !== undefined) lines.push(`Active enforcers: ${detail === undefined ? 'unknown' : `[${detail.enforcer ?? ''}]`}`);
-  return [...lines, ...nodeLines(report), ...postureLines(detail), ...policyLines(answer)];
+  return [...lines, ...nodeLines(report), ...postureLines(detail), ...gateLines(detail), ...policyLines(answer)];
 }
 
 function runningText({ answer, refused }: ProbeReport): string {
@@ -166,6 +166,9 @@ function usageLines(detail: AgentDetail | undefined): string[] {
   if (detail?.images === undefined || detail.mapBytes === undefined) return [];
   return [`In the kernel: ${detail.images} rule sets, ${(detail.mapBytes / 2 ** 20).toFixed(1)} MiB of maps`];
 }
+
+const gateLines = (detail: AgentDetail | undefined): string[] =>
+  detail?.startGate === undefined ? [] : [`Start gate: ${detail.startGate}`];
 
 function postureLines(detail: AgentDetail | undefined): string[] {
   const line = (name: string, table: PostureTable | undefined): string[] =>

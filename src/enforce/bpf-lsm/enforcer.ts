@@ -10,6 +10,7 @@ import type { Counters, Enforcer, EnforcerReport, ProtectOptions, Usage } from '
 import { EventDecoder } from './decode-event.ts';
 import { COUNTER, SCOPE_MODE } from './event-layout.gen.ts';
 import { Folds } from './folds.ts';
+import { BpfLsmGate } from './gate.ts';
 import { ImageStore, u32 } from './images.ts';
 import type { LoadedImage, SavedImage } from './images.ts';
 import { openPrograms } from './programs.ts';
@@ -93,6 +94,8 @@ function modeOf({ mode, visibility }: ProtectOptions): number {
 
 /** Rounds of the iterator that adopts running tasks: a task made meanwhile inherits, so the second finds nothing. */
 const ADOPT_ROUNDS_MAX = 10;
+/** Others are dropped when no task without a scope was found for so long: one that is just being forked is in no list yet. */
+const DROP_MS = 1_000;
 /** And again so long after the last binding. */
 const ADOPT_AGAIN_MS = [1_000, 10_000];
 
@@ -105,6 +108,7 @@ function u64(value: bigint): Buffer {
 /** The enforcer of kernels that take LSM programs. */
 export class BpfLsmEnforcer implements Enforcer {
   report: EnforcerReport;
+  readonly gate: BpfLsmGate;
   readonly #programs: Programs;
   readonly #images: ImageStore;
   readonly #scopes = new Map<string, Scope>();
@@ -115,6 +119,7 @@ export class BpfLsmEnforcer implements Enforcer {
   #nextScope = 1;
   #saving: NodeJS.Timeout | undefined;
   #later: NodeJS.Timeout[] = [];
+  #dropping: NodeJS.Timeout | undefined;
 
   /**
    * Loads and attaches everything, or takes over what an agent before us left in force.
@@ -132,6 +137,7 @@ export class BpfLsmEnforcer implements Enforcer {
     this.#survive = options.survive;
     const { alertRingBytes = ALERT_RING_BYTES } = options;
     this.#programs = programs;
+    this.gate = new BpfLsmGate(programs);
     this.report = { name: 'BPFLSM', missing: this.#programs.missing };
     this.#images = new ImageStore([0, 1, 2].map((sizeClass) => this.#programs.map(`images_${sizeClass}`)));
     if (this.#programs.adopted) this.#adopt(alertRingBytes);
@@ -170,7 +176,13 @@ export class BpfLsmEnforcer implements Enforcer {
   }
 
   dropOthers(): void {
-    this.#programs.dropOthers();
+    if (!this.#programs.hasOthers()) return;
+    const round = (): void => {
+      if (this.#adoptRunning() > 0) this.#dropping = setTimeout(round, DROP_MS).unref();
+      else this.#programs.dropOthers();
+    };
+    clearTimeout(this.#dropping);
+    this.#dropping = setTimeout(round, DROP_MS).unref();
   }
 
   workloadOf(scopeId: number): string | undefined {
@@ -238,6 +250,7 @@ export class BpfLsmEnforcer implements Enforcer {
   [Symbol.dispose](): void {
     this.#saveNow();
     this.#forgetLater();
+    clearTimeout(this.#dropping);
     this.#programs[Symbol.dispose]();
   }
 
@@ -340,6 +353,7 @@ export class BpfLsmEnforcer implements Enforcer {
     this.#programs.map('bindings').update(u64(scope.cgroupId), u32(scope.number + (started ? 0 : NOT_STARTED)));
     this.#scopes.set(key, scope);
     this.#keys.set(scope.number, key);
+    if (!started) return; // what is there is the runtime's
     this.#adoptRunning();
     // a fork that was under way has its task in no list yet, and a throttled group can make that last
     this.#forgetLater();
@@ -351,9 +365,14 @@ export class BpfLsmEnforcer implements Enforcer {
     this.#later = [];
   }
 
-  /** Tasks that ran before their cgroup was bound get its scope. */
-  #adoptRunning(): void {
-    let rounds = 0;
-    while (this.#programs.adoptTasks() > 0 && ++rounds < ADOPT_ROUNDS_MAX);
+  /** Tasks that ran before their cgroup was bound get its scope. @returns how many */
+  #adoptRunning(): number {
+    let sum = 0;
+    for (let round = 0; round < ADOPT_ROUNDS_MAX; round++) {
+      const count = this.#programs.adoptTasks();
+      if (count === 0) break;
+      sum += count;
+    }
+    return sum;
   }
 }

@@ -53,6 +53,26 @@ export const FOLD = {
   lengths: {},
 } as const;
 
+export const GATE = {
+  size: 16,
+  offsets: {
+    mode: 0,
+    pad: 4,
+    beat_ns: 8,
+  },
+  lengths: {},
+} as const;
+
+export const HELD = {
+  size: 24,
+  offsets: {
+    cgroup: 0,
+    start_ns: 8,
+    since_ns: 16,
+  },
+  lengths: {},
+} as const;
+
 export const HOOK = {
   SECURITY_BPRM_CHECK: 1,
   FILE_OPEN: 2,
@@ -105,7 +125,11 @@ export const COUNTER = {
   REQUEST_FAILED: 8,
   REPEATS_LOST: 9,
   LOG_REPEATS_LOST: 10,
-  COUNT: 11,
+  HELD: 11,
+  GATE_OPEN: 12,
+  GATE_FAILED: 13,
+  GATE_EXPIRED: 14,
+  COUNT: 15,
 } as const;
 
 export const SCOPE_MODE = {
@@ -113,4 +137,10 @@ export const SCOPE_MODE = {
   SEE_PROCESS: 2,
   SEE_FILE: 4,
   SEE_NETWORK: 8,
+} as const;
+
+export const GATE_MODE = {
+  OFF: 0,
+  OPEN_WITHOUT_AGENT: 1,
+  SHUT_WITHOUT_AGENT: 2,
 } as const;

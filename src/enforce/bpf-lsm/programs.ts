@@ -6,6 +6,7 @@ import { BpfMap } from '#libbpf';
 import type { BpfLink } from '#libbpf';
 import { KubeArmorError } from '#base';
 import type { EnforcerReport } from '../enforcer.ts';
+import { openGateBelow, releaseHeldBelow } from './gate.ts';
 import { loadParts } from './load-parts.ts';
 import type { Parts } from './load-parts.ts';
 
@@ -28,6 +29,10 @@ export interface Programs extends Disposable {
   readonly mapBytes: number;
   /** Gives running tasks of bound cgroups their scope; gives how many. */
   adoptTasks(): number;
+  /** Other versions are pinned too. */
+  hasOthers(): boolean;
+  /** Nobody waits at the gates of other versions any more: call when ours is kept. */
+  openOtherGates(): void;
   /** Detaches what other versions left pinned. Until then theirs and ours both refuse. */
   dropOthers(): void;
 }
@@ -44,6 +49,10 @@ const MAPS = [
   'buffers',
   'sockets',
   'judged_files',
+  'gate',
+  'held',
+  'holds',
+  'settled',
   'images_0',
   'images_1',
   'images_2',
@@ -57,7 +66,7 @@ export async function openPrograms(options: ProgramsOptions): Promise<Programs> 
   if (pinDirectory === undefined) return new LoadedPrograms(await load(options), undefined);
   const version = createHash('sha256').update(readFileSync(objectPath)).digest('hex').slice(0, 16);
   const directory = join(pinDirectory, version);
-  if (existsSync(join(directory, ITERATOR))) return new AdoptedPrograms(pinDirectory, directory);
+  if (existsSync(join(directory, ITERATOR))) return new AdoptedPrograms({ root: pinDirectory, directory });
   removePins(directory);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   try {
@@ -76,14 +85,35 @@ function load({ objectPath, alertRingBytes }: ProgramsOptions): Promise<Parts> {
 /** Removes a directory of pins: what only they held is detached. */
 export function removePins(directory: string): void {
   if (!existsSync(directory)) return;
+  openGateBelow(directory);
   // links first: a program without its maps' pins still runs, a pin without its link does nothing
-  const names = readdirSync(directory).sort((a, b) => Number(b.startsWith('link_')) - Number(a.startsWith('link_')));
-  for (const name of names) unlinkSync(join(directory, name));
+  const names = readdirSync(directory);
+  const links = names.filter((name) => name.startsWith('link_'));
+  for (const name of links) unlinkSync(join(directory, name));
+  releaseHeldBelow(directory);
+  for (const name of names) if (!links.includes(name)) unlinkSync(join(directory, name));
   rmdirSync(directory);
 }
 
-function dropOtherVersions(root: string, directory: string): void {
-  for (const name of readdirSync(root)) if (join(root, name) !== directory) removePins(join(root, name));
+interface Pins {
+  readonly root: string;
+  readonly directory: string;
+}
+
+const otherVersions = ({ root, directory }: Pins): string[] =>
+  readdirSync(root)
+    .map((name) => join(root, name))
+    .filter((other) => other !== directory);
+
+function openGates(pins: Pins): void {
+  for (const other of otherVersions(pins)) {
+    openGateBelow(other);
+    releaseHeldBelow(other);
+  }
+}
+
+function dropAll(pins: Pins): void {
+  for (const other of otherVersions(pins)) removePins(other);
 }
 
 const bytesOf = (programs: Programs): number => MAPS.reduce((sum, name) => sum + programs.map(name).memoryBytes, 0);
@@ -93,10 +123,10 @@ class LoadedPrograms implements Programs {
   readonly missing: EnforcerReport['missing'];
   readonly #parts: Parts;
   readonly #links: BpfLink[] = [];
-  readonly #pins: { readonly root: string; readonly directory: string } | undefined;
+  readonly #pins: Pins | undefined;
 
   /** Takes the parts over. */
-  constructor(parts: Parts, pins: { root: string; directory: string } | undefined) {
+  constructor(parts: Parts, pins: Pins | undefined) {
     this.#pins = pins;
     this.#parts = parts;
     try {
@@ -121,8 +151,16 @@ class LoadedPrograms implements Programs {
     return this.#parts.program('ka_adopt').runIterator().length;
   }
 
+  hasOthers(): boolean {
+    return this.#pins !== undefined && otherVersions(this.#pins).length > 0;
+  }
+
+  openOtherGates(): void {
+    if (this.#pins !== undefined) openGates(this.#pins);
+  }
+
   dropOthers(): void {
-    if (this.#pins !== undefined) dropOtherVersions(this.#pins.root, this.#pins.directory);
+    if (this.#pins !== undefined) dropAll(this.#pins);
   }
 
   [Symbol.dispose](): void {
@@ -156,19 +194,17 @@ class LoadedPrograms implements Programs {
 class AdoptedPrograms implements Programs {
   readonly adopted = true;
   readonly missing: EnforcerReport['missing'] = [];
-  readonly #root: string;
-  readonly #directory: string;
+  readonly #pins: Pins;
   readonly #maps = new Map<string, BpfMap>();
 
-  constructor(root: string, directory: string) {
-    this.#root = root;
-    this.#directory = directory;
+  constructor(pins: Pins) {
+    this.#pins = pins;
   }
 
   map(name: string): BpfMap {
     const known = this.#maps.get(name);
     if (known !== undefined) return known;
-    const path = join(this.#directory, `map_${name}`);
+    const path = join(this.#pins.directory, `map_${name}`);
     const map = BpfMap.openPinned(path);
     if (map === undefined) throw new KubeArmorError('KERNEL_CALL', `adopting the programs: nothing is pinned at ${path}`);
     this.#maps.set(name, map);
@@ -181,11 +217,19 @@ class AdoptedPrograms implements Programs {
 
   /** Reading a pinned iterator runs it. */
   adoptTasks(): number {
-    return readFileSync(join(this.#directory, ITERATOR)).length;
+    return readFileSync(join(this.#pins.directory, ITERATOR)).length;
+  }
+
+  hasOthers(): boolean {
+    return otherVersions(this.#pins).length > 0;
+  }
+
+  openOtherGates(): void {
+    openGates(this.#pins);
   }
 
   dropOthers(): void {
-    dropOtherVersions(this.#root, this.#directory);
+    dropAll(this.#pins);
   }
 
   [Symbol.dispose](): void {

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { GATE_PATIENCE_MS } from '#enforce';
 import { PolicyStatus } from '#wire';
 import { Agent } from '../agent-process.ts';
 import { FORBIDDEN, GUARDED, Load, OPEN } from '../inside.ts';
@@ -155,6 +157,7 @@ export const SURVIVAL: readonly VmCase[] = [
           writeFileSync(state, saved);
           rmSync(path);
           assert.ok(!(await touches()), 'a policy that is deleted meanwhile holds until an agent is there');
+          await sleep(GATE_PATIENCE_MS); // before that it would wait for the next agent
           await stage.containerd.run('newcomer', '/bin/sleep', '1000');
           assert.ok(await newcomerTouches(), 'a new container is not protected yet');
         },
