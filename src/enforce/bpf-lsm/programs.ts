@@ -33,6 +33,8 @@ export interface Programs extends Disposable {
 const MAPS = [
   'scopes',
   'bindings',
+  'host',
+  'launchers',
   'tasks',
   'counters',
   'alerts',
