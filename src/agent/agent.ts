@@ -12,6 +12,7 @@ import { Workloads } from '#workloads';
 import type { WorkloadChange } from '#workloads';
 import type { AgentConfig } from './config.ts';
 import { pumpEvents } from './event-pump.ts';
+import { boundHost, HOST_KEY } from './host-bound.ts';
 import { followFolder } from './follow-folder.ts';
 import type { LineOutput } from './line-output.ts';
 import { nodeStatus } from './node-status.ts';
@@ -19,8 +20,11 @@ import { folderBackups } from './policy-files.ts';
 import { PolicyKeeper } from './policy-keeper.ts';
 import { policyService } from './policy-service.ts';
 import { detailText, kubearmorText, ProbeFiles } from './probe-files.ts';
+import type { ProbeFacts } from './probe-files.ts';
 import { probeService } from './probe-service.ts';
 import { Protector } from './protector.ts';
+import type { Guard } from './protector.ts';
+import { modeOf } from './workload-mode.ts';
 import type { OpenRoot } from './path-resolver.ts';
 import type { RuntimeSource } from './runtime-source.ts';
 import { serveAll } from './serve.ts';
@@ -40,6 +44,8 @@ export interface AgentParts {
   readonly json: LineOutput | undefined;
   readonly toldLosses: ToldLosses;
   readonly logger: Logger;
+  /** Refuses host policies that would stop the node; absent: none is refused. */
+  readonly hostGuard?: Guard;
   /** KubeArmor's own probe file. */
   readonly kubearmorProbePath: string;
   readonly openRoot?: OpenRoot;
@@ -81,16 +87,17 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
   const protector = new Protector({
     enforcer,
     logger,
-    visibility: visibilityOf(config),
+    visibilityOf: ({ kind }) => visibilityOf(kind === 'host' ? config.hostVisibility : config.visibility),
+    ...(parts.hostGuard === undefined ? {} : { guard: parts.hostGuard }),
     ...(parts.openRoot === undefined ? {} : { openRoot: parts.openRoot }),
   });
   const keeper = keeperOf(config, protector, logger);
-  const workloads = new Workloads(runtime, { posturesOf: () => config.postures }, logger);
+  const workloads = new Workloads(runtime, { posturesOf: () => config.postures, modeOf: (identity) => modeOf(identity, config) }, logger);
   const first = Promise.withResolvers<void>();
-  workloads.onChange((change) => follow(change, { protector, logger, onFirst: first.resolve }));
+  workloads.onChange((change) => follow(change, { protector, logger, hostStays: config.hostPolicies, onFirst: first.resolve }));
 
   const health = createHealth(SERVICES);
-  const requests = { keeper, containerPolicies: config.containerPolicies, hostPolicies: false, networkPolicies: config.networkPolicies };
+  const requests = { keeper, containerPolicies: config.containerPolicies, hostPolicies: config.hostPolicies, networkPolicies: config.networkPolicies };
   const services: GrpcService[] = [
     logService(feed),
     policyService(requests, logger),
@@ -107,10 +114,13 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
     await Promise.all(loops);
   };
   try {
+    await keeper.resume();
     await keeper.rescan();
     run(followFolder(config.policyDir, () => keeper.rescan(), { signal: stop.signal }));
     run(workloads.run(stop.signal));
     await Promise.race([first.promise, failure.promise, sleep(FIRST_SYNC_MS, undefined, { ref: false })]);
+    // after the containers, which are no part of it; bound or not, an agent before us may have
+    if (config.hostPolicies) protector.bind(boundHost(parts.names.hostName, config, Date.now()));
     servers = await serveAll({ ...config, services, health, peerCredentials: parts.peerCredentials, logger });
   } catch (error) {
     await end();
@@ -121,21 +131,25 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
   run(pump(parts, protector, { waits: inherited, signal: stop.signal }));
   const { addresses } = servers;
   run(keepProbeFiles(parts, { keeper, addresses, signal: stop.signal }));
-  return { addresses, containers: protector.status().length, failed: failure.promise, stop: end };
+  return { addresses, containers: protector.status().filter(({ workload }) => workload.kind === 'container').length, failed: failure.promise, stop: end };
 }
 
 /** Capabilities are told of as alerts only. */
-function visibilityOf({ visibility }: AgentConfig): Visibility {
+function visibilityOf(visibility: ReadonlySet<string>): Visibility {
   return { process: visibility.has('process'), file: visibility.has('file'), network: visibility.has('network') };
 }
 
 function keeperOf(config: AgentConfig, protector: Protector, logger: Logger): PolicyKeeper {
   const kinds = new Set<PolicyKind>([
     ...(config.containerPolicies ? (['KubeArmorPolicy', 'KubeArmorClusterPolicy'] as const) : []),
+    ...(config.hostPolicies ? (['KubeArmorHostPolicy'] as const) : []),
     ...(config.networkPolicies ? (['KubeArmorNetworkPolicy'] as const) : []),
   ]);
   return new PolicyKeeper({ directory: config.policyDir, backups: folderBackups(config.policyDir), protector, kinds, logger });
 }
+
+const hostFacts = ({ hostPolicies, hostPostures, hostVisibility }: AgentConfig): ProbeFacts['host'] =>
+  hostPolicies ? { postures: hostPostures, visibility: hostVisibility } : undefined;
 
 interface Pumping {
   /** What happened while no agent ran waits for the readers that the agent before us had. */
@@ -149,16 +163,18 @@ async function pump(parts: AgentParts, protector: Protector, { waits, signal }: 
   while (performance.now() < until && feed.stats('alerts').subscribers === 0 && !signal.aborted)
     await sleep(RETURN_POLL_MS, undefined, { signal }).catch(() => {});
   const workloadOf = (scope: number): Workload | undefined => protector.workloadOf(scope);
-  await pumpEvents({ ...parts, workloadOf, visibility: config.visibility, dropProcessResource: config.dropProcessResource }, signal);
+  await pumpEvents({ ...parts, workloadOf, visibilityOf: (workload) => (workload.kind === 'host' ? config.hostVisibility : config.visibility), dropProcessResource: config.dropProcessResource }, signal);
 }
 
 interface Followed {
   readonly protector: Protector;
   readonly logger: Logger;
+  /** Whether what is in force for the host is still to be replaced. */
+  readonly hostStays: boolean;
   readonly onFirst: () => void;
 }
 
-function follow(change: WorkloadChange, { protector, logger, onFirst }: Followed): void {
+function follow(change: WorkloadChange, { protector, logger, hostStays, onFirst }: Followed): void {
   switch (change.kind) {
     case 'bound':
       protector.bind(change.now);
@@ -175,7 +191,7 @@ function follow(change: WorkloadChange, { protector, logger, onFirst }: Followed
       onFirst();
       break;
     case 'synced':
-      protector.takeOver();
+      protector.takeOver(hostStays ? [HOST_KEY] : []);
       onFirst();
       break;
     case 'expected':
@@ -201,6 +217,7 @@ async function keepProbeFiles(parts: AgentParts, { keeper, addresses, signal }: 
       enforcer: enforcer.report.name,
       node: nodeStatus(enforcer.report, runtime.state, policies),
       postures: config.postures,
+      host: hostFacts(config),
       runtime: runtime.state,
       containerPolicies: config.containerPolicies,
       addresses,

@@ -17,6 +17,8 @@ import { agentLogger } from './agent-logger.ts';
 import type { LogLevel } from './agent-logger.ts';
 import type { AgentConfig } from './config.ts';
 import { survivalOf } from './end-enforcement.ts';
+import { findEssentials } from './essentials.ts';
+import { hostGuard } from './host-guard.ts';
 import { fileOutput, streamOutput } from './line-output.ts';
 import type { LineOutput, LineStream } from './line-output.ts';
 import { checkNode } from './preflight.ts';
@@ -76,6 +78,7 @@ export async function runOnThisNode(config: AgentConfig, console: Console, signa
     json,
     toldLosses: toldLossesFile(path.join(config.stateDir, 'losses.json'), logger),
     logger,
+    hostGuard: hostGuard(() => findEssentials([objectPath, fileURLToPath(import.meta.url)])),
     kubearmorProbePath: KUBEARMOR_PROBE_PATH,
   });
   lines.write(`KubeArmor ${AGENT_VERSION} is ready: ${agent.containers} containers protected, API at ${agent.addresses.join(', ')}`);

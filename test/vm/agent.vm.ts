@@ -13,6 +13,7 @@ import { BASICS } from './cases/basics.ts';
 import { BEYOND_LIMITS } from './cases/beyond-limits.ts';
 import { DEFAULT_DENY } from './cases/default-deny.ts';
 import { GARBAGE } from './cases/garbage.ts';
+import { HOST } from './cases/host.ts';
 import { LACKS } from './cases/lacks.ts';
 import { RESTART } from './cases/restart.ts';
 import { SURVIVAL } from './cases/survival.ts';
@@ -31,6 +32,7 @@ const GROUPS: Readonly<Record<string, readonly VmCase[]>> = {
   survival: SURVIVAL,
   restart: RESTART,
   lacks: LACKS,
+  host: HOST,
 };
 
 const { only = Object.keys(GROUPS) } = parseArgs({ options: { only: { type: 'string', multiple: true } } }).values;
