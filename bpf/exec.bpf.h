@@ -135,6 +135,16 @@ static __always_inline void become_program(struct task *x, struct task_struct *t
 	bpf_probe_read_kernel(x->subject, x->subject_len & (SUBJECT_MAX - 1), x->name);
 }
 
+/* A runtime that executes a sealed copy of itself, which is nowhere in the host's name space: its way into a container. */
+static __always_inline int runs_itself(struct task *x)
+{
+	if (!is_host(x) || !(x->task_flags & TASK_LAUNCHES_CONTAINER))
+		return 0;
+	walk_shown(x);
+	x->walked = 1;
+	return x->flags & EVENT_FLAG_FOREIGN;
+}
+
 SEC("lsm/bprm_check_security")
 int BPF_PROG(ka_bprm_check, struct linux_binprm *bprm, int ret)
 {
@@ -160,6 +170,8 @@ int BPF_PROG(ka_bprm_check, struct linux_binprm *bprm, int ret)
 	x->argc = bprm->argc;
 	if (SCOPE_FLAGS(x->word) & IMAGE_FLAG_APPLET)
 		find_applet(x, bprm);
+	if (runs_itself(x))
+		return 0;
 	result = check_object(x);
 	if (result || x->partial || x->block_only)
 		return result;

@@ -109,8 +109,8 @@ static __always_inline void know_host_root(struct host *h, struct task_struct *t
  * The scope that a running task is to have; NOT_BOUND: it stays as it is. The host's gives way to a container's and to the
  * agent's.
  */
-static __always_inline int wanted_scope(struct task *have, struct task_struct *task,
-					struct host *h, int in_host_ns)
+static __always_inline int wanted_scope(struct task *have, struct task_struct *task, struct host *h,
+					int in_host_ns)
 {
 	int scope;
 

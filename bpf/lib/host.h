@@ -8,7 +8,7 @@
 
 #include "scope.h"
 
-#define LAUNCHER_PATH 64
+#define LAUNCHER_PATH 128
 #define LAUNCHERS_MAX 64
 
 /* The root of the host's mount name space, and the agent. */
@@ -18,7 +18,7 @@ struct host {
 	u64 root_fs;
 	u64 root_sb;
 	u64 root_dentry; /* of what is mounted at the root: name spaces copied from the host's show the same */
-	u32 agent;       /* tgid; written by the agent before it runs ka_adopt */
+	u32 agent; /* tgid; written by the agent before it runs ka_adopt */
 };
 
 struct {

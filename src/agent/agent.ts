@@ -84,20 +84,19 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
   const loops: Promise<void>[] = [];
   const run = (loop: Promise<void>): void => void loops.push(loop.catch(failure.reject));
 
-  const protector = new Protector({
-    enforcer,
-    logger,
-    visibilityOf: ({ kind }) => visibilityOf(kind === 'host' ? config.hostVisibility : config.visibility),
-    ...(parts.hostGuard === undefined ? {} : { guard: parts.hostGuard }),
-    ...(parts.openRoot === undefined ? {} : { openRoot: parts.openRoot }),
-  });
+  const protector = protectorOf(parts);
   const keeper = keeperOf(config, protector, logger);
   const workloads = new Workloads(runtime, { posturesOf: () => config.postures, modeOf: (identity) => modeOf(identity, config) }, logger);
   const first = Promise.withResolvers<void>();
   workloads.onChange((change) => follow(change, { protector, logger, hostStays: config.hostPolicies, onFirst: first.resolve }));
 
   const health = createHealth(SERVICES);
-  const requests = { keeper, containerPolicies: config.containerPolicies, hostPolicies: config.hostPolicies, networkPolicies: config.networkPolicies };
+  const requests = {
+    keeper,
+    containerPolicies: config.containerPolicies,
+    hostPolicies: config.hostPolicies,
+    networkPolicies: config.networkPolicies,
+  };
   const services: GrpcService[] = [
     logService(feed),
     policyService(requests, logger),
@@ -131,7 +130,22 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
   run(pump(parts, protector, { waits: inherited, signal: stop.signal }));
   const { addresses } = servers;
   run(keepProbeFiles(parts, { keeper, addresses, signal: stop.signal }));
-  return { addresses, containers: protector.status().filter(({ workload }) => workload.kind === 'container').length, failed: failure.promise, stop: end };
+  return {
+    addresses,
+    containers: protector.status().filter(({ workload }) => workload.kind === 'container').length,
+    failed: failure.promise,
+    stop: end,
+  };
+}
+
+function protectorOf({ config, enforcer, logger, openRoot, hostGuard }: AgentParts): Protector {
+  return new Protector({
+    enforcer,
+    logger,
+    visibilityOf: ({ kind }) => visibilityOf(kind === 'host' ? config.hostVisibility : config.visibility),
+    ...(hostGuard === undefined ? {} : { guard: hostGuard }),
+    ...(openRoot === undefined ? {} : { openRoot }),
+  });
 }
 
 /** Capabilities are told of as alerts only. */
@@ -163,7 +177,15 @@ async function pump(parts: AgentParts, protector: Protector, { waits, signal }: 
   while (performance.now() < until && feed.stats('alerts').subscribers === 0 && !signal.aborted)
     await sleep(RETURN_POLL_MS, undefined, { signal }).catch(() => {});
   const workloadOf = (scope: number): Workload | undefined => protector.workloadOf(scope);
-  await pumpEvents({ ...parts, workloadOf, visibilityOf: (workload) => (workload.kind === 'host' ? config.hostVisibility : config.visibility), dropProcessResource: config.dropProcessResource }, signal);
+  await pumpEvents(
+    {
+      ...parts,
+      workloadOf,
+      visibilityOf: (workload) => (workload.kind === 'host' ? config.hostVisibility : config.visibility),
+      dropProcessResource: config.dropProcessResource,
+    },
+    signal,
+  );
 }
 
 interface Followed {

@@ -154,7 +154,10 @@ test('the host: nothing is told of it without host policies, and everything by d
   assert.deepEqual(on.hostPostures, { file: 'block', network: 'audit', capabilities: 'audit' });
   assert.deepEqual(on.nodeLabels, { zone: 'a', disk: 'ssd' });
   assert.deepEqual([...config({ argv: ['-enableKubeArmorHostPolicy', '-hostVisibility=none'] }).hostVisibility], []);
-  assert.deepEqual([...config({}).untrackedNamespaces, ...config({ argv: ['-untrackedNs='] }).untrackedNamespaces], ['kube-system', 'kubearmor']);
+  assert.deepEqual(
+    [...config({}).untrackedNamespaces, ...config({ argv: ['-untrackedNs='] }).untrackedNamespaces],
+    ['kube-system', 'kubearmor'],
+  );
 });
 
 test('variables that others set for us are no settings', () => {

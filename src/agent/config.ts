@@ -33,6 +33,7 @@ export interface AgentConfig {
   readonly hostPostures: Postures;
   readonly hostVisibility: ReadonlySet<string>;
   readonly nodeLabels: Readonly<Record<string, string>>;
+  readonly runtimePrograms: readonly string[];
   readonly untrackedNamespaces: ReadonlySet<string>;
   readonly auditedNamespaces: ReadonlySet<string>;
   /** Whether who makes a container may set its mode. */
@@ -181,7 +182,9 @@ class Values {
   }
   /** The parts of a comma list. */
   list(key: string): string[] {
-    const parts = this.text(key).split(',').map((part) => part.trim());
+    const parts = this.text(key)
+      .split(',')
+      .map((part) => part.trim());
     return parts.filter((part) => part !== '');
   }
   flag(key: string): boolean {
@@ -213,6 +216,7 @@ function build(values: Values): AgentConfig {
     networkPolicies: values.flag('enableNetworkPolicyEnforcer'),
     ...hostOf(values),
     nodeLabels: labelsOf(values.list('nodeLabels')),
+    runtimePrograms: values.list('runtimePrograms'),
     untrackedNamespaces: new Set(values.list('untrackedNs')),
     auditedNamespaces: new Set(values.list('auditedNs')),
     modeAnnotation: values.flag('modeAnnotation'),
@@ -247,7 +251,9 @@ function hostOf(values: Values): Pick<AgentConfig, 'hostPolicies' | 'hostPosture
 const HOST_VISIBILITY = ['process', 'file', 'network', 'capabilities'];
 
 const labelsOf = (pairs: readonly string[]): Readonly<Record<string, string>> =>
-  Object.fromEntries(pairs.map((pair): [string, string] => [pair.slice(0, pair.indexOf('=')).trim(), pair.slice(pair.indexOf('=') + 1).trim()]));
+  Object.fromEntries(
+    pairs.map((pair): [string, string] => [pair.slice(0, pair.indexOf('=')).trim(), pair.slice(pair.indexOf('=') + 1).trim()]),
+  );
 
 /** TCP is served only where somebody names its port. */
 function tcpOf(values: Values): TcpConfig | undefined {
@@ -270,6 +276,10 @@ function crossIssues(values: Values): Issue[] {
     [
       values.list('nodeLabels').some((pair) => !/^[^=]+=/.test(pair)),
       problem('nodeLabels', `\`${values.text('nodeLabels')}\` is no value for it`, 'write key=value,key=value'),
+    ],
+    [
+      values.list('runtimePrograms').some((word) => !word.startsWith('/')),
+      problem('runtimePrograms', `\`${values.text('runtimePrograms')}\` is no value for it`, 'write absolute paths'),
     ],
     [
       Buffer.byteLength(values.text('socket')) > SOCKET_PATH_MAX,

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { readRunningPrograms } from '#host';
 import type { RunningProgram } from '#host';
 import { capabilityNumber } from '#policy';
-import type { Access, PathAccess } from '#policy';
+import type { Access, PathAccess, SocketAccess } from '#policy';
 
 /** An access without which a program that the node lives on does not. */
 export interface Essential {
@@ -44,7 +44,12 @@ const KNOWN: Readonly<Record<string, Needs>> = {
   },
   sshd: { ...SSH_NEEDS, reads: [...SSH_NEEDS.reads!, '/etc/ssh/sshd_config'], starts: ['/usr/lib/openssh/sshd-session'] },
   'sshd-session': SSH_NEEDS,
-  containerd: { reads: ['/etc/containerd/config.toml'], writes: ['/run/containerd/x', '/var/lib/containerd/x'], capabilities: RUNTIME_CAPABILITIES, starts: [SHIM] },
+  containerd: {
+    reads: ['/etc/containerd/config.toml'],
+    writes: ['/run/containerd/x', '/var/lib/containerd/x'],
+    capabilities: RUNTIME_CAPABILITIES,
+    starts: [SHIM],
+  },
   [SHIM]: { writes: ['/run/containerd/x'], capabilities: ['CAP_SYS_ADMIN', 'CAP_KILL'], starts: ['runc', 'crun'] },
   dockerd: { writes: ['/run/docker/x', '/var/lib/docker/x'], capabilities: RUNTIME_CAPABILITIES },
   crio: { writes: ['/run/crio/x', '/var/lib/containers/x'], capabilities: RUNTIME_CAPABILITIES, starts: ['conmon', 'runc', 'crun'] },
@@ -75,9 +80,11 @@ function read(program: string, exe: string, at: string): Essential[] {
   return existsSync(at) ? [{ program, what: `reading ${at}`, access: file(exe, 'read', realpathSync(at)) }] : [];
 }
 
-function socket(program: string, exe: string, domain: number, type: number, what: string, port?: number): Essential {
-  const op = port === undefined ? 'create' : 'ingress';
-  return { program, what, access: { kind: 'socket', op, domain, type, protocol: 0, port, subject: exe } };
+type Socket = Pick<SocketAccess, 'domain' | 'type' | 'port'>;
+
+function socket(program: string, exe: string, what: string, made: Socket): Essential {
+  const op = made.port === undefined ? 'create' : 'ingress';
+  return { program, what, access: { kind: 'socket', op, ...made, protocol: 0, subject: exe } };
 }
 
 /** @source include/linux/socket.h, include/linux/net.h */
@@ -86,7 +93,7 @@ const [AF_UNIX, AF_INET, AF_INET6, SOCK_STREAM, SOCK_DGRAM] = [1, 2, 10, 1, 2] a
 function listening(program: string, exe: string, { protocol, version, port }: RunningProgram['listens'][number]): Essential[] {
   const [domain, type] = [version === 4 ? AF_INET : AF_INET6, protocol === 'tcp' ? SOCK_STREAM : SOCK_DGRAM] as const;
   const what = `listening on ${protocol} port ${port}`;
-  return [socket(program, exe, domain, type, what), socket(program, exe, domain, type, what, port)];
+  return [socket(program, exe, what, { domain, type }), socket(program, exe, what, { domain, type, port })];
 }
 
 /** People's shells: of root and of users. @source passwd(5) */
@@ -94,7 +101,7 @@ function shells(): string[] {
   const found = new Set<string>();
   for (const line of existsSync('/etc/passwd') ? readFileSync('/etc/passwd', 'utf8').split('\n') : []) {
     const [, , uid = '', , , , shell = ''] = line.split(':');
-    if ((uid === '0' || Number(uid) >= 1000) && /sh$/.test(shell) && existsSync(shell)) found.add(realpathSync(shell));
+    if ((uid === '0' || Number(uid) >= 1000) && shell.endsWith('sh') && existsSync(shell)) found.add(realpathSync(shell));
   }
   return [...found];
 }
@@ -104,14 +111,18 @@ function needed(program: string, exe: string, needs: Needs): Essential[] {
   return [
     ...[...CONFIG_FILES, ...(needs.reads ?? [])].flatMap((at) => read(program, exe, at)),
     ...(needs.writes ?? []).flatMap((at): Essential[] =>
-      existsSync(path.dirname(at)) || at.startsWith('/sys') ? [{ program, what: `writing below ${path.dirname(at)}`, access: file(exe, 'write', at) }] : [],
+      existsSync(path.dirname(at)) || at.startsWith('/sys')
+        ? [{ program, what: `writing below ${path.dirname(at)}`, access: file(exe, 'write', at) }]
+        : [],
     ),
     ...(needs.capabilities ?? []).flatMap((name): Essential[] => {
       const capability = capabilityNumber(name);
-      return capability === undefined ? [] : [{ program, what: `the capability ${name}`, access: { kind: 'capability', capability, subject: exe } }];
+      return capability === undefined
+        ? []
+        : [{ program, what: `the capability ${name}`, access: { kind: 'capability', capability, subject: exe } }];
     }),
     ...starts.map((started) => startOf(program, started, exe)),
-    socket(program, exe, AF_UNIX, SOCK_STREAM, 'a local socket'),
+    socket(program, exe, 'a local socket', { domain: AF_UNIX, type: SOCK_STREAM }),
   ];
 }
 

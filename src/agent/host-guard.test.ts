@@ -14,7 +14,11 @@ import { plainRoot } from './testing/samples.ts';
 
 const SSHD = '/usr/sbin/sshd';
 const ESSENTIALS: readonly Essential[] = [
-  { program: 'sshd', what: 'starting /usr/bin/bash', access: { kind: 'exec', object: { path: '/usr/bin/bash' }, owner: true, subject: SSHD } },
+  {
+    program: 'sshd',
+    what: 'starting /usr/bin/bash',
+    access: { kind: 'exec', object: { path: '/usr/bin/bash' }, owner: true, subject: SSHD },
+  },
   { program: 'sshd', what: 'reading /etc/shadow', access: { kind: 'read', object: { path: '/etc/shadow' }, owner: true, subject: SSHD } },
   { program: 'sshd', what: 'the capability CAP_SETUID', access: { kind: 'capability', capability: 7, subject: SSHD } },
   { program: 'sshd', what: 'listening', access: { kind: 'socket', op: 'create', domain: 2, type: 1, protocol: 0, subject: SSHD } },
@@ -31,7 +35,10 @@ function hostPolicy(name: string, spec: object, force?: string): Policy {
   return policy;
 }
 
-function host(postures = { file: 'block', network: 'block', capabilities: 'block' } as const): { enforcer: FakeEnforcer; protector: Protector } {
+function host(postures = { file: 'block', network: 'block', capabilities: 'block' } as const): {
+  enforcer: FakeEnforcer;
+  protector: Protector;
+} {
   const enforcer = new FakeEnforcer();
   const protector = new Protector({ enforcer, logger: noLogger, openRoot: plainRoot, guard: hostGuard(() => ESSENTIALS) });
   protector.bind(boundHost('node1', { hostPostures: postures, nodeLabels: {} }, 0));
@@ -40,9 +47,17 @@ function host(postures = { file: 'block', network: 'block', capabilities: 'block
 
 const file = (path: string): object => ({ file: { matchPaths: [{ path }] } });
 const REFUSED: readonly (readonly [what: string, spec: object, says: RegExp])[] = [
-  ['a file', file('/etc/shadow'), /would stop sshd: reading \/etc\/shadow is denied by KubeArmorHostPolicy p spec\.file\.matchPaths\[0\]; .*--force/],
+  [
+    'a file',
+    file('/etc/shadow'),
+    /would stop sshd: reading \/etc\/shadow is denied by KubeArmorHostPolicy p spec\.file\.matchPaths\[0\]; .*--force/,
+  ],
   ['a shell', { process: { matchPaths: [{ path: '/usr/bin/bash' }] } }, /would stop sshd: starting \/usr\/bin\/bash/],
-  ['a capability', { capabilities: { matchCapabilities: [{ capability: 'setuid', fromSource: [{ path: SSHD }] }] } }, /CAP_SETUID is denied/],
+  [
+    'a capability',
+    { capabilities: { matchCapabilities: [{ capability: 'setuid', fromSource: [{ path: SSHD }] }] } },
+    /CAP_SETUID is denied/,
+  ],
   ['a socket', { network: { matchProtocols: [{ protocol: 'tcp', fromSource: [{ path: SSHD }] }] } }, /listening is denied/],
   [
     'an allow-list without it',
@@ -69,7 +84,10 @@ test('what stops nothing is taken; a policy of a file that would is left out, an
   const [good, bad] = [hostPolicy('good', file('/etc/other')), hostPolicy('bad', file('/etc/shadow'))];
   assert.deepEqual(protector.apply([good]), []);
   assert.match(protector.apply([good, bad]).join(), /^the host: it would stop sshd/);
-  assert.deepEqual(protector.status()[0]?.policies.map(({ name }) => name), ['good']);
+  assert.deepEqual(
+    protector.status()[0]?.policies.map(({ name }) => name),
+    ['good'],
+  );
   assert.deepEqual(protector.apply([good]), []);
   const allowed = hostPolicy('allow', { action: 'Allow', ...file('/etc/shadow') });
   assert.ok('items' in protector.plan([allowed, hostPolicy('more', { action: 'Allow', ...file('/etc/x') })]), 'together they allow it');
@@ -88,6 +106,7 @@ test('the host has a scope only where something is asked of it', () => {
 test('essentials of this machine: the agent’s own start', () => {
   const mine = findEssentials([import.meta.filename]).filter(({ program }) => program === 'the agent');
   const texts = mine.map(({ what }) => what);
-  for (const what of [`reading ${import.meta.filename}`, `mapping ${process.execPath}`, 'the capability CAP_SYS_ADMIN']) assert.ok(texts.includes(what), what);
+  for (const what of [`reading ${import.meta.filename}`, `mapping ${process.execPath}`, 'the capability CAP_SYS_ADMIN'])
+    assert.ok(texts.includes(what), what);
   assert.ok(texts.some((what) => what.startsWith(`starting ${process.execPath} from `)));
 });

@@ -47,5 +47,10 @@ const hasAllow = ({ rules }: Policy, family: Family): boolean => rules.some((rul
 function isForced({ document }: Policy): boolean {
   const { metadata } = document as { metadata?: { annotations?: Readonly<Record<string, unknown>> } };
   const annotations = metadata?.annotations;
-  return annotations !== undefined && annotations !== null && Object.hasOwn(annotations, FORCE_ANNOTATION) && annotations[FORCE_ANNOTATION] === 'true';
+  return (
+    annotations !== undefined &&
+    annotations !== null &&
+    Object.hasOwn(annotations, FORCE_ANNOTATION) &&
+    annotations[FORCE_ANNOTATION] === 'true'
+  );
 }

@@ -237,23 +237,28 @@ export class PolicyKeeper {
     const plan = this.#planFor(file);
     if ('refused' in plan) return { kind: 'refused', reason: plan.refused };
     try {
-      const open = this.#trials.get(key);
-      if (trialMs !== undefined)
-        await this.#try({ key, name: sent.name, path: target, before: open === undefined ? textBefore(before) : open.before }, trialMs);
+      if (trialMs !== undefined) await this.#try({ key, name: sent.name, path: target, before: textBefore(before) }, trialMs);
       await this.#options.backups.save(target, text);
-      const changed = this.#store.put(file);
-      const problems = this.#apply(plan);
-      if (problems.length > 0 && changed) return await this.#takeBack(target, before?.policy, problems);
-      if (trialMs === undefined) await this.#trials.close(key);
-      if (before === undefined) return { kind: 'added' };
-      return { kind: changed ? 'modified' : 'unchanged' };
+      const result = await this.#takeIn(file, before, plan);
+      if (trialMs === undefined && result.kind !== 'failed') await this.#trials.close(key);
+      return result;
     } catch (error) {
       return failed(error);
     }
   }
 
+  async #takeIn(file: PolicyFile, before: StoredPolicy | undefined, plan: Plan): Promise<PutResult> {
+    const changed = this.#store.put(file);
+    const problems = this.#apply(plan);
+    if (problems.length > 0 && changed) return await this.#takeBack(file.path, before?.policy, problems);
+    if (before === undefined) return { kind: 'added' };
+    return { kind: changed ? 'modified' : 'unchanged' };
+  }
+
+  /** What was before a trial that is open already is what comes back. */
   async #try(trial: Omit<Trial, 'until' | 'lengthMs'>, lengthMs: number): Promise<void> {
-    await this.#trials.set({ ...trial, until: Date.now() + lengthMs, lengthMs });
+    const { before } = this.#trials.get(trial.key) ?? trial;
+    await this.#trials.set({ ...trial, before, until: Date.now() + lengthMs, lengthMs });
     this.#schedule();
   }
 

@@ -47,8 +47,8 @@ const invalid = (reason: string): Answer => answer(PolicyStatus.Invalid, reason)
  * with a name alone, of any method, ends the trial of that name for good.
  */
 export async function answerPolicy(method: PolicyMethod, bytes: Uint8Array, options: PolicyRequestOptions): Promise<Answer> {
-  if (method === 'hostPolicy' && !options.hostPolicies) return answer(PolicyStatus.NotEnabled, 'host policies are switched off (enableKubeArmorHostPolicy)');
-  if (method === 'networkPolicy' && !options.networkPolicies) return answer(PolicyStatus.NotEnabled, 'network policies are switched off');
+  const off = switchedOff(method, options);
+  if (off !== undefined) return answer(PolicyStatus.NotEnabled, `${off} are switched off`);
   const event = decodeEvent(bytes);
   if (typeof event === 'string') return invalid(event);
   if (event.type === CONFIRM_TYPE) return await answerConfirm(event.object, options);
@@ -62,6 +62,11 @@ export async function answerPolicy(method: PolicyMethod, bytes: Uint8Array, opti
   const result = await options.keeper.put(read.policy);
   const isOff = method === 'containerPolicy' && !options.containerPolicies;
   return putAnswer(method, event.type, isOff ? { ...result, isOff } : result);
+}
+
+function switchedOff(method: PolicyMethod, { hostPolicies, networkPolicies }: PolicyRequestOptions): string | undefined {
+  if (method === 'hostPolicy') return hostPolicies ? undefined : 'host policies (enableKubeArmorHostPolicy)';
+  return method === 'networkPolicy' && !networkPolicies ? 'network policies' : undefined;
 }
 
 /** A policy is in force on trial: unless it is confirmed in time, the agent itself puts back what was before. */
@@ -89,7 +94,9 @@ function decodeEvent(bytes: Uint8Array): { readonly type: unknown; readonly obje
     const event = fieldsOf(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)));
     const object = fieldsOf(event['object']);
     const { name } = fieldsOf(object['metadata']);
-    return typeof name === 'string' && name !== '' ? { type: event['type'] ?? '', object, seconds: event['seconds'] } : 'object.metadata.name is missing or empty';
+    return typeof name === 'string' && name !== ''
+      ? { type: event['type'] ?? '', object, seconds: event['seconds'] }
+      : 'object.metadata.name is missing or empty';
   } catch (error) {
     return `the request is no JSON: ${error instanceof Error ? error.message : String(error)}`;
   }

@@ -49,10 +49,15 @@ export function probeData(workloads: readonly WorkloadStatus[], policies: readon
   for (const { workload, policies: inForce } of workloads) {
     if (workload.kind === 'container') continue;
     const policyList = inForce.map(({ name }) => name);
-    hostMap[workload.labels['kubernetes.io/hostname'] ?? 'host'] = { policyList, policyDataList: inForce.map((policy) => ({ policy: dataOf(policy) })) };
+    hostMap[workload.labels['kubernetes.io/hostname'] ?? 'host'] = {
+      policyList,
+      policyDataList: inForce.map((policy) => ({ policy: dataOf(policy) })),
+    };
   }
   const selecting = new Set(workloads.flatMap((status) => status.policies));
-  for (const { policy } of policies) if (policy.selector.target === 'workload' && !selecting.has(policy)) for (const name of waitedFor(policy)) add(name, policy, ENABLED.enabled);
+  for (const { policy } of policies)
+    if (policy.selector.target === 'workload' && !selecting.has(policy))
+      for (const name of waitedFor(policy)) add(name, policy, ENABLED.enabled);
   return {
     containerList: containers.map(({ workload }) => workload.containerName || workload.podName),
     containerMap,

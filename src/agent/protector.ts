@@ -232,4 +232,5 @@ const isSame = (selected: readonly Policy[], inForce: readonly Policy[] | undefi
 
 const seesAny = (visibility: Visibility | undefined): boolean =>
   visibility !== undefined && (visibility.process || visibility.file || visibility.network);
-const nameOf = ({ bound: { workload } }: Guarded): string => (workload.kind === 'host' ? 'the host' : workload.containerName || workload.id);
+const nameOf = ({ bound: { workload } }: Guarded): string =>
+  workload.kind === 'host' ? 'the host' : workload.containerName || workload.id;

@@ -129,6 +129,7 @@ const OURS: readonly Row[] = [
   ['auditedNs', text, 'kube-system', 'comma list of namespaces whose pods are denied nothing: what would have been is an alert'],
   ['modeAnnotation', bool, 'true', 'the annotation kubearmor-policy of a container or pod sets its mode'],
   ['nodeLabels', text, '', 'comma list of key=value: labels of this node, for host policies'],
+  ['runtimePrograms', text, '', 'comma list of paths: programs of container runtimes beside those in the usual folders, for host policies'],
   ['policyDir', path, '/opt/kubearmor/policies', 'folder of policies (.yaml .yml .json), watched; policies of the RPC are kept there'],
   ['socket', path, '/run/kubearmor/kubearmor.sock', 'Unix socket of the API, for root and the agent’s own user'],
   ['grpcInsecure', bool, 'false', 'plaintext on the TCP port, loopback only: every local user may then change policies'],

@@ -117,7 +117,8 @@ test('an agent that starts later ends what is over and goes on with what is not'
 test('bounds, and a file that is none', async (t) => {
   const directory = folder(t);
   const on = await node(directory);
-  for (const seconds of [0, 86_401, 1.5, '60', undefined]) assert.equal((await on.send(trial('a', seconds ?? null))).status, PolicyStatus.Invalid);
+  for (const seconds of [0, 86_401, 1.5, '60', undefined])
+    assert.equal((await on.send(trial('a', seconds ?? null))).status, PolicyStatus.Invalid);
   assert.deepEqual([on.rules(), readdirSync(directory)], [[], []]);
   for (const text of ['{}', 'x', '[{"key":1}]']) {
     writeFileSync(join(directory, '.trials.json'), text);

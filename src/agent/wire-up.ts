@@ -56,7 +56,13 @@ export async function runOnThisNode(config: AgentConfig, console: Console, signa
   await prepareFolders(config);
   const lines = streamOutput(console.stdout);
   const json = jsonOutput(config.logPath, console, logger);
-  using enforcer = await openEnforcer({ objectPath, alertRingBytes: config.alertRingBytes, survive: survivalOf(config), logger });
+  using enforcer = await openEnforcer({
+    objectPath,
+    alertRingBytes: config.alertRingBytes,
+    survive: survivalOf(config),
+    launchers: { containers: config.runtimePrograms },
+    logger,
+  });
   for (const { hook, reason } of enforcer.report.missing)
     logger.error('a hook is not attached: what it guards is not enforced', { hook, reason });
   const clock = openBootClock();

@@ -44,7 +44,8 @@ export function processIo({ stdin, stdout, stderr, env, stop }: ProcessParts): I
     outJson: (json) => write(`${printableJson(json)}\n`),
     err: (line) => void stderr.write(`${renderText(line, colours.err)}\n`),
     readStdin: () => readToEnd(stdin, 'standard input', stop.signal),
-    ask: async (question, ms) => (stdin.isTTY === true ? await askOn({ stdin, stderr }, question, AbortSignal.any([stop.signal, AbortSignal.timeout(ms)])) : undefined),
+    ask: async (question, ms) =>
+      stdin.isTTY === true ? await askOn({ stdin, stderr }, question, AbortSignal.any([stop.signal, AbortSignal.timeout(ms)])) : undefined,
     width: stdout.isTTY === true ? Math.min(stdout.columns ?? WIDTH, WIDTH_MAX) : WIDTH,
     connect: async (to) => (await import('./connect-agent.ts')).connectAgentPort(to),
     localFacts: async () => (await import('./local-facts.ts')).readLocalFacts(),
@@ -55,7 +56,11 @@ export function processIo({ stdin, stdout, stderr, env, stop }: ProcessParts): I
   };
 }
 
-async function askOn({ stdin, stderr }: Pick<ProcessParts, 'stdin' | 'stderr'>, question: string, signal: AbortSignal): Promise<string | undefined> {
+async function askOn(
+  { stdin, stderr }: Pick<ProcessParts, 'stdin' | 'stderr'>,
+  question: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const lines = createInterface({ input: stdin, output: stderr });
   try {
     return await lines.question(question, { signal });

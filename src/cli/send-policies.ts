@@ -52,16 +52,19 @@ export async function sendPolicies(type: 'ADDED' | 'DELETED', names: readonly st
     const event: PolicyEvent = seconds === undefined ? { type, object } : { type: TRIAL_TYPE, object, seconds };
     const answer = trialAnswer(await agent.sendPolicy(policy.kind, event), event);
     answers.push(answer);
-    const [why = '', ...more] = (answer.reason ?? REASONS[answer.status].why).split('\n');
-    const status: Text = { text: `Policy ${answer.status}`, colour: colourOf(answer) };
-    await io.out([`${label(policy)}: `, status, why === '' ? '' : ` (${why})`]);
-    for (const line of more) await io.out(`  ${line}`);
+    await printAnswer(policy, answer, io);
   }
+  const onTrial = new Set(policies.filter((_, i) => answers[i]?.trial !== undefined).map(({ name }) => name));
+  const asked = seconds === undefined ? EXIT_CODES.ok.code : await askForTrials([...onTrial], seconds, agent, io);
   const code = exitCodeOf(answers);
-  const onTrial = policies.filter((_, i) => answers[i]?.trial !== undefined).map(({ name }) => name);
-  if (seconds === undefined || onTrial.length === 0) return code;
-  const asked = await askForTrials([...new Set(onTrial)], seconds, agent, io);
   return code === EXIT_CODES.ok.code ? asked : code;
+}
+
+async function printAnswer(policy: Policy, answer: PolicyAnswer, io: Io): Promise<void> {
+  const [why = '', ...more] = (answer.reason ?? REASONS[answer.status].why).split('\n');
+  const status: Text = { text: `Policy ${answer.status}`, colour: colourOf(answer) };
+  await io.out([`${label(policy)}: `, status, why === '' ? '' : ` (${why})`]);
+  for (const line of more) await io.out(`  ${line}`);
 }
 
 /** An agent that knows no trials, as KubeArmor's, changes nothing and says Modified. */

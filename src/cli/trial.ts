@@ -39,6 +39,7 @@ export async function confirmTrials(names: readonly string[], agent: AgentPort, 
 
 /** Asks on the terminal whether what is on trial shall stay; without one, and without the answer, says how to. */
 export async function askForTrials(names: readonly string[], seconds: number, agent: AgentPort, io: Io): Promise<ExitCode> {
+  if (names.length === 0) return EXIT_CODES.ok.code;
   const question = `Keep ${names.join(', ')}? Type yes within ${seconds} s, else it is rolled back: `;
   const answer = await io.ask(question, seconds * 1_000);
   if (answer?.trim().toLowerCase() === 'yes') return await confirmTrials(names, agent, io);

@@ -21,7 +21,17 @@ export function identify(container: Container, sandbox: Container | undefined): 
     const namespace = container.labels[NAMESPACE_LABEL] || CONTAINER_NAMESPACE;
     const { runtimeNamespace, name, labels } = container;
     const { policyAnnotation } = container;
-    return { runtimeNamespace, namespace, podName: name, containerName: name, image, labels, isSandbox: false, isPod: false, policyAnnotation };
+    return {
+      runtimeNamespace,
+      namespace,
+      podName: name,
+      containerName: name,
+      image,
+      labels,
+      isSandbox: false,
+      isPod: false,
+      policyAnnotation,
+    };
   }
   return {
     runtimeNamespace: container.runtimeNamespace,

@@ -11,6 +11,7 @@ import { EventDecoder } from './decode-event.ts';
 import { COUNTER, SCOPE_MODE } from './event-layout.gen.ts';
 import { Folds } from './folds.ts';
 import { describeHost, HOST_CGROUP_ID, HOST_SCOPE } from './host-scope.ts';
+import type { MoreLaunchers } from './host-scope.ts';
 import { ImageStore, u32 } from './images.ts';
 import type { LoadedImage, SavedImage } from './images.ts';
 import { openPrograms } from './programs.ts';
@@ -27,6 +28,8 @@ export interface BpfLsmOptions {
    * mean is kept under `stateDirectory`. Absent: everything ends with the agent.
    */
   readonly survive?: { readonly pinDirectory: string; readonly stateDirectory: string } | undefined;
+  /** Programs that set up name spaces for others, beside those that are known: the host's rules are not theirs meanwhile. */
+  readonly launchers?: MoreLaunchers | undefined;
   readonly logger: Logger;
 }
 
@@ -114,6 +117,7 @@ export class BpfLsmEnforcer implements Enforcer {
   readonly #freeScopes: number[] = [];
   readonly #survive: BpfLsmOptions['survive'];
   readonly #logger: Logger;
+  readonly #launchers: MoreLaunchers | undefined;
   #nextScope = 1;
   #saving: NodeJS.Timeout | undefined;
   #later: NodeJS.Timeout[] = [];
@@ -132,6 +136,7 @@ export class BpfLsmEnforcer implements Enforcer {
   private constructor(programs: Programs, options: BpfLsmOptions) {
     this.#logger = options.logger;
     this.#survive = options.survive;
+    this.#launchers = options.launchers;
     const { alertRingBytes = ALERT_RING_BYTES } = options;
     this.#programs = programs;
     this.report = { name: 'BPFLSM', missing: this.#programs.missing };
@@ -272,7 +277,7 @@ export class BpfLsmEnforcer implements Enforcer {
   }
 
   #describeHost(): void {
-    describeHost({ host: this.#programs.map('host'), launchers: this.#programs.map('launchers') }, process.pid);
+    describeHost({ host: this.#programs.map('host'), launchers: this.#programs.map('launchers') }, process.pid, this.#launchers);
   }
 
   #restoreImages(bound: readonly Bound[], saved: readonly SavedImage[], nextImageId: number): void {

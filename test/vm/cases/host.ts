@@ -4,7 +4,7 @@ import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { dialGrpc, policyClient, probeClient } from '#grpc';
 import { PolicyStatus, REASON_TRAILER } from '#wire';
-import { Alerts } from '../agent-process.ts';
+import { Alerts, KARMOR } from '../agent-process.ts';
 import { isRefused, run, until } from '../running.ts';
 import type { Ran } from '../running.ts';
 import type { Stage, VmCase } from '../stage.ts';
@@ -59,6 +59,9 @@ async function mustDelete(stage: Stage, name: string): Promise<void> {
 const cat = (path: string): Promise<Ran> => run('cat', path);
 const assertRefused = (ran: Ran): void => assert.ok(isRefused(ran), JSON.stringify(ran));
 const assertDone = (ran: Ran): void => assert.equal(ran.code, 0, JSON.stringify(ran));
+
+const karmor = (stage: Stage, verb: string, ...words: readonly string[]): Promise<Ran> =>
+  run(KARMOR, 'vm', 'policy', verb, ...words, '--gRPC', `unix://${stage.socket}`);
 
 let alerts: Alerts | undefined;
 
@@ -172,7 +175,10 @@ export const HOST: readonly VmCase[] = [
     name: 'host: under an allow-list of programs and files containers are still made, and entered',
     async run(stage) {
       const { tool } = placeOf(stage);
-      const programs = ['/usr/', '/bin/', '/sbin/', join(process.execPath, '../../')].map((dir) => ({ dir: `${dir.replace(/\/$/, '')}/`, recursive: true }));
+      const programs = ['/usr/', '/bin/', '/sbin/', join(process.execPath, '../../')].map((dir) => ({
+        dir: `${dir.replace(/\/$/, '')}/`,
+        recursive: true,
+      }));
       const elsewhere = [`${stage.home}/containerd/`, '/run/', '/var/', '/dev/', '/proc/', '/sys/', '/etc/', '/tmp/', '/usr/', '/lib/'];
       await stage.agent!.stop();
       alerts?.close();
@@ -180,16 +186,88 @@ export const HOST: readonly VmCase[] = [
       alerts = new Alerts(stage.socket);
       await mustAdd(stage, 'only-these', { action: 'Allow', process: { matchDirectories: programs } });
       assertRefused(await run(tool, 'true'));
-      const alert = await alerts.until('the posture', ({ PolicyName, Operation }) => PolicyName === 'DefaultPosture' && Operation === 'Process');
+      const alert = await alerts.until(
+        'the posture',
+        ({ PolicyName, Operation }) => PolicyName === 'DefaultPosture' && Operation === 'Process',
+      );
       assert.equal(alert.Type, 'MatchedHostPolicy');
       await stage.containerd.run('strict', '/bin/sleep', '1000');
       assertDone(await stage.containerd.exec('strict', '/bin/busybox-forbidden', 'true'));
-      const files = [...elsewhere, `${process.cwd()}/`, join(import.meta.dirname, '../../../')].map((dir) => ({ dir: `${dir.replace(/\/$/, '')}/`, recursive: true }));
+      const files = [...elsewhere, `${process.cwd()}/`, join(import.meta.dirname, '../../../')].map((dir) => ({
+        dir: `${dir.replace(/\/$/, '')}/`,
+        recursive: true,
+      }));
       await mustAdd(stage, 'only-there', { action: 'Allow', file: { matchDirectories: files, matchPaths: [{ path: '/' }] } });
       await stage.containerd.run('strict2', '/bin/sleep', '1000');
       assert.deepEqual(await stage.containerd.exec('strict2', '/bin/cat', '/etc/secret'), { code: 0, output: 'secret\n' });
       for (const name of ['only-these', 'only-there']) await mustDelete(stage, name);
       assertDone(await run(tool, 'true'));
+    },
+  },
+  {
+    name: 'host: what would stop the node is refused by name, and taken with --force',
+    async run(stage) {
+      const shadow = { process: { matchPaths: [{ path: '/usr/sbin/runc' }] } };
+      const refused = await add(stage, 'no-runc', shadow);
+      assert.equal(refused.status, PolicyStatus.Invalid);
+      assert.match(
+        refused.reason,
+        /would stop containerd-shim-runc-v2: starting \/usr\/sbin\/runc from .* is denied by KubeArmorHostPolicy no-runc spec\.process\.matchPaths\[0\]; .*--force/,
+      );
+      const file = join(stage.home, 'no-runc.yaml');
+      writeFileSync(
+        file,
+        JSON.stringify({ apiVersion: 'security.kubearmor.com/v1', kind: 'KubeArmorHostPolicy', ...hostPolicy('no-runc', shadow) }),
+      );
+      const plain = await karmor(stage, 'add', file);
+      assert.ok(plain.code === 65 && /would stop/.test(plain.output), JSON.stringify(plain));
+      assertDone(await karmor(stage, 'add', '--force', file));
+      assertRefused(await run('/usr/sbin/runc', '--version'));
+      assertDone(await karmor(stage, 'delete', file));
+      assertDone(await run('/usr/sbin/runc', '--version'));
+    },
+  },
+  {
+    name: 'host: a published policy on /tmp is refused where the node lives there',
+    async run(stage) {
+      const tmp = {
+        nodeSelector: { matchLabels: { 'kubernetes.io/hostname': 'guest' } },
+        file: { matchDirectories: [{ dir: '/tmp/', recursive: true }] },
+      };
+      const refused = await add(stage, 'block-tmp', tmp);
+      assert.equal(refused.status, PolicyStatus.Invalid);
+      assert.match(refused.reason, /would stop the agent: reading \/tmp\//);
+    },
+  },
+  {
+    name: 'host: on trial: what was before is back by itself, confirmed it stays',
+    async run(stage) {
+      const { tool } = placeOf(stage);
+      const file = join(stage.home, 'trial.yaml');
+      const policy = hostPolicy('trial', { process: { matchPaths: [{ path: tool }] } });
+      writeFileSync(file, JSON.stringify({ apiVersion: 'security.kubearmor.com/v1', kind: 'KubeArmorHostPolicy', ...policy }));
+      const added = await karmor(stage, 'add', '--confirm', '15s', file);
+      assert.ok(added.code === 0 && /karmor vm policy confirm trial/.test(added.output), JSON.stringify(added));
+      assertRefused(await run(tool, 'true'));
+      await until('it is rolled back', async () => (await run(tool, 'true')).code === 0);
+      await karmor(stage, 'add', '--confirm', '60s', file);
+      assertDone(await karmor(stage, 'confirm', 'trial'));
+      assertRefused(await run(tool, 'true'));
+      await mustDelete(stage, 'trial');
+    },
+  },
+  {
+    name: 'host: on trial, and the agent is killed: the next one rolls it back',
+    async run(stage) {
+      const { tool } = placeOf(stage);
+      const policy = hostPolicy('trial', { process: { matchPaths: [{ path: tool }] } });
+      assert.equal((await sendHost(stage, { type: 'ADDED_FOR', seconds: 5, object: policy })).status, PolicyStatus.Applied);
+      await stage.agent!.kill('SIGKILL');
+      alerts?.close();
+      assertRefused(await run(tool, 'true'));
+      await stage.start(HOST_ON);
+      assertDone(await run(tool, 'true'));
+      assert.match(stage.agent!.stderr, /KubeArmorHostPolicy trial was not confirmed in time: it is removed/);
     },
   },
   {
@@ -201,7 +279,10 @@ export const HOST: readonly VmCase[] = [
       assertDone(await cat(join(below, 'file')));
       await stage.containerd.run('after', '/bin/sleep', '1000');
       assertDone(await stage.containerd.exec('after', '/bin/cat', '/etc/secret'));
-      const answer = await add(stage, 'elsewhere', { nodeSelector: { matchLabels: { 'kubernetes.io/hostname': 'another' } }, file: { matchPaths: [{ path: secret }] } });
+      const answer = await add(stage, 'elsewhere', {
+        nodeSelector: { matchLabels: { 'kubernetes.io/hostname': 'another' } },
+        file: { matchPaths: [{ path: secret }] },
+      });
       assert.equal(answer.status, PolicyStatus.Applied);
       assertDone(await cat(secret));
       await mustDelete(stage, 'elsewhere');
