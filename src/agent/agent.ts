@@ -120,6 +120,7 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
     await Promise.race([first.promise, failure.promise, sleep(FIRST_SYNC_MS, undefined, { ref: false })]);
     // after the containers, which are no part of it; bound or not, an agent before us may have
     if (config.hostPolicies) protector.bind(boundHost(parts.names.hostName, config, Date.now()));
+    else enforcer.release(HOST_KEY);
     servers = await serveAll({ ...config, services, health, peerCredentials: parts.peerCredentials, logger });
   } catch (error) {
     await end();

@@ -66,7 +66,12 @@ export function describeHost(
     value.writeUInt32LE(flag);
     maps.launchers.update(key, value);
   }
+  nameAgent(maps.host, agentPid);
+}
+
+/** Only tells which process is the agent; in force once the adopting iterator has run. */
+export function nameAgent(host: BpfMap, agentPid: number): void {
   const value = Buffer.alloc(HOST_BYTES); // the rest is the kernel's to fill
   value.writeUInt32LE(agentPid, AGENT_AT);
-  maps.host.update(Buffer.alloc(4), value);
+  host.update(Buffer.alloc(4), value);
 }

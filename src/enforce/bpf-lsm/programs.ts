@@ -6,6 +6,7 @@ import { BpfMap } from '#libbpf';
 import type { BpfLink } from '#libbpf';
 import { KubeArmorError } from '#base';
 import type { EnforcerReport } from '../enforcer.ts';
+import { nameAgent } from './host-scope.ts';
 import { loadParts } from './load-parts.ts';
 import type { Parts } from './load-parts.ts';
 
@@ -59,12 +60,24 @@ export async function openPrograms(options: ProgramsOptions): Promise<Programs> 
   const directory = join(pinDirectory, version);
   if (existsSync(join(directory, ITERATOR))) return new AdoptedPrograms(pinDirectory, directory);
   removePins(directory);
+  leaveHosts(pinDirectory);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   try {
     return new LoadedPrograms(await load(options), { root: pinDirectory, directory });
   } catch (error) {
     removePins(directory);
     throw error;
+  }
+}
+
+/** What another version enforces on the host until it is dropped is not for us. */
+function leaveHosts(root: string): void {
+  for (const name of existsSync(root) ? readdirSync(root) : []) {
+    const iterator = join(root, name, ITERATOR);
+    using host = existsSync(iterator) ? BpfMap.openPinned(join(root, name, 'map_host')) : undefined;
+    if (host === undefined) continue;
+    nameAgent(host, process.pid);
+    readFileSync(iterator);
   }
 }
 
