@@ -55,7 +55,8 @@ export class HostShell implements Disposable {
       for (const step of steps) if (step.kind === 'action') await act(step.words);
       const operations = steps.flatMap((step) => (step.kind === 'operation' ? [step] : []));
       const came = await this.#command([...prefix(options), program, ...operations.map(({ text }) => text)]);
-      const started = came.code !== 126 ? 'OK' : (/: (E\w+)$/m.exec(came.errors)?.[1] ?? came.errors);
+      const failed = /: (E[A-Z]+|Permission denied)$/m.exec(came.errors)?.[1] ?? came.errors;
+      const started = came.code !== 126 ? 'OK' : failed.replace('Permission denied', 'EACCES');
       outcomes.push({ program: '', step: { kind: 'operation', text: `$ ${[...options, program].join(' ')}`, result }, result: started });
       if (result !== 'OK') continue;
       for (const [index, step] of operations.entries())
