@@ -7,6 +7,7 @@
 #define KA_CHECK_H
 
 #include "scope.h"
+#include "host.h"
 #include "path.h"
 #include "match.h"
 #include "emit.h"
@@ -82,7 +83,7 @@ static __always_inline struct task *wanting(u32 wanted, u64 *word)
 	if (!x)
 		return 0;
 	*word = scope_word(x->scope);
-	return SCOPE_WANTS(*word) & wanted ? x : 0;
+	return SCOPE_WANTS(*word) & wanted && !sets_up(x) ? x : 0;
 }
 
 /* The same, ready for a check. */

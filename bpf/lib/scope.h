@@ -17,6 +17,10 @@
 #define SUBJECT_MAX 256
 #define COMPONENTS_MAX 64
 
+#define HOST_SCOPE 0 /* the host: tasks outside containers (lib/host.h) */
+#define OUTSIDE_SCOPE \
+	(SCOPES_MAX - 1) /* the agent, and containers that nobody has bound: its word is always 0 */
+
 /*
  * A scope's word: image id | slot << 32 | size class << 46 | enum scope_mode << 48 | image flags << 52. Without an image
  * id nothing is enforced; 0 also says that nothing is observed.
@@ -40,6 +44,8 @@ enum task_flag {
 	TASK_SUBJECT_LONG = 2, /* `subject` holds only the beginning of the path */
 	TASK_FOREIGN =
 		4, /* the program's name is of another name space: no subject of an Allow rule */
+	TASK_LAUNCHES_SERVICE = 8,    /* the host's only: the service manager (lib/host.h) */
+	TASK_LAUNCHES_CONTAINER = 16, /* the host's only: a container runtime */
 };
 
 struct hit {

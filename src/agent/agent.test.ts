@@ -27,6 +27,7 @@ const web: Container = {
   imageDigest: undefined,
   labels: { app: 'web' },
   pod: undefined,
+  policyAnnotation: undefined,
   status: 'running',
   initPid: 7,
   cgroupPath: '/default/web',

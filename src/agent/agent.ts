@@ -12,6 +12,7 @@ import { Workloads } from '#workloads';
 import type { WorkloadChange } from '#workloads';
 import type { AgentConfig } from './config.ts';
 import { pumpEvents } from './event-pump.ts';
+import { boundHost, HOST_KEY } from './host-bound.ts';
 import { followFolder } from './follow-folder.ts';
 import { GateKeeper } from './start-gate.ts';
 import type { LineOutput } from './line-output.ts';
@@ -20,8 +21,11 @@ import { folderBackups } from './policy-files.ts';
 import { PolicyKeeper } from './policy-keeper.ts';
 import { policyService } from './policy-service.ts';
 import { detailText, kubearmorText, ProbeFiles } from './probe-files.ts';
+import type { ProbeFacts } from './probe-files.ts';
 import { probeService } from './probe-service.ts';
 import { Protector } from './protector.ts';
+import type { Guard } from './protector.ts';
+import { modeOf } from './workload-mode.ts';
 import type { OpenRoot } from './path-resolver.ts';
 import type { RuntimeSource } from './runtime-source.ts';
 import { serveAll } from './serve.ts';
@@ -41,6 +45,8 @@ export interface AgentParts {
   readonly json: LineOutput | undefined;
   readonly toldLosses: ToldLosses;
   readonly logger: Logger;
+  /** Refuses host policies that would stop the node; absent: none is refused. */
+  readonly hostGuard?: Guard;
   /** KubeArmor's own probe file. */
   readonly kubearmorProbePath: string;
   readonly openRoot?: OpenRoot;
@@ -71,7 +77,7 @@ const SERVICES = ['', 'feeder.LogService', 'policy.PolicyService', 'policy.Probe
  * @throws {KubeArmorError} `HOST_IO`, `CONFIG_INVALID` when an address cannot be served; everything else is ended then
  */
 export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
-  const { config, enforcer, logger, feed, runtime } = parts;
+  const { config, enforcer, logger, runtime } = parts;
   const inherited = enforcer.keys().length > 0;
   const stop = new AbortController();
   const failure = Promise.withResolvers<never>();
@@ -79,28 +85,14 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
   const loops: Promise<void>[] = [];
   const run = (loop: Promise<void>): void => void loops.push(loop.catch(failure.reject));
 
-  const protector = new Protector({
-    enforcer,
-    logger,
-    visibility: visibilityOf(config),
-    ...(parts.openRoot === undefined ? {} : { openRoot: parts.openRoot }),
-  });
+  const protector = protectorOf(parts);
   const keeper = keeperOf(config, protector, logger);
-  const workloads = new Workloads(runtime, { posturesOf: () => config.postures }, logger);
+  const workloads = new Workloads(runtime, { posturesOf: () => config.postures, modeOf: (identity) => modeOf(identity, config) }, logger);
   const gateKeeper = new GateKeeper({ enforcer, runtime, bound: () => workloads.list(), whenSilent: config.startGate, logger });
   const first = Promise.withResolvers<void>();
-  workloads.onChange((change) => follow(change, { protector, gateKeeper, logger, onFirst: first.resolve }));
+  workloads.onChange((change) => follow(change, { protector, gateKeeper, logger, hostStays: config.hostPolicies, onFirst: first.resolve }));
 
   const health = createHealth(SERVICES);
-  const requests = { keeper, containerPolicies: config.containerPolicies, hostPolicies: false, networkPolicies: config.networkPolicies };
-  const services: GrpcService[] = [
-    logService(feed),
-    policyService(requests, logger),
-    probeService(
-      () => protector.status(),
-      () => keeper.policies(),
-    ),
-  ];
   let servers: Servers | undefined;
   const end = async (): Promise<void> => {
     for (const name of SERVICES) health.set(name, false);
@@ -110,10 +102,15 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
   };
   try {
     run(gateKeeper.run(stop.signal));
+    await keeper.resume();
     await keeper.rescan();
     run(followFolder(config.policyDir, () => keeper.rescan(), { signal: stop.signal }));
     run(workloads.run(stop.signal));
     await Promise.race([first.promise, failure.promise, sleep(FIRST_SYNC_MS, undefined, { ref: false })]);
+    // after the containers, which are no part of it; bound or not, an agent before us may have
+    if (config.hostPolicies) protector.bind(boundHost(parts.names.hostName, config, Date.now()));
+    else enforcer.release(HOST_KEY);
+    const services = servicesOf(parts, protector, keeper);
     servers = await serveAll({ ...config, services, health, peerCredentials: parts.peerCredentials, logger });
   } catch (error) {
     await end();
@@ -124,21 +121,52 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
   run(pump(parts, protector, { waits: inherited, signal: stop.signal }));
   const { addresses } = servers;
   run(keepProbeFiles(parts, { keeper, addresses, signal: stop.signal }));
-  return { addresses, containers: protector.status().length, failed: failure.promise, stop: end };
+  return {
+    addresses,
+    containers: protector.status().filter(({ workload }) => workload.kind === 'container').length,
+    failed: failure.promise,
+    stop: end,
+  };
+}
+
+function protectorOf({ config, enforcer, logger, openRoot, hostGuard }: AgentParts): Protector {
+  return new Protector({
+    enforcer,
+    logger,
+    visibilityOf: ({ kind }) => visibilityOf(kind === 'host' ? config.hostVisibility : config.visibility),
+    ...(hostGuard === undefined ? {} : { guard: hostGuard }),
+    ...(openRoot === undefined ? {} : { openRoot }),
+  });
+}
+
+function servicesOf({ config, feed, logger }: AgentParts, protector: Protector, keeper: PolicyKeeper): GrpcService[] {
+  const { containerPolicies, hostPolicies, networkPolicies } = config;
+  return [
+    logService(feed),
+    policyService({ keeper, containerPolicies, hostPolicies, networkPolicies }, logger),
+    probeService(
+      () => protector.status(),
+      () => keeper.policies(),
+    ),
+  ];
 }
 
 /** Capabilities are told of as alerts only. */
-function visibilityOf({ visibility }: AgentConfig): Visibility {
+function visibilityOf(visibility: ReadonlySet<string>): Visibility {
   return { process: visibility.has('process'), file: visibility.has('file'), network: visibility.has('network') };
 }
 
 function keeperOf(config: AgentConfig, protector: Protector, logger: Logger): PolicyKeeper {
   const kinds = new Set<PolicyKind>([
     ...(config.containerPolicies ? (['KubeArmorPolicy', 'KubeArmorClusterPolicy'] as const) : []),
+    ...(config.hostPolicies ? (['KubeArmorHostPolicy'] as const) : []),
     ...(config.networkPolicies ? (['KubeArmorNetworkPolicy'] as const) : []),
   ]);
   return new PolicyKeeper({ directory: config.policyDir, backups: folderBackups(config.policyDir), protector, kinds, logger });
 }
+
+const hostFacts = ({ hostPolicies, hostPostures, hostVisibility }: AgentConfig): ProbeFacts['host'] =>
+  hostPolicies ? { postures: hostPostures, visibility: hostVisibility } : undefined;
 
 interface Pumping {
   /** What happened while no agent ran waits for the readers that the agent before us had. */
@@ -152,17 +180,27 @@ async function pump(parts: AgentParts, protector: Protector, { waits, signal }: 
   while (performance.now() < until && feed.stats('alerts').subscribers === 0 && !signal.aborted)
     await sleep(RETURN_POLL_MS, undefined, { signal }).catch(() => {});
   const workloadOf = (scope: number): Workload | undefined => protector.workloadOf(scope);
-  await pumpEvents({ ...parts, workloadOf, visibility: config.visibility, dropProcessResource: config.dropProcessResource }, signal);
+  await pumpEvents(
+    {
+      ...parts,
+      workloadOf,
+      visibilityOf: (workload) => (workload.kind === 'host' ? config.hostVisibility : config.visibility),
+      dropProcessResource: config.dropProcessResource,
+    },
+    signal,
+  );
 }
 
 interface Followed {
   readonly protector: Protector;
   readonly gateKeeper: GateKeeper;
   readonly logger: Logger;
+  /** Whether what is in force for the host is still to be replaced. */
+  readonly hostStays: boolean;
   readonly onFirst: () => void;
 }
 
-function follow(change: WorkloadChange, { protector, gateKeeper, logger, onFirst }: Followed): void {
+function follow(change: WorkloadChange, { protector, gateKeeper, logger, hostStays, onFirst }: Followed): void {
   switch (change.kind) {
     case 'bound':
       protector.bind(gateKeeper.holds(change.now.initPid) ? { ...change.now, hadStarted: false } : change.now);
@@ -180,7 +218,7 @@ function follow(change: WorkloadChange, { protector, gateKeeper, logger, onFirst
       onFirst();
       break;
     case 'synced':
-      protector.takeOver();
+      protector.takeOver(hostStays ? [HOST_KEY] : []);
       onFirst();
       break;
     case 'expected':
@@ -208,6 +246,7 @@ async function keepProbeFiles(parts: AgentParts, { keeper, addresses, signal }: 
       enforcer: enforcer.report.name,
       node: nodeStatus(enforcer.report, runtime.state, policies),
       postures: config.postures,
+      host: hostFacts(config),
       runtime: runtime.state,
       containerPolicies: config.containerPolicies,
       addresses,

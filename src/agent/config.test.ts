@@ -97,7 +97,8 @@ test('all problems at once, each with its place, what is allowed and the nearest
 
 const refused: readonly (readonly [name: string, given: Parameters<typeof read>[0], says: RegExp])[] = [
   ['Kubernetes', { argv: ['-k8s'] }, /k8s: `true` is not possible: this agent runs without Kubernetes/],
-  ['host policies', { env: { ENABLEKUBEARMORHOSTPOLICY: 'true' } }, /host policies are not enforced yet/],
+  ['USB devices', { env: { ENABLEUSBDEVICEHANDLER: 'true' } }, /USB devices are not watched yet/],
+  ['labels that are none', { argv: ['-nodeLabels=a=b,c'] }, /write key=value,key=value/],
   ['another enforcer', { argv: ['-lsm=apparmor'] }, /the only enforcer is bpf/],
   ['no enforcer', { argv: ['-lsm=none'] }, /the only enforcer is bpf/],
   ['TCP without TLS', { argv: ['-gRPC=32767'] }, /TCP needs TLS/],
@@ -143,8 +144,20 @@ test('what is possible beside the default is named', () => {
     issues({ argv: ['-lsm=apparmor'] }).join(),
     /write `bpf,apparmor,selinux`, or any list of bpf, apparmor and selinux with bpf/,
   );
-  assert.match(helpText(), /hostVisibility \(also none\)/);
-  config({ argv: ['-hostVisibility=none', '-lsm=selinux,bpf'] });
+  config({ argv: ['-lsm=selinux,bpf'] });
+});
+
+test('the host: nothing is told of it without host policies, and everything by default with them', () => {
+  assert.equal(config({ argv: ['-hostVisibility=process'] }).hostVisibility.size, 0);
+  const on = config({ argv: ['-enableKubeArmorHostPolicy', '-hostDefaultFilePosture=block', '-nodeLabels=zone=a, disk = ssd'] });
+  assert.deepEqual([...on.hostVisibility], ['process', 'file', 'network', 'capabilities']);
+  assert.deepEqual(on.hostPostures, { file: 'block', network: 'audit', capabilities: 'audit' });
+  assert.deepEqual(on.nodeLabels, { zone: 'a', disk: 'ssd' });
+  assert.deepEqual([...config({ argv: ['-enableKubeArmorHostPolicy', '-hostVisibility=none'] }).hostVisibility], []);
+  assert.deepEqual(
+    [...config({}).untrackedNamespaces, ...config({ argv: ['-untrackedNs='] }).untrackedNamespaces],
+    ['kube-system', 'kubearmor'],
+  );
 });
 
 test('variables that others set for us are no settings', () => {

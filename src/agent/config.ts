@@ -28,6 +28,16 @@ export interface AgentConfig {
   readonly visibility: ReadonlySet<string>;
   readonly containerPolicies: boolean;
   readonly networkPolicies: boolean;
+  /** Host policies are on; what they are where an event or a policy needs to know. */
+  readonly hostPolicies: boolean;
+  readonly hostPostures: Postures;
+  readonly hostVisibility: ReadonlySet<string>;
+  readonly nodeLabels: Readonly<Record<string, string>>;
+  readonly runtimePrograms: readonly string[];
+  readonly untrackedNamespaces: ReadonlySet<string>;
+  readonly auditedNamespaces: ReadonlySet<string>;
+  /** Whether who makes a container may set its mode. */
+  readonly modeAnnotation: boolean;
   readonly debug: boolean;
   readonly postures: Postures;
   readonly bpfFsPath: string;
@@ -172,6 +182,13 @@ class Values {
     if (value === undefined) throw new Error(`no setting ${key}`);
     return value;
   }
+  /** The parts of a comma list. */
+  list(key: string): string[] {
+    const parts = this.text(key)
+      .split(',')
+      .map((part) => part.trim());
+    return parts.filter((part) => part !== '');
+  }
   flag(key: string): boolean {
     return this.text(key) === 'true';
   }
@@ -199,12 +216,14 @@ function build(values: Values): AgentConfig {
     visibility: new Set(visibility.filter((word) => word !== 'none')),
     containerPolicies: values.flag('enableKubeArmorPolicy'),
     networkPolicies: values.flag('enableNetworkPolicyEnforcer'),
+    ...hostOf(values),
+    nodeLabels: labelsOf(values.list('nodeLabels')),
+    runtimePrograms: values.list('runtimePrograms'),
+    untrackedNamespaces: new Set(values.list('untrackedNs')),
+    auditedNamespaces: new Set(values.list('auditedNs')),
+    modeAnnotation: values.flag('modeAnnotation'),
     debug: values.flag('debug'),
-    postures: {
-      file: values.posture('defaultFilePosture'),
-      network: values.posture('defaultNetworkPosture'),
-      capabilities: values.posture('defaultCapabilitiesPosture'),
-    },
+    postures: posturesOf(values, 'default'),
     bpfFsPath: values.text('bpfFsPath'),
     machineIdPath: values.text('machineIDPath'),
     dropProcessResource: values.flag('dropResourceFromProcessLogs'),
@@ -215,6 +234,29 @@ function build(values: Values): AgentConfig {
     bpfObject: values.text('bpfObject') === '' ? undefined : values.text('bpfObject'),
   };
 }
+
+function posturesOf(values: Values, prefix: 'default' | 'hostDefault'): Postures {
+  return {
+    file: values.posture(`${prefix}FilePosture`),
+    network: values.posture(`${prefix}NetworkPosture`),
+    capabilities: values.posture(`${prefix}CapabilitiesPosture`),
+  };
+}
+
+/** As for KubeArmor outside Kubernetes `default` means everything, and nothing is told of a host without host policies. */
+function hostOf(values: Values): Pick<AgentConfig, 'hostPolicies' | 'hostPostures' | 'hostVisibility'> {
+  const hostPolicies = values.flag('enableKubeArmorHostPolicy');
+  const words = values.list('hostVisibility').flatMap((word) => (word === 'default' ? HOST_VISIBILITY : [word]));
+  const hostVisibility = new Set(hostPolicies ? words.filter((word) => word !== 'none') : []);
+  return { hostPolicies, hostPostures: posturesOf(values, 'hostDefault'), hostVisibility };
+}
+
+const HOST_VISIBILITY = ['process', 'file', 'network', 'capabilities'];
+
+const labelsOf = (pairs: readonly string[]): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    pairs.map((pair): [string, string] => [pair.slice(0, pair.indexOf('=')).trim(), pair.slice(pair.indexOf('=') + 1).trim()]),
+  );
 
 /** TCP is served only where somebody names its port. */
 function tcpOf(values: Values): TcpConfig | undefined {
@@ -233,6 +275,14 @@ function crossIssues(values: Values): Issue[] {
     [
       !['', 'none', 'stdout'].includes(logPath) && !logPath.startsWith('/'),
       problem('logPath', `\`${logPath}\` is no value for it`, 'write none, stdout or an absolute path'),
+    ],
+    [
+      values.list('nodeLabels').some((pair) => !/^[^=]+=/.test(pair)),
+      problem('nodeLabels', `\`${values.text('nodeLabels')}\` is no value for it`, 'write key=value,key=value'),
+    ],
+    [
+      values.list('runtimePrograms').some((word) => !word.startsWith('/')),
+      problem('runtimePrograms', `\`${values.text('runtimePrograms')}\` is no value for it`, 'write absolute paths'),
     ],
     [
       Buffer.byteLength(values.text('socket')) > SOCKET_PATH_MAX,

@@ -42,7 +42,7 @@ async function pumped(
         stats: () => ({ subscribers, published: 0n, lostQueue: 0n }),
       },
       names: { clusterName: 'c', hostName: 'h', nodeId: 'n', version: '1', wallClock: () => new Date(0) },
-      visibility: new Set(['process', 'file']),
+      visibilityOf: () => new Set(['process', 'file']),
       dropProcessResource: false,
       lines: to(told.lines),
       json: to(told.json),

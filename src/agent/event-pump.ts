@@ -15,7 +15,7 @@ export interface EventPumpOptions {
   readonly feed: Pick<Feed, 'publishAlert' | 'publishLog' | 'countLost' | 'stats'>;
   readonly names: Pick<EventContext, 'clusterName' | 'hostName' | 'nodeId' | 'version' | 'wallClock'>;
   /** Which logs are told: `process`, `file`, `network`, `capabilities`. */
-  readonly visibility: ReadonlySet<string>;
+  readonly visibilityOf: (workload: Workload) => ReadonlySet<string>;
   readonly dropProcessResource: boolean;
   /** One line an alert, for people. */
   readonly lines: LineOutput;
@@ -72,9 +72,9 @@ function handle(event: KernelEvent, options: EventPumpOptions): void {
   json?.write(formatAgentJson(alert));
 }
 
-function logFor(event: KernelEvent, context: EventContext, { visibility, dropProcessResource }: EventPumpOptions): Log | undefined {
+function logFor(event: KernelEvent, context: EventContext, { visibilityOf, dropProcessResource }: EventPumpOptions): Log | undefined {
   const log = logOf(event, context);
-  if (!visibility.has(log.Operation.toLowerCase())) return undefined;
+  if (!visibilityOf(context.workload).has(log.Operation.toLowerCase())) return undefined;
   return dropProcessResource && log.Operation === 'Process' ? { ...log, Resource: '' } : log;
 }
 

@@ -31,10 +31,11 @@ export function withoutKubernetes(policy: Policy): Policy {
 }
 
 /**
- * Whether a policy governs a container on a node without Kubernetes: container policies count whatever namespace the container
+ * Whether a policy governs a container, or the host, on a node without Kubernetes: container policies count whatever namespace the container
  * says. A label may name one (`kubearmor.io/namespace`, for events and cluster policies), and an image can bring that label along.
  */
 export function selectsHere(policy: Policy, workload: Workload): boolean {
+  if (workload.kind === 'host') return policy.kind === 'KubeArmorHostPolicy' && selects(policy, workload);
   return selects(policy, policy.namespace === '' ? workload : { ...workload, namespace: CONTAINER_NAMESPACE });
 }
 

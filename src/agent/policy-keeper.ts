@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import path from 'node:path';
 import { KubeArmorError } from '#base';
 import type { Logger } from '#base';
 import { asWritten, compile } from '#policy';
@@ -10,6 +11,8 @@ import type { PolicyId } from './policy-identity.ts';
 import { PolicyStore } from './policy-store.ts';
 import type { FileProblem, PolicyFile, StoredPolicy } from './policy-store.ts';
 import type { Plan, Protector } from './protector.ts';
+import { Trials } from './trials.ts';
+import type { Trial } from './trials.ts';
 
 export interface PolicyKeeperOptions {
   readonly directory: string;
@@ -48,6 +51,11 @@ export interface KeeperStatus {
   readonly workloads: readonly string[];
 }
 
+/** Hidden, so that it is no file of policies. */
+const TRIALS_FILE = '.trials.json';
+/** After a roll-back that failed. */
+const RETRY_MS = 1_000;
+
 /** Whom a policy is compiled for that selects nobody yet: what it cannot do here shows all the same. */
 const NOBODY: Workload = {
   id: 'nobody',
@@ -70,12 +78,25 @@ export class PolicyKeeper {
   readonly #options: PolicyKeeperOptions;
   readonly #store = new PolicyStore();
   readonly #alone = new WeakMap<Policy, readonly NotEnforced[] | CompileExceeded>();
+  readonly #trials: Trials;
+  #nextRollBack: NodeJS.Timeout | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #folderProblem: string | undefined;
   #notInForce: readonly string[] = [];
 
   constructor(options: PolicyKeeperOptions) {
     this.#options = options;
+    this.#trials = new Trials(path.join(options.directory, TRIALS_FILE), options.backups);
+  }
+
+  /**
+   * Ends what is on trial since before this agent and out of time, and goes on with the rest. To be called before all else.
+   *
+   * @throws {KubeArmorError} `HOST_IO`
+   */
+  async resume(): Promise<void> {
+    this.#trials.load();
+    await this.#inTurn(() => this.#rollBack());
   }
 
   /** Reads the folder; what changed is in force when this resolves. What is wrong is in the status. */
@@ -83,9 +104,22 @@ export class PolicyKeeper {
     return this.#inTurn(() => this.#rescan());
   }
 
-  /** Takes a policy of the RPC. */
-  put(policy: Policy): Promise<PutResult> {
-    return this.#inTurn(() => this.#put(policy));
+  /**
+   * Takes a policy of the RPC.
+   *
+   * @param trialMs it is in force for so long, and then again what was before, unless it is confirmed; absent: for good
+   */
+  put(policy: Policy, trialMs?: number): Promise<PutResult> {
+    return this.#inTurn(() => this.#put(policy, trialMs));
+  }
+
+  /** Policies of this name that are on trial are in force for good. @returns whether there was one */
+  confirm(name: string): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const mine = this.#trials.all().filter((trial) => trial.name === name);
+      for (const { key } of mine) await this.#trials.close(key);
+      return mine.length > 0;
+    });
   }
 
   /** Ends a policy of the RPC. */
@@ -121,8 +155,8 @@ export class PolicyKeeper {
   }
 
   #whyIdle({ kind, selector }: Policy): string | undefined {
-    if (!this.#options.kinds.has(kind)) return `policies of kind ${kind} are switched off, or not enforced yet`;
-    return selector.target === 'node' ? 'policies for nodes are not enforced yet' : undefined;
+    if (!this.#options.kinds.has(kind)) return `policies of kind ${kind} are switched off`;
+    return selector.target === 'node' && kind !== 'KubeArmorHostPolicy' ? 'network policies for nodes are not enforced yet' : undefined;
   }
 
   /** What this node cannot enforce of a policy, or the limit that the policy exceeds alone. */
@@ -192,25 +226,70 @@ export class PolicyKeeper {
     return { ...file, policies: file.policies.filter((policy) => !beyond.includes(policy)), issues: [...file.issues, ...issues] };
   }
 
-  async #put(sent: Policy): Promise<PutResult> {
-    const before = this.#store.find(policyKey(sent));
-    const path = before?.path ?? this.#options.backups.pathOf(sent);
-    const obstacle = this.#obstacle(before, path);
+  async #put(sent: Policy, trialMs: number | undefined): Promise<PutResult> {
+    const key = policyKey(sent);
+    const before = this.#store.find(key);
+    const target = before?.path ?? this.#options.backups.pathOf(sent);
+    const obstacle = this.#obstacle(before, target);
     if (obstacle !== undefined) return { kind: 'failed', reason: obstacle };
     const text = backupText(sent);
-    const file = parsePolicyFile(path, text);
+    const file = parsePolicyFile(target, text);
     const plan = this.#planFor(file);
     if ('refused' in plan) return { kind: 'refused', reason: plan.refused };
     try {
-      await this.#options.backups.save(path, text);
-      const changed = this.#store.put(file);
-      const problems = this.#apply(plan);
-      if (problems.length > 0 && changed) return await this.#takeBack(path, before?.policy, problems);
-      if (before === undefined) return { kind: 'added' };
-      return { kind: changed ? 'modified' : 'unchanged' };
+      if (trialMs !== undefined) await this.#try({ key, name: sent.name, path: target, before: textBefore(before) }, trialMs);
+      await this.#options.backups.save(target, text);
+      const result = await this.#takeIn(file, before, plan);
+      if (trialMs === undefined && result.kind !== 'failed') await this.#trials.close(key);
+      return result;
     } catch (error) {
       return failed(error);
     }
+  }
+
+  async #takeIn(file: PolicyFile, before: StoredPolicy | undefined, plan: Plan): Promise<PutResult> {
+    const changed = this.#store.put(file);
+    const problems = this.#apply(plan);
+    if (problems.length > 0 && changed) return await this.#takeBack(file.path, before?.policy, problems);
+    if (before === undefined) return { kind: 'added' };
+    return { kind: changed ? 'modified' : 'unchanged' };
+  }
+
+  /** What was before a trial that is open already is what comes back. */
+  async #try(trial: Omit<Trial, 'until' | 'lengthMs'>, lengthMs: number): Promise<void> {
+    const { before } = this.#trials.get(trial.key) ?? trial;
+    await this.#trials.set({ ...trial, before, until: Date.now() + lengthMs, lengthMs });
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#nextRollBack);
+    const next = Math.min(...this.#trials.all().map((trial) => Trials.remainingMs(trial)));
+    if (!Number.isFinite(next)) return;
+    this.#nextRollBack = setTimeout(() => void this.#inTurn(() => this.#rollBack()), next).unref();
+  }
+
+  /** What was before comes back for every trial that is out of time. */
+  async #rollBack(): Promise<void> {
+    const { backups, logger } = this.#options;
+    const over = this.#trials.all().filter((trial) => Trials.remainingMs(trial) === 0);
+    try {
+      for (const { key, path: file, before } of over) {
+        if (before === undefined) await backups.remove(file);
+        else await backups.save(file, before);
+        if (before === undefined) this.#store.remove(file);
+        else this.#store.put(parsePolicyFile(file, before));
+        this.#apply();
+        await this.#trials.close(key);
+        logger.warn(`${key} was not confirmed in time: ${before === undefined ? 'it is removed' : 'its version of before is back'}`);
+      }
+    } catch (error) {
+      if (!(error instanceof KubeArmorError)) throw error;
+      logger.error('a policy on trial cannot be rolled back; it is tried again', { why: error.message });
+      this.#nextRollBack = setTimeout(() => void this.#inTurn(() => this.#rollBack()), RETRY_MS).unref();
+      return;
+    }
+    this.#schedule();
   }
 
   /** What is an operator's is not the RPC's to change. */
@@ -252,6 +331,7 @@ export class PolicyKeeper {
     if (!found.isBackup) return { kind: 'failed', reason: `it is defined in ${found.path}; remove it there` };
     try {
       await this.#options.backups.remove(found.path);
+      await this.#trials.close(policyKey(id));
     } catch (error) {
       return failed(error);
     }
@@ -275,6 +355,8 @@ export class PolicyKeeper {
     return mine;
   }
 }
+
+const textBefore = (before: StoredPolicy | undefined): string | undefined => (before === undefined ? undefined : backupText(before.policy));
 
 function failed(error: unknown): { readonly kind: 'failed'; readonly reason: string } {
   if (!(error instanceof KubeArmorError)) throw error;

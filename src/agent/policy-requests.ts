@@ -3,19 +3,22 @@ import { formatIssue } from '#base';
 import type { Issue } from '#base';
 import { LIMITS, parsePolicyObject, rpcSelectorProblem } from '#policy';
 import type { Policy, PolicyKind } from '#policy';
-import { PolicyStatus } from '#wire';
+import { CONFIRM_TYPE, PolicyStatus, TRIAL_TYPE } from '#wire';
 import { CONTAINER_NAMESPACE } from './policy-identity.ts';
 import type { PolicyKeeper, PutResult } from './policy-keeper.ts';
+import { TRIAL_SECONDS } from './trials.ts';
 
 /** What the RPC answers, and why: KubeArmor's answer has no room for a reason. */
 export interface Answer {
   readonly status: PolicyStatus;
   /** Empty where there is nothing to say. */
   readonly reason: string;
+  /** The request was about a trial: seconds that it lasts, or `confirmed`. */
+  readonly trial?: string;
 }
 
 export interface PolicyRequestOptions {
-  readonly keeper: Pick<PolicyKeeper, 'put' | 'remove'>;
+  readonly keeper: Pick<PolicyKeeper, 'put' | 'remove' | 'confirm'>;
   readonly containerPolicies: boolean;
   readonly hostPolicies: boolean;
   readonly networkPolicies: boolean;
@@ -40,16 +43,19 @@ const invalid = (reason: string): Answer => answer(PolicyStatus.Invalid, reason)
  *
  * The bytes are JSON: `{"type": "ADDED|MODIFIED|DELETED", "object": {"metadata": …, "spec": …}}`. Another type changes nothing and is
  * answered with Modified, as KubeArmor's agent does. Beyond KubeArmor a policy with any problem is Invalid, and cluster policies
- * come with the container policies, told apart by `kind`.
+ * come with the container policies, told apart by `kind`. Two more types: `ADDED_FOR` with `seconds` is ADDED on trial, `CONFIRMED`
+ * with a name alone, of any method, ends the trial of that name for good.
  */
 export async function answerPolicy(method: PolicyMethod, bytes: Uint8Array, options: PolicyRequestOptions): Promise<Answer> {
-  if (method === 'hostPolicy' && !options.hostPolicies) return answer(PolicyStatus.NotEnabled, 'host policies are not enforced yet');
-  if (method === 'networkPolicy' && !options.networkPolicies) return answer(PolicyStatus.NotEnabled, 'network policies are switched off');
+  const off = switchedOff(method, options);
+  if (off !== undefined) return answer(PolicyStatus.NotEnabled, `${off} are switched off`);
   const event = decodeEvent(bytes);
   if (typeof event === 'string') return invalid(event);
+  if (event.type === CONFIRM_TYPE) return await answerConfirm(event.object, options);
   if (event.type === 'DELETED') return await answerDelete(method, event.object, options);
   const read = readPolicy(method, event.object);
   if ('status' in read) return read;
+  if (event.type === TRIAL_TYPE) return await answerTrial(method, read.policy, event.seconds, options);
   if (event.type !== 'ADDED' && event.type !== 'MODIFIED') {
     return answer(PolicyStatus.Modified, `nothing was changed: the type ${JSON.stringify(event.type)} is none of ADDED, MODIFIED, DELETED`);
   }
@@ -58,14 +64,39 @@ export async function answerPolicy(method: PolicyMethod, bytes: Uint8Array, opti
   return putAnswer(method, event.type, isOff ? { ...result, isOff } : result);
 }
 
-function decodeEvent(bytes: Uint8Array): { readonly type: unknown; readonly object: Fields } | string {
+function switchedOff(method: PolicyMethod, { hostPolicies, networkPolicies }: PolicyRequestOptions): string | undefined {
+  if (method === 'hostPolicy') return hostPolicies ? undefined : 'host policies (enableKubeArmorHostPolicy)';
+  return method === 'networkPolicy' && !networkPolicies ? 'network policies' : undefined;
+}
+
+/** A policy is in force on trial: unless it is confirmed in time, the agent itself puts back what was before. */
+async function answerTrial(method: PolicyMethod, policy: Policy, seconds: unknown, options: PolicyRequestOptions): Promise<Answer> {
+  const { min, max } = TRIAL_SECONDS;
+  if (typeof seconds !== 'number' || !Number.isInteger(seconds) || seconds < min || seconds > max)
+    return invalid(`seconds is not a whole number from ${min} to ${max}`);
+  const result = await options.keeper.put(policy, seconds * 1_000);
+  const given = putAnswer(method, 'ADDED', result);
+  if (result.kind === 'refused' || result.kind === 'failed') return given;
+  const before = result.kind === 'added' ? 'it is removed' : 'its version of before comes back';
+  return { ...given, reason: `on trial: ${before} in ${seconds} s, unless it is confirmed`, trial: String(seconds) };
+}
+
+async function answerConfirm({ metadata }: Fields, { keeper }: PolicyRequestOptions): Promise<Answer> {
+  const name = String(fieldsOf(metadata)['name']);
+  if (!(await keeper.confirm(name))) return answer(PolicyStatus.NotExist, `no policy ${name} is on trial (any more)`);
+  return { ...answer(PolicyStatus.Applied), trial: 'confirmed' };
+}
+
+function decodeEvent(bytes: Uint8Array): { readonly type: unknown; readonly object: Fields; readonly seconds: unknown } | string {
   const limit = LIMITS.documentBytes.value;
   if (bytes.length > limit) return `the policy has ${bytes.length} bytes; the limit is ${limit}`;
   try {
     const event = fieldsOf(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)));
     const object = fieldsOf(event['object']);
     const { name } = fieldsOf(object['metadata']);
-    return typeof name === 'string' && name !== '' ? { type: event['type'] ?? '', object } : 'object.metadata.name is missing or empty';
+    return typeof name === 'string' && name !== ''
+      ? { type: event['type'] ?? '', object, seconds: event['seconds'] }
+      : 'object.metadata.name is missing or empty';
   } catch (error) {
     return `the request is no JSON: ${error instanceof Error ? error.message : String(error)}`;
   }

@@ -2,7 +2,7 @@
 import type { Logger } from '#base';
 import { grpcService } from '#grpc';
 import type { GrpcService } from '#grpc';
-import { PolicyService, PolicyStatus, REASON_TRAILER } from '#wire';
+import { PolicyService, PolicyStatus, REASON_TRAILER, TRIAL_TRAILER } from '#wire';
 import { answerPolicy } from './policy-requests.ts';
 import type { PolicyMethod, PolicyRequestOptions } from './policy-requests.ts';
 
@@ -18,11 +18,12 @@ export function policyService(options: PolicyRequestOptions, logger: Logger): Gr
     (method: PolicyMethod) =>
     async ({ policy }: { readonly policy: Uint8Array }, { responseTrailer }: Context): Promise<{ status: PolicyStatus }> => {
       const answer = await answerPolicy(method, policy, options);
-      const { status } = answer;
+      const { status, trial } = answer;
       const reason = answer.reason.slice(0, REASON_MAX).toWellFormed(); // a thousand problems of one policy fill no log
       if (reason === '') logger.info(`${method} was answered`, { status: nameOf(status) });
       else logger.warn(`${method} was answered`, { status: nameOf(status), reason });
       if (reason !== '') responseTrailer.set(REASON_TRAILER, encodeURIComponent(reason));
+      if (trial !== undefined) responseTrailer.set(TRIAL_TRAILER, trial);
       return { status };
     };
   return grpcService(PolicyService, {

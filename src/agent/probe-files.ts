@@ -17,6 +17,8 @@ export interface ProbeFacts {
   readonly enforcer: string;
   readonly node: NodeStatus;
   readonly postures: Postures;
+  /** Undefined where host policies are switched off. */
+  readonly host: { readonly postures: Postures; readonly visibility: ReadonlySet<string> } | undefined;
   readonly runtime: RuntimeState;
   readonly kernelRelease: string;
   readonly osImage: string;
@@ -30,8 +32,7 @@ export interface ProbeFacts {
 
 /** `probe.json`: what the agent says of itself beside the RPCs, for `karmor probe`. */
 export function detailText(facts: ProbeFacts): string {
-  const { version, enforcer, node, postures, runtime, addresses, policies, losses, usage } = facts;
-  const { file, network, capabilities } = postures;
+  const { version, enforcer, node, postures, host, runtime, addresses, policies, losses, usage } = facts;
   return `${JSON.stringify(
     {
       schemaVersion: 1,
@@ -39,7 +40,7 @@ export function detailText(facts: ProbeFacts): string {
       enforcer,
       status: node.status,
       reasons: node.reasons,
-      postures: { container: { file, network, capabilities } },
+      postures: { container: families(postures), ...(host === undefined ? {} : { host: families(host.postures) }) },
       containerRuntime: runtimeText(runtime),
       startGate: gateText(facts),
       addresses,
@@ -66,8 +67,7 @@ function gateText({ startGate, losses }: ProbeFacts): string {
 
 /** KubeArmor's form. @source reference: KubeArmor's `karmorProbeData.cfg`, JSON with PascalCase keys */
 export function kubearmorText(facts: ProbeFacts): string {
-  const { file, network, capabilities } = facts.postures;
-  const posture = { file, network, capabilities, device: 'audit' };
+  const { host } = facts;
   return JSON.stringify({
     OSImage: facts.osImage,
     KernelVersion: facts.kernelRelease,
@@ -75,13 +75,16 @@ export function kubearmorText(facts: ProbeFacts): string {
     ContainerRuntime: runtimeText(facts.runtime),
     ActiveLSM: facts.enforcer,
     KernelHeaderPresent: true,
-    HostSecurity: false,
+    HostSecurity: host !== undefined,
     ContainerSecurity: facts.containerPolicies,
-    ContainerDefaultPosture: posture,
-    HostDefaultPosture: { file: 'audit', network: 'audit', capabilities: 'audit', device: 'audit' },
-    HostVisibility: 'none',
+    ContainerDefaultPosture: { ...families(facts.postures), device: 'audit' },
+    HostDefaultPosture: { ...families(host?.postures ?? NO_POSTURES), device: 'audit' },
+    HostVisibility: [...(host?.visibility ?? [])].join(',') || 'none',
   });
 }
+
+const NO_POSTURES: Postures = { file: 'audit', network: 'audit', capabilities: 'audit' };
+const families = ({ file, network, capabilities }: Postures): Postures => ({ file, network, capabilities });
 
 const runtimeText = (runtime: RuntimeState): string => (runtime.kind === 'connected' ? `containerd (${runtime.socket})` : '');
 

@@ -33,23 +33,35 @@ export function probeService(workloads: () => readonly WorkloadStatus[], policie
  */
 export function probeData(workloads: readonly WorkloadStatus[], policies: readonly StoredPolicy[]): ProbeData {
   const containerMap: ProbeData['containerMap'] = Object.create(null) as ProbeData['containerMap'];
+  const containers = workloads.filter(({ workload }) => workload.kind === 'container');
   const add = (name: string, policy: Policy | undefined, enabled: number): void => {
     const entry = (containerMap[name] ??= { policyList: [], policyEnabled: enabled, policyDataList: [] });
     if (policy === undefined || entry.policyList.includes(policy.name)) return;
     entry.policyList.push(policy.name);
     entry.policyDataList.push({ policy: dataOf(policy) });
   };
-  for (const { workload, policies: inForce } of workloads) {
+  for (const { workload, policies: inForce } of containers) {
     const name = workload.podName || workload.containerName;
     add(name, undefined, ENABLED[workload.mode]);
     for (const policy of inForce) add(name, policy, ENABLED[workload.mode]);
   }
+  const hostMap: ProbeData['hostMap'] = Object.create(null) as ProbeData['hostMap'];
+  for (const { workload, policies: inForce } of workloads) {
+    if (workload.kind === 'container') continue;
+    const policyList = inForce.map(({ name }) => name);
+    hostMap[workload.labels['kubernetes.io/hostname'] ?? 'host'] = {
+      policyList,
+      policyDataList: inForce.map((policy) => ({ policy: dataOf(policy) })),
+    };
+  }
   const selecting = new Set(workloads.flatMap((status) => status.policies));
-  for (const { policy } of policies) if (!selecting.has(policy)) for (const name of waitedFor(policy)) add(name, policy, ENABLED.enabled);
+  for (const { policy } of policies)
+    if (policy.selector.target === 'workload' && !selecting.has(policy))
+      for (const name of waitedFor(policy)) add(name, policy, ENABLED.enabled);
   return {
-    containerList: workloads.map(({ workload }) => workload.containerName || workload.podName),
+    containerList: containers.map(({ workload }) => workload.containerName || workload.podName),
     containerMap,
-    hostMap: {},
+    hostMap,
     networkMap: {},
   };
 }

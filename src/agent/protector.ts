@@ -4,7 +4,7 @@ import { KubeArmorError } from '#base';
 import type { Logger } from '#base';
 import type { Enforcer, Visibility } from '#enforce';
 import { compile } from '#policy';
-import type { CompileExceeded, NotEnforced, Policy, RuleSet, Workload } from '#policy';
+import type { NotEnforced, Policy, RuleSet, Workload } from '#policy';
 import type { BoundWorkload } from '#workloads';
 import { ContainerPaths } from './path-resolver.ts';
 import type { OpenRoot } from './path-resolver.ts';
@@ -13,11 +13,16 @@ import { policyKey, selectsHere } from './policy-identity.ts';
 export interface ProtectorOptions {
   readonly enforcer: Pick<Enforcer, 'protect' | 'release' | 'workloadOf' | 'keys' | 'dropOthers'>;
   readonly logger: Logger;
-  /** What is logged of every workload; absent: nothing. */
-  readonly visibility?: Visibility;
+  /** What is logged of a workload; absent: nothing. */
+  readonly visibilityOf?: (workload: Workload) => Visibility | undefined;
+  /** Why rules must not be put in force for a workload although they can be; absent: they may. */
+  readonly guard?: Guard;
   /** Default: the real root file systems. */
   readonly openRoot?: OpenRoot;
 }
+
+/** Looks at rules before they are in force. @returns what is wrong with them */
+export type Guard = (workload: Workload, selected: readonly Policy[], ruleSet: RuleSet) => string | undefined;
 
 interface Guarded {
   bound: BoundWorkload;
@@ -53,16 +58,18 @@ const REMEMBERED_MAX = 4096;
 export class Protector {
   readonly #enforcer: ProtectorOptions['enforcer'];
   readonly #logger: Logger;
-  readonly #visibility: Visibility | undefined;
+  readonly #visibilityOf: NonNullable<ProtectorOptions['visibilityOf']>;
+  readonly #guard: Guard;
   readonly #openRoot: OpenRoot | undefined;
   readonly #guarded = new Map<string, Guarded>();
   readonly #gone = new Map<string, Workload>();
   #policies: readonly Policy[] = [];
 
-  constructor({ enforcer, logger, visibility, openRoot }: ProtectorOptions) {
+  constructor({ enforcer, logger, visibilityOf, guard, openRoot }: ProtectorOptions) {
     this.#enforcer = enforcer;
     this.#logger = logger;
-    this.#visibility = visibility;
+    this.#visibilityOf = visibilityOf ?? (() => undefined);
+    this.#guard = guard ?? (() => undefined);
     this.#openRoot = openRoot;
   }
 
@@ -99,9 +106,11 @@ export class Protector {
   /**
    * All containers are told of: what an agent before us bound and is gone is released, and what another version of it left
    * in force ends.
+   *
+   * @param toCome what is bound soon
    */
-  takeOver(): void {
-    for (const key of this.#enforcer.keys()) if (!this.#guarded.has(key)) this.#enforcer.release(key);
+  takeOver(toCome: readonly string[] = []): void {
+    for (const key of this.#enforcer.keys()) if (!this.#guarded.has(key) && !toCome.includes(key)) this.#enforcer.release(key);
     this.#enforcer.dropOthers();
   }
 
@@ -116,8 +125,8 @@ export class Protector {
       const { workload } = guarded.bound;
       const selected = selectedBy(policies, workload);
       if (isSame(selected, selectedBy(this.#policies, workload))) continue; // what is wrong there already is not this change's doing
-      const compiled = compileFor(guarded, selected);
-      if (compiled !== undefined && 'exceeded' in compiled) return { refused: `${exceededText(compiled)} of ${nameOf(guarded)}` };
+      const compiled = this.#compile(guarded, selected);
+      if (compiled !== undefined && 'refused' in compiled) return { refused: `${compiled.refused} of ${nameOf(guarded)}` };
       items.push({ key: guarded.bound.key, selected, ruleSet: compiled });
     }
     return { items };
@@ -157,15 +166,23 @@ export class Protector {
     }));
   }
 
+  #compile({ bound: { workload }, paths }: Guarded, selected: readonly Policy[]): RuleSet | { readonly refused: string } | undefined {
+    if (selected.length === 0) return undefined;
+    const compiled = paths.with((resolve) => compile(selected, workload, resolve));
+    if ('exceeded' in compiled) return { refused: `more than ${compiled.limit} ${compiled.exceeded}` };
+    const refused = this.#guard(workload, selected, compiled);
+    return refused === undefined ? compiled : { refused };
+  }
+
   #update(guarded: Guarded): void {
     const selected = selectedBy(this.#policies, guarded.bound.workload);
     if (isSame(selected, guarded.inForce)) {
       guarded.problem = undefined;
       return;
     }
-    const compiled = compileFor(guarded, selected);
-    if (compiled === undefined || !('exceeded' in compiled)) return this.#protect(guarded, selected, compiled);
-    this.#fail(guarded, exceededText(compiled));
+    const compiled = this.#compile(guarded, selected);
+    if (compiled === undefined || !('refused' in compiled)) return this.#protect(guarded, selected, compiled);
+    this.#fail(guarded, compiled.refused);
     if (guarded.inForce === undefined) this.#protectInPart(guarded, selected);
   }
 
@@ -174,8 +191,8 @@ export class Protector {
     const { problem } = guarded;
     for (let count = selected.length - 1; count >= 0; count--) {
       const fewer = selected.slice(0, count);
-      const compiled = compileFor(guarded, fewer);
-      if (compiled !== undefined && 'exceeded' in compiled) continue;
+      const compiled = this.#compile(guarded, fewer);
+      if (compiled !== undefined && 'refused' in compiled) continue;
       const out = selected.slice(count).map(policyKey).join(', ');
       this.#protect(guarded, fewer, compiled);
       guarded.problem = `${problem}; not in force: ${out}`;
@@ -185,8 +202,11 @@ export class Protector {
 
   #protect(guarded: Guarded, selected: readonly Policy[], ruleSet: RuleSet | undefined): void {
     const { key, cgroupId, workload, hadStarted: started } = guarded.bound;
+    const visibility = workload.mode === 'disabled' ? undefined : this.#visibilityOf(workload);
     try {
-      this.#enforcer.protect(key, { cgroupId, started, mode: workload.mode, ruleSet, visibility: this.#visibility });
+      // without rules the host's tasks need no scope: that would cost each of their accesses
+      if (workload.kind === 'host' && ruleSet === undefined && !seesAny(visibility)) this.#enforcer.release(key);
+      else this.#enforcer.protect(key, { cgroupId, started, mode: workload.mode, ruleSet, visibility });
     } catch (error) {
       if (!(error instanceof KubeArmorError)) throw error;
       return this.#fail(guarded, error.message);
@@ -210,9 +230,7 @@ const selectedBy = (policies: readonly Policy[], workload: Workload): readonly P
 const isSame = (selected: readonly Policy[], inForce: readonly Policy[] | undefined): boolean =>
   inForce?.length === selected.length && selected.every((policy, i) => policy === inForce[i]);
 
-function compileFor({ bound, paths }: Guarded, selected: readonly Policy[]): RuleSet | CompileExceeded | undefined {
-  return selected.length === 0 ? undefined : paths.with((resolve) => compile(selected, bound.workload, resolve));
-}
-
-const exceededText = ({ exceeded, limit }: CompileExceeded): string => `more than ${limit} ${exceeded}`;
-const nameOf = ({ bound: { workload } }: Guarded): string => workload.containerName || workload.id;
+const seesAny = (visibility: Visibility | undefined): boolean =>
+  visibility !== undefined && (visibility.process || visibility.file || visibility.network);
+const nameOf = ({ bound: { workload } }: Guarded): string =>
+  workload.kind === 'host' ? 'the host' : workload.containerName || workload.id;

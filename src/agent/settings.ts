@@ -31,14 +31,14 @@ export interface Setting {
 }
 
 const NO_KUBERNETES = 'this agent runs without Kubernetes';
-const NO_HOST = 'host policies are not enforced yet';
+const NO_DEVICES = 'USB devices are not watched yet';
 const text = { kind: 'text' } as const;
 const bool = { kind: 'boolean' } as const;
 const path = { kind: 'path' } as const;
 const port = { kind: 'integer', min: 0, max: 65_535 } as const;
 const posture = { kind: 'choice', values: ['audit', 'block'] } as const;
-const anyPosture = { kind: 'choice', values: ['allow', 'audit', 'block'] } as const;
-const visibility = { kind: 'list', values: ['process', 'file', 'network', 'capabilities', 'none'] } as const;
+const VISIBLE = ['process', 'file', 'network', 'capabilities'] as const;
+const visibility = { kind: 'list', values: [...VISIBLE, 'none'] } as const;
 
 const WITH_BPF = /^((apparmor|selinux),)*bpf(,(apparmor|selinux))*$/;
 
@@ -68,25 +68,24 @@ const KUBEARMOR: readonly Row[] = [
   ['visibility', visibility, 'process,file,network,capabilities', 'what containers’ logs tell of'],
   [
     'hostVisibility',
-    text,
+    { kind: 'list', values: [...VISIBLE, 'none', 'default'] },
     'default',
-    'what the host’s logs tell of',
-    { notHere: 'the host is not observed yet', possible: /^none$/, alsoPossible: 'none' },
+    'what the host’s logs tell of where host policies are on; default: everything',
   ],
   ['enableKubeArmorPolicy', bool, 'true', 'container policies'],
-  ['enableKubeArmorHostPolicy', bool, 'false', 'host policies', { notHere: NO_HOST }],
+  ['enableKubeArmorHostPolicy', bool, 'false', 'host policies'],
   ['enableKubeArmorVm', bool, 'false', 'client of a KVM service', { notHere: 'the KVM client is not here yet' }],
   ['k8s', bool, 'false', 'inside Kubernetes', { notHere: NO_KUBERNETES }],
   ['debug', bool, 'false', 'more messages, and all of them to WatchMessages'],
   ['defaultFilePosture', posture, 'audit', 'of files and processes where Allow rules are'],
   ['defaultNetworkPosture', posture, 'audit', 'of the network where Allow rules are'],
   ['defaultCapabilitiesPosture', posture, 'audit', 'of capabilities where Allow rules are'],
-  ['hostDefaultFilePosture', anyPosture, 'audit', 'posture of the host', { notHere: NO_HOST }],
-  ['hostDefaultNetworkPosture', anyPosture, 'audit', 'posture of the host', { notHere: NO_HOST }],
-  ['hostDefaultCapabilitiesPosture', anyPosture, 'audit', 'posture of the host', { notHere: NO_HOST }],
-  ['hostDefaultDevicePosture', anyPosture, 'audit', 'posture of the host', { notHere: NO_HOST }],
+  ['hostDefaultFilePosture', posture, 'audit', 'of files and processes of the host where Allow rules are'],
+  ['hostDefaultNetworkPosture', posture, 'audit', 'of the network of the host where Allow rules are'],
+  ['hostDefaultCapabilitiesPosture', posture, 'audit', 'of capabilities of the host where Allow rules are'],
+  ['hostDefaultDevicePosture', posture, 'audit', 'of the host’s USB devices', { notHere: NO_DEVICES }],
   ['coverageTest', bool, 'false', 'KubeArmor’s own tests', { notHere: 'it is part of KubeArmor’s own tests' }],
-  ['untrackedNs', text, 'kube-system,kubearmor', 'namespaces left alone', { notHere: NO_KUBERNETES }],
+  ['untrackedNs', text, 'kube-system,kubearmor', 'comma list of namespaces whose pods are left alone: no rules, no logs'],
   [
     'lsm',
     text,
@@ -119,7 +118,7 @@ const KUBEARMOR: readonly Row[] = [
   ['machineIDPath', path, '/etc/machine-id', 'file with the NodeID of alerts and logs'],
   ['useOCIHooks', bool, 'false', 'OCI hooks', { notHere: 'OCI hooks are not here yet' }],
   ['enableIMA', bool, 'false', 'hashes of programs', { notHere: 'IMA is not here yet' }],
-  ['enableUSBDeviceHandler', bool, 'false', 'USB devices', { notHere: NO_HOST }],
+  ['enableUSBDeviceHandler', bool, 'false', 'USB devices', { notHere: NO_DEVICES }],
   ['dropResourceFromProcessLogs', bool, 'false', 'leaves Resource out of process logs'],
   ['matchArgs', bool, 'true', 'rules on arguments', { notHere: 'it cannot be switched off' }],
   ['enableNetworkPolicyEnforcer', bool, 'true', 'network policies'],
@@ -127,6 +126,10 @@ const KUBEARMOR: readonly Row[] = [
 
 /** Settings that KubeArmor does not have. Their variables carry a prefix: `SOCKET` may be anybody's. */
 const OURS: readonly Row[] = [
+  ['auditedNs', text, 'kube-system', 'comma list of namespaces whose pods are denied nothing: what would have been is an alert'],
+  ['modeAnnotation', bool, 'true', 'the annotation kubearmor-policy of a container or pod sets its mode'],
+  ['nodeLabels', text, '', 'comma list of key=value: labels of this node, for host policies'],
+  ['runtimePrograms', text, '', 'comma list of paths: programs of container runtimes beside those in the usual folders, for host policies'],
   ['policyDir', path, '/opt/kubearmor/policies', 'folder of policies (.yaml .yml .json), watched; policies of the RPC are kept there'],
   ['socket', path, '/run/kubearmor/kubearmor.sock', 'Unix socket of the API, for root and the agent’s own user'],
   ['grpcInsecure', bool, 'false', 'plaintext on the TCP port, loopback only: every local user may then change policies'],

@@ -17,6 +17,8 @@ import { agentLogger } from './agent-logger.ts';
 import type { LogLevel } from './agent-logger.ts';
 import type { AgentConfig } from './config.ts';
 import { survivalOf } from './end-enforcement.ts';
+import { findEssentials } from './essentials.ts';
+import { hostGuard } from './host-guard.ts';
 import { fileOutput, streamOutput } from './line-output.ts';
 import type { LineOutput, LineStream } from './line-output.ts';
 import { checkNode } from './preflight.ts';
@@ -54,7 +56,13 @@ export async function runOnThisNode(config: AgentConfig, console: Console, signa
   await prepareFolders(config);
   const lines = streamOutput(console.stdout);
   const json = jsonOutput(config.logPath, console, logger);
-  using enforcer = await openEnforcer({ objectPath, alertRingBytes: config.alertRingBytes, survive: survivalOf(config), logger });
+  using enforcer = await openEnforcer({
+    objectPath,
+    alertRingBytes: config.alertRingBytes,
+    survive: survivalOf(config),
+    launchers: { containers: config.runtimePrograms },
+    logger,
+  });
   for (const { hook, reason } of enforcer.report.missing)
     logger.error('a hook is not attached: what it guards is not enforced', { hook, reason });
   const clock = openBootClock();
@@ -76,6 +84,7 @@ export async function runOnThisNode(config: AgentConfig, console: Console, signa
     json,
     toldLosses: toldLossesFile(path.join(config.stateDir, 'losses.json'), logger),
     logger,
+    hostGuard: hostGuard(() => findEssentials([objectPath, fileURLToPath(import.meta.url)])),
     kubearmorProbePath: KUBEARMOR_PROBE_PATH,
   });
   lines.write(`KubeArmor ${AGENT_VERSION} is ready: ${agent.containers} containers protected, API at ${agent.addresses.join(', ')}`);

@@ -25,6 +25,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/vm-policy-add.ts')).vmPolicyAdd,
   },
   {
+    words: ['vm', 'policy', 'confirm'],
+    summary: 'keep policies that were added on trial',
+    load: async () => (await import('./commands/vm-policy-confirm.ts')).vmPolicyConfirm,
+  },
+  {
     words: ['vm', 'policy', 'delete'],
     summary: 'take policies back',
     load: async () => (await import('./commands/vm-policy-delete.ts')).vmPolicyDelete,

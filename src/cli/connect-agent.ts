@@ -6,7 +6,7 @@ import { errnoText, KubeArmorError } from '#base';
 import { dialGrpc, logClient, policyClient, probeClient, watchFeed } from '#grpc';
 import type { FeedRecords, GrpcTransport } from '#grpc';
 import type { PolicyKind } from '#policy';
-import { PolicyStatus as WireStatus, REASON_TRAILER } from '#wire';
+import { PolicyStatus as WireStatus, REASON_TRAILER, TRIAL_TRAILER } from '#wire';
 import type { ProbeResponse } from '#wire';
 import type {
   AgentAddress,
@@ -92,11 +92,13 @@ function sendOf(transport: GrpcTransport, kind: PolicyKind): Send {
 
 async function sendPolicy(send: Send, event: object): Promise<PolicyAnswer> {
   let reason: string | undefined;
+  let trial: string | undefined;
   const onTrailer = (trailer: Headers): void => {
     reason = decodeReason(trailer.get(REASON_TRAILER));
+    trial = trailer.get(TRIAL_TRAILER) ?? undefined;
   };
   const { status } = await send({ policy: new TextEncoder().encode(JSON.stringify(event)) }, { onTrailer });
-  return { status: STATUS_NAMES[status] ?? 'Failure', reason };
+  return { status: STATUS_NAMES[status] ?? 'Failure', reason, ...(trial === undefined ? {} : { trial }) };
 }
 
 function decodeReason(text: string | null): string | undefined {

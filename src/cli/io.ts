@@ -14,6 +14,8 @@ export interface Io {
   readonly width: number;
   /** All of stdin as UTF-8. @throws {KubeArmorError} `HOST_IO` also when `signal` aborts */
   readStdin(): Promise<string>;
+  /** A line that a person types on the terminal; undefined without one, after `ms`, or when `signal` aborts. */
+  ask(question: string, ms: number): Promise<string | undefined>;
   /** Aborts on SIGINT, SIGTERM and when stdout's reader is gone: end cleanly. The reason is the signal's name. */
   readonly signal: AbortSignal;
   /** The environment variables that commands know. */

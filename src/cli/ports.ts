@@ -20,6 +20,16 @@ export interface PolicyAnswer {
   readonly status: PolicyStatus;
   /** Why, where the agent says it. */
   readonly reason?: string | undefined;
+  /** Of a request about a trial that the agent understood: its seconds, or `confirmed`. */
+  readonly trial?: string | undefined;
+}
+
+/** KubeArmor's event, or one of ours for trials. */
+export interface PolicyEvent {
+  readonly type: 'ADDED' | 'DELETED' | 'ADDED_FOR' | 'CONFIRMED';
+  readonly object: unknown;
+  /** How long a trial lasts. */
+  readonly seconds?: number | undefined;
 }
 
 export type PolicyMode = 'disabled' | 'enabled' | 'audited';
@@ -35,8 +45,8 @@ export interface AgentPort extends Disposable {
   /** Proves that the peer answers and speaks KubeArmor's API. */
   ping(signal: AbortSignal): Promise<void>;
   watch(stream: StreamName, signal: AbortSignal): AsyncIterable<FeedItem>;
-  /** `event` is KubeArmor's `{type, object}`. */
-  sendPolicy(kind: PolicyKind, event: { readonly type: 'ADDED' | 'DELETED'; readonly object: unknown }): Promise<PolicyAnswer>;
+  /** `event` is KubeArmor's `{type, object}`, and what trials need. */
+  sendPolicy(kind: PolicyKind, event: PolicyEvent): Promise<PolicyAnswer>;
   probe(signal: AbortSignal): Promise<ProbeAnswer>;
 }
 

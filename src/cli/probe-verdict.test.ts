@@ -117,6 +117,7 @@ test('parseAgentDetail takes what it understands', () => {
     containerRuntime: undefined,
     images: 2,
     mapBytes: undefined,
+    startGate: undefined,
   });
   for (const json of [null, 3, [], 'x']) assert.deepEqual(parseAgentDetail({ json })?.reasons, []);
   assert.equal(parseAgentDetail({ missing: 'f' }), undefined);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { setTimeout as delay } from 'node:timers/promises';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline/promises';
 import type { Readable, Writable } from 'node:stream';
 import type { Io } from './io.ts';
 import { readToEnd } from './read-input.ts';
@@ -14,7 +15,7 @@ const WIDTH_MAX = 120;
 export type Output = Writable & { readonly isTTY?: boolean | undefined; readonly columns?: number | undefined };
 
 export interface ProcessParts {
-  readonly stdin: Readable;
+  readonly stdin: Readable & { readonly isTTY?: boolean | undefined };
   readonly stdout: Output;
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -43,6 +44,8 @@ export function processIo({ stdin, stdout, stderr, env, stop }: ProcessParts): I
     outJson: (json) => write(`${printableJson(json)}\n`),
     err: (line) => void stderr.write(`${renderText(line, colours.err)}\n`),
     readStdin: () => readToEnd(stdin, 'standard input', stop.signal),
+    ask: async (question, ms) =>
+      stdin.isTTY === true ? await askOn({ stdin, stderr }, question, AbortSignal.any([stop.signal, AbortSignal.timeout(ms)])) : undefined,
     width: stdout.isTTY === true ? Math.min(stdout.columns ?? WIDTH, WIDTH_MAX) : WIDTH,
     connect: async (to) => (await import('./connect-agent.ts')).connectAgentPort(to),
     localFacts: async () => (await import('./local-facts.ts')).readLocalFacts(),
@@ -51,4 +54,20 @@ export function processIo({ stdin, stdout, stderr, env, stop }: ProcessParts): I
     nowMs: () => performance.now(),
     sleep: (ms) => delay(ms, undefined, { signal: stop.signal }).catch(() => {}),
   };
+}
+
+async function askOn(
+  { stdin, stderr }: Pick<ProcessParts, 'stdin' | 'stderr'>,
+  question: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const lines = createInterface({ input: stdin, output: stderr });
+  try {
+    return await lines.question(question, { signal });
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
+  } finally {
+    lines.close();
+  }
 }

@@ -2,14 +2,16 @@
 import { formatIssue } from '#base';
 import type { Issue } from '#base';
 import type { Policy } from '#policy';
+import { TRIAL_TYPE } from '#wire';
 import { connectAgent } from './agent-address.ts';
 import { checkFiles, skippedText } from './check-files.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
 import type { Flags } from './flags.ts';
 import type { Io } from './io.ts';
-import type { PolicyAnswer, PolicyStatus } from './ports.ts';
+import type { PolicyAnswer, PolicyEvent, PolicyStatus } from './ports.ts';
 import type { Colour, Text } from './text.ts';
+import { askForTrials, trialSeconds } from './trial.ts';
 
 /** What a bare status means where the agent gives no reason. */
 const REASONS: { readonly [K in PolicyStatus]: { readonly good: boolean; readonly why: string } } = {
@@ -32,6 +34,7 @@ const label = ({ kind, name }: Policy): string => `${kind} ${name}`;
  */
 export async function sendPolicies(type: 'ADDED' | 'DELETED', names: readonly string[], flags: Flags, io: Io): Promise<ExitCode> {
   const say = (text: string): void => io.err(`karmor vm policy ${type === 'ADDED' ? 'add' : 'delete'}: ${text}`);
+  const seconds = trialSeconds(flags);
   const { policies, issues, skipped } = await readAll(names, io);
   const errors = issues.filter(({ severity }) => severity === 'error').length;
   // What a policy would have done does not matter any more to whoever takes it back.
@@ -45,14 +48,36 @@ export async function sendPolicies(type: 'ADDED' | 'DELETED', names: readonly st
   using agent = await connectAgent(flags, io);
   const answers: PolicyAnswer[] = [];
   for (const policy of policies) {
-    const answer = await agent.sendPolicy(policy.kind, { type, object: policy.document });
+    const object = flags.isSet('force') ? forced(policy) : policy.document;
+    const event: PolicyEvent = seconds === undefined ? { type, object } : { type: TRIAL_TYPE, object, seconds };
+    const answer = trialAnswer(await agent.sendPolicy(policy.kind, event), event);
     answers.push(answer);
-    const [why = '', ...more] = (answer.reason ?? REASONS[answer.status].why).split('\n');
-    const status: Text = { text: `Policy ${answer.status}`, colour: colourOf(answer) };
-    await io.out([`${label(policy)}: `, status, why === '' ? '' : ` (${why})`]);
-    for (const line of more) await io.out(`  ${line}`);
+    await printAnswer(policy, answer, io);
   }
-  return exitCodeOf(answers);
+  const onTrial = new Set(policies.filter((_, i) => answers[i]?.trial !== undefined).map(({ name }) => name));
+  const asked = seconds === undefined ? EXIT_CODES.ok.code : await askForTrials([...onTrial], seconds, agent, io);
+  const code = exitCodeOf(answers);
+  return code === EXIT_CODES.ok.code ? asked : code;
+}
+
+async function printAnswer(policy: Policy, answer: PolicyAnswer, io: Io): Promise<void> {
+  const [why = '', ...more] = (answer.reason ?? REASONS[answer.status].why).split('\n');
+  const status: Text = { text: `Policy ${answer.status}`, colour: colourOf(answer) };
+  await io.out([`${label(policy)}: `, status, why === '' ? '' : ` (${why})`]);
+  for (const line of more) await io.out(`  ${line}`);
+}
+
+/** An agent that knows no trials, as KubeArmor's, changes nothing and says Modified. */
+function trialAnswer(answer: PolicyAnswer, { type }: PolicyEvent): PolicyAnswer {
+  if (type !== TRIAL_TYPE || answer.trial !== undefined || !REASONS[answer.status].good) return answer;
+  return { status: 'Failure', reason: 'this agent knows no --confirm; nothing was changed' };
+}
+
+/** The document of a host policy with the annotation that the agent wants of one that may stop the node. */
+function forced({ kind, document }: Policy): unknown {
+  if (kind !== 'KubeArmorHostPolicy') return document;
+  const { metadata, ...rest } = document as { metadata?: { annotations?: object } };
+  return { ...rest, metadata: { ...metadata, annotations: { ...metadata?.annotations, 'kubearmor.io/force': 'true' } } };
 }
 
 async function readAll(names: readonly string[], io: Io): Promise<{ policies: Policy[]; issues: Issue[]; skipped: number }> {

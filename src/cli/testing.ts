@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { KubeArmorError } from '#base';
 import type { Io } from './io.ts';
-import type { AgentAddress, AgentPort, FeedItem, LocalFacts, PolicyAnswer, ProbeAnswer, StreamName } from './ports.ts';
+import type { AgentAddress, AgentPort, FeedItem, LocalFacts, PolicyAnswer, PolicyEvent, ProbeAnswer, StreamName } from './ports.ts';
 import { printableJson, renderText } from './text.ts';
 
 /** A node that can do everything. */
@@ -37,6 +37,7 @@ export function recordingIo(over: Partial<Io> & { agent?: AgentPort; coloured?: 
     err: (line) => void err.push(renderText(line, coloured)),
     width: 80,
     readStdin: async () => '',
+    ask: async () => undefined,
     signal: stop.signal,
     env: {},
     connect: async (to) => {
@@ -65,7 +66,7 @@ export interface FakeAgentScript {
 
 /** An agent that plays a script and remembers what it was sent. */
 export class FakeAgent implements AgentPort {
-  readonly sent: { readonly kind: string; readonly type: string; readonly object: unknown }[] = [];
+  readonly sent: { readonly kind: string; readonly type: string; readonly object: unknown; readonly seconds?: number | undefined }[] = [];
   readonly watched: string[] = [];
   isDisposed = false;
   readonly #script: FakeAgentScript;
@@ -84,7 +85,7 @@ export class FakeAgent implements AgentPort {
     if (feed?.error !== undefined) throw feed.error;
   }
 
-  async sendPolicy(kind: string, event: { readonly type: string; readonly object: unknown }): Promise<PolicyAnswer> {
+  async sendPolicy(kind: string, event: PolicyEvent): Promise<PolicyAnswer> {
     this.sent.push({ kind, ...event });
     return this.#script.answers?.[this.sent.length - 1] ?? { status: 'Applied' };
   }

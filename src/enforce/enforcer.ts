@@ -21,6 +21,7 @@ export interface Visibility {
 }
 
 export interface ProtectOptions {
+  /** `HOST_CGROUP_ID`: the host, every task outside containers but for kernel threads and this process. */
   readonly cgroupId: bigint;
   /** False: the container's first program has not been executed, what runs in its cgroup is the runtime's. Absent: true. */
   readonly started?: boolean;

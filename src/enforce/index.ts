@@ -3,6 +3,7 @@ import type { Enforcer } from './enforcer.ts';
 import { BpfLsmEnforcer } from './bpf-lsm/enforcer.ts';
 import type { BpfLsmOptions } from './bpf-lsm/enforcer.ts';
 
+export { HOST_CGROUP_ID } from './bpf-lsm/host-scope.ts';
 export { EventDecoder } from './bpf-lsm/decode-event.ts';
 export { claimPinDirectory, endLeftInForce, findLeftInForce } from './bpf-lsm/left-in-force.ts';
 export type { LeftInForce, LeftInForcePlace } from './bpf-lsm/left-in-force.ts';

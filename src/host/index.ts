@@ -14,5 +14,7 @@ export { missingCapabilities, readLimit, readProcess } from './process-facts.ts'
 export type { HostCapability, ProcessFacts, ResourceLimit } from './process-facts.ts';
 export { openContainerRoot, resolveInRoot } from './resolve-in-root.ts';
 export type { ContainerRoot, DeclaredMount, OpenRootOptions, ResolvedPath } from './resolve-in-root.ts';
+export { readRunningPrograms } from './running-programs.ts';
+export type { RunningProgram } from './running-programs.ts';
 export { run } from './run.ts';
 export type { RunOptions, RunResult } from './run.ts';

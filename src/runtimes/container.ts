@@ -30,6 +30,8 @@ export interface Container {
   /** Labels of the container, among them those that its image brings along. For a sandbox: the pod's labels too. */
   readonly labels: Readonly<Record<string, string>>;
   readonly pod: PodIdentity | undefined;
+  /** Its annotation `kubearmor-policy`: of its specification, which whoever makes a container writes and no image can. */
+  readonly policyAnnotation: string | undefined;
   /** When the runtime made it, with its root file system and before any process; nanoseconds of the wall clock. */
   readonly createdNs: bigint | undefined;
   /** `created`: none of its own code has run · `running` (also paused) · `stopped`: its first process has ended. */

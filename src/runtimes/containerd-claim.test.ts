@@ -20,6 +20,7 @@ const container = (over: Partial<Container> = {}): Container => ({
   imageDigest: undefined,
   labels: {},
   pod: undefined,
+  policyAnnotation: undefined,
   status: 'created',
   initPid: undefined,
   cgroupPath: undefined,

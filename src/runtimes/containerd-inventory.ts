@@ -108,6 +108,7 @@ function describe(namespace: string, message: ContainerMessage, task: TaskState 
     imageDigest: digest,
     labels: message.labels,
     pod,
+    policyAnnotation: spec.annotations['kubearmor-policy'],
     createdNs: message.createdAt === undefined ? undefined : message.createdAt.seconds * 1_000_000_000n + BigInt(message.createdAt.nanos),
     status: 'created',
     initPid: undefined,

@@ -21,6 +21,7 @@ function container(over: Partial<Container> = {}): Container {
     imageDigest: undefined,
     labels: {},
     pod: undefined,
+    policyAnnotation: undefined,
     status: 'created',
     initPid: undefined,
     cgroupPath: undefined,

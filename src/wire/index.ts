@@ -46,4 +46,4 @@ export {
   HealthListResponseSchema,
 } from './health_pb.ts';
 export type { HealthCheckRequest, HealthCheckResponse, HealthListResponse } from './health_pb.ts';
-export { REASON_TRAILER } from './reason-trailer.ts';
+export { CONFIRM_TYPE, REASON_TRAILER, TRIAL_TRAILER, TRIAL_TYPE } from './reason-trailer.ts';

@@ -20,7 +20,18 @@ export function identify(container: Container, sandbox: Container | undefined): 
   if (pod === undefined) {
     const namespace = container.labels[NAMESPACE_LABEL] || CONTAINER_NAMESPACE;
     const { runtimeNamespace, name, labels } = container;
-    return { runtimeNamespace, namespace, podName: name, containerName: name, image, labels, isSandbox: false };
+    const { policyAnnotation } = container;
+    return {
+      runtimeNamespace,
+      namespace,
+      podName: name,
+      containerName: name,
+      image,
+      labels,
+      isSandbox: false,
+      isPod: false,
+      policyAnnotation,
+    };
   }
   return {
     runtimeNamespace: container.runtimeNamespace,
@@ -30,6 +41,8 @@ export function identify(container: Container, sandbox: Container | undefined): 
     image,
     labels: Object.fromEntries(Object.entries(sandbox?.labels ?? {}).filter(([key]) => !RUNTIME_LABEL.test(key))),
     isSandbox: pod.isSandbox,
+    isPod: true,
+    policyAnnotation: container.policyAnnotation ?? sandbox?.policyAnnotation,
   };
 }
 

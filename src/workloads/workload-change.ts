@@ -56,10 +56,14 @@ export interface WorkloadIdentity {
   readonly image: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly isSandbox: boolean;
+  /** Whether the namespace is Kubernetes' own word, and not a label that an image can bring along. */
+  readonly isPod: boolean;
+  /** `kubearmor-policy`, as who made the container annotated it; undefined where nobody did. */
+  readonly policyAnnotation: string | undefined;
 }
 
 export interface WorkloadSettings {
   readonly posturesOf: (identity: WorkloadIdentity) => Postures;
-  /** Default: `enabled` for every container. Not to be read from labels: an image can bring labels along. */
+  /** Default: `enabled` for every container. Not to be read from labels: an image can bring them along. */
   readonly modeOf?: (identity: WorkloadIdentity) => WorkloadMode;
 }

@@ -42,6 +42,7 @@ function container(over: Partial<Container> = {}): Container {
     imageDigest: 'sha256:aa',
     labels: { app: 'web' },
     pod: undefined,
+    policyAnnotation: undefined,
     status: 'created',
     initPid: undefined,
     cgroupPath: `/default/${id}`,

@@ -18,6 +18,12 @@ export interface KernelCase {
   readonly visible?: boolean;
   /** Nothing is in force until `! bind`: the agent finds a container that runs already. */
   readonly late?: boolean;
+  /**
+   * The workload is the host. Policies without a head are KubeArmorHostPolicies, `ROOT` in all texts is the case's root, and programs
+   * are named on the host (`$ ROOT/bin/stim OK` first). `--service`: started by a service manager in a mount name space of its own;
+   * `--container`: by a runtime, in a container that nobody bound; `--unshared`: in a name space of anybody's. No nested processes.
+   */
+  readonly host?: boolean;
   readonly namespace?: string;
   /** Besides `app: web`. */
   readonly labels?: Readonly<Record<string, string>>;

@@ -5,18 +5,25 @@ import { openContainerRoot } from '#host';
 import type { ContainerRoot, DeclaredMount } from '#host';
 import { compile, parsePolicyText, selects } from '#policy';
 import type { PathObject, PathResolver, Policy, Postures, ResolvedName, RuleSet, Workload } from '#policy';
+import { hostWorkload } from '#workloads';
 import type { KernelCase } from './case.ts';
 
-function document(text: string, name: string): string {
+function document(text: string, name: string, host: boolean): string {
   if (/^apiVersion:/m.test(text)) return text;
   const body = text.trim().split('\n');
+  if (host) {
+    const head = ['apiVersion: security.kubearmor.com/v1', 'kind: KubeArmorHostPolicy', `metadata: { name: ${name} }`];
+    return [...head, 'spec:', "  nodeSelector: { matchLabels: { kubernetes.io/hostname: '*' } }", ...body.map((line) => `  ${line}`)].join(
+      '\n',
+    );
+  }
   const head = ['apiVersion: security.kubearmor.com/v1', 'kind: KubeArmorPolicy', `metadata: { name: ${name}, namespace: default }`];
   return [...head, 'spec:', '  selector: { matchLabels: { app: web } }', ...body.map((line) => `  ${line}`)].join('\n');
 }
 
-function policiesOf(texts: readonly string[], prefix: string): Policy[] {
+function policiesOf(texts: readonly string[], prefix: string, host: boolean): Policy[] {
   return texts.flatMap((text, index) =>
-    parsePolicyText(document(text, `${prefix}${index}`), `policy ${index}`).map(({ policy, issues }) => {
+    parsePolicyText(document(text, `${prefix}${index}`, host), `policy ${index}`).map(({ policy, issues }) => {
       if (policy === undefined) throw new Error(`a policy is refused: ${issues.map(formatIssue).join('; ')}`);
       return policy;
     }),
@@ -28,6 +35,8 @@ const ALL = (posture: Postures['file']): Postures => ({ file: posture, network: 
 /** The workload that a case is about. */
 export function workloadOf(test: KernelCase): Workload {
   const posture = test.posture ?? 'audit';
+  const postures = typeof posture === 'string' ? ALL(posture) : { ...ALL('audit'), ...posture };
+  if (test.host === true) return { ...hostWorkload('node', {}, postures), mode: test.mode ?? 'enabled' };
   return {
     id: test.name,
     kind: 'container',
@@ -37,7 +46,7 @@ export function workloadOf(test: KernelCase): Workload {
     image: 'registry/case:1',
     labels: { app: 'web', ...test.labels },
     mode: test.mode ?? 'enabled',
-    postures: typeof posture === 'string' ? ALL(posture) : { ...ALL('audit'), ...posture },
+    postures,
   };
 }
 
@@ -80,7 +89,7 @@ export function ruleSetsOf(test: KernelCase, root: string, mounts: readonly Decl
   const workload = workloadOf(test);
   using opened = openContainerRoot(root, { mounts });
   return [test.policies, ...(test.swaps ?? [])].map((texts, index) => {
-    const policies = policiesOf(texts, index === 0 ? 'p' : `s${index}p`).filter((policy) => selects(policy, workload));
+    const policies = policiesOf(texts, index === 0 ? 'p' : `s${index}p`, test.host === true).filter((policy) => selects(policy, workload));
     if (policies.length === 0) return undefined;
     const set = compile(policies, workload, resolver(opened));
     if ('exceeded' in set) throw new Error(`beyond the limit of ${set.limit} ${set.exceeded}`);

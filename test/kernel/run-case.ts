@@ -2,6 +2,7 @@
 import { mkdirSync, rmdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { HOST_CGROUP_ID } from '#enforce';
 import type { Enforcer } from '#enforce';
 import type { KernelEvent } from '#events';
 import type { DeclaredMount } from '#host';
@@ -13,6 +14,7 @@ import type { KernelCase } from './case.ts';
 import { runProcess } from './drive.ts';
 import type { Host, Outcome } from './drive.ts';
 import type { NativePrograms } from './native.ts';
+import { atRoot, HostShell, onRoot } from './on-host.ts';
 import { compareWithEvaluator } from './oracle.ts';
 import { ruleSetsOf } from './rule-sets.ts';
 import { setStage } from './stage.ts';
@@ -25,24 +27,48 @@ const EVENTS_DEADLINE_MS = 10_000;
 /** Actions that stop the evaluator's comparison: it knows one rule set. */
 const CHANGES_RULES = /^ *! *(swap|mode|reader|bind)/m;
 
+/** Copies of cell, on the host: one is known as a service manager, one as a runtime, one as nothing. */
+export interface Launchers {
+  readonly manager: string;
+  readonly runtime: string;
+  readonly anybody: string;
+}
+
 /** The enforcer with its alerts by workload. */
 export class Bench {
   readonly enforcer: Enforcer;
   readonly programs: NativePrograms & { readonly busybox: string };
+  readonly launchers: Launchers | undefined;
+  readonly #shell: HostShell | undefined;
   readonly #alerts = new Map<string, Alert[]>();
   #received = 0;
   #stop = new AbortController();
   #watching: Promise<void> = Promise.resolve();
 
-  constructor(enforcer: Enforcer, programs: Bench['programs']) {
+  constructor(enforcer: Enforcer, programs: Bench['programs'], launchers?: Launchers) {
     this.enforcer = enforcer;
     this.programs = programs;
+    this.launchers = launchers;
+    // before anything binds the host
+    this.#shell = launchers === undefined ? undefined : new HostShell(`${launchers.manager}.shell`);
     this.watch();
   }
 
   watch(): void {
     this.#stop = new AbortController();
     this.#watching = this.enforcer.watch((event) => this.#onEvent(event), this.#stop.signal);
+  }
+
+  /** Runs the programs of a case as tasks of the host. */
+  async onHost(...args: Parameters<HostShell['run']>): ReturnType<HostShell['run']> {
+    if (this.#shell === undefined) throw new Error('this bench was opened without the host');
+    return await this.#shell.run(...args);
+  }
+
+  /** The end. */
+  async close(): Promise<void> {
+    await this.stop();
+    this.#shell?.[Symbol.dispose]();
   }
 
   async stop(): Promise<void> {
@@ -101,6 +127,32 @@ interface Running {
   readonly sets: readonly (RuleSet | undefined)[];
 }
 
+/** A case of the host: what it does is told of before the next one is the host. */
+async function performOnHost({ test, bench, stage, sets }: Running): Promise<Pick<Performed, 'problems' | 'outcomes' | 'compared'>> {
+  let mode: WorkloadMode = test.mode ?? 'enabled';
+  const visibility = test.visible === true ? SEE_ALL : undefined;
+  const protect = (set: number): void =>
+    bench.enforcer.protect(test.name, { cgroupId: HOST_CGROUP_ID, mode, ruleSet: sets[set], visibility });
+  const act = ([name, word = '']: readonly string[]): void => {
+    if (name === 'mode') mode = word as WorkloadMode;
+    else if (name !== 'swap') throw new Error(`no action of the host is called ${name}`);
+    protect(name === 'swap' ? Number(word) : 0);
+  };
+  const { manager = '', runtime = '', anybody = '' } = bench.launchers ?? {};
+  const prefix = (options: readonly string[]): readonly string[] => {
+    const rest = [...(test.cell ?? []), ...options].filter((word) => !['--service', '--container', '--unshared'].includes(word));
+    const binds = rest.map((word) => word.replace(/^volume/, stage.volume));
+    const end = [stage.root, CGROUPS, '--'];
+    if (options.includes('--service')) return [manager, '--service', ...binds, ...end];
+    if (options.includes('--unshared')) return [anybody, '--service', ...binds, ...end];
+    return options.includes('--container') ? [runtime, ...binds, ...end] : [];
+  };
+  protect(0);
+  const outcomes = await bench.onHost(test, prefix, act);
+  const late = await bench.settle();
+  return { outcomes, compared: 0, problems: [...stepProblems(outcomes), ...(late === undefined ? [] : [late])] };
+}
+
 function hostOf({ test, bench, stage, sets }: Running, cgroup: string): { host: Host; protect: (set: number, mode: WorkloadMode) => void } {
   const cgroups = { bound: cgroup, below: join(cgroup, 'below'), unbound: CGROUPS };
   mkdirSync(cgroups.below, { recursive: true });
@@ -135,6 +187,8 @@ export interface Performed {
   /** Steps that were compared with the reference evaluator. */
   readonly compared: number;
   readonly ms: number;
+  /** The case's root. */
+  readonly directory: string;
 }
 
 async function perform(running: Running, cgroup: string): Promise<Pick<Performed, 'problems' | 'outcomes' | 'compared'>> {
@@ -148,8 +202,15 @@ async function perform(running: Running, cgroup: string): Promise<Pick<Performed
   return { outcomes, compared: difference.compared, problems: [...stepProblems(outcomes), ...difference.problems] };
 }
 
+async function performAny({ test, bench, stage }: Omit<Running, 'sets'>, cgroup: string): ReturnType<typeof perform> {
+  const onHost = test.host === true;
+  const sets = ruleSetsOf(test, onHost ? '/' : stage.root, declaredMounts(test.cell ?? [], stage.volume));
+  return onHost ? await performOnHost({ test, bench, stage, sets }) : await perform({ test, bench, stage, sets }, cgroup);
+}
+
 /** Runs one case, its root in `directory`, a tmpfs. Throws nothing for what the product does wrong: that is in `problems`. */
-export async function runCase(test: KernelCase, bench: Bench, directory: string): Promise<Performed> {
+export async function runCase(given: KernelCase, bench: Bench, directory: string): Promise<Performed> {
+  const test = given.host === true ? atRoot(given, directory) : given;
   const started = performance.now();
   const cgroup = `${CGROUPS}/kernel-${basename(directory)}`;
   let stage: Stage | undefined;
@@ -158,8 +219,7 @@ export async function runCase(test: KernelCase, bench: Bench, directory: string)
     mkdirSync(cgroup);
     const { overlay = false, mergedUsr = false } = test;
     stage = setStage(directory, test.root ?? [], { overlay, mergedUsr, programs: { ...bench.programs } });
-    const sets = ruleSetsOf(test, stage.root, declaredMounts(test.cell ?? [], stage.volume));
-    result = await perform({ test, bench, stage, sets }, cgroup);
+    result = await performAny({ test, bench, stage }, cgroup);
   } catch (error) {
     result = { problems: [error instanceof Error ? (error.stack ?? error.message) : String(error)], outcomes: [], compared: 0 };
   } finally {
@@ -167,16 +227,17 @@ export async function runCase(test: KernelCase, bench: Bench, directory: string)
     stage?.clear();
     for (const at of [`${cgroup}/below`, cgroup]) removeCgroup(at);
   }
-  return { test, ...result, ms: performance.now() - started };
+  return { test, ...result, directory, ms: performance.now() - started };
 }
 
 const hasSeveral = (test: KernelCase): boolean => test.policies.length > 1 || test.swaps !== undefined;
 
 /** Everything wrong with a case, once the bench has settled. */
-export function judge({ test, problems }: Performed, bench: Bench): string[] {
+export function judge({ test, problems, directory }: Performed, bench: Bench): string[] {
+  const expected = test.expect.map((line) => (test.host === true ? onRoot(line, directory) : line));
   const alerts = bench.alertsOf(test.name);
   const fields = compareFields(test.fields ?? {}, alerts);
-  if (test.total === undefined) return [...problems, ...compareAlerts(test.expect, alerts, hasSeveral(test)), ...fields];
+  if (test.total === undefined) return [...problems, ...compareAlerts(expected, alerts, hasSeveral(test)), ...fields];
   const have = alerts.reduce((sum, { event }) => sum + event.count, 0) + bench.lost;
   return have === test.total
     ? [...problems, ...fields]

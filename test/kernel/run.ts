@@ -4,8 +4,8 @@
 // all in one process, and ends with `N passed, N failed[, N skipped]`. --build: only builds the native programs and the other version, for a guest
 // that would need long. Needs root, a kernel with BPF LSM, gcc, busybox.
 import { parseArgs } from 'node:util';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { noLogger } from '#base';
 import { openEnforcer } from '#enforce';
 import type { Enforcer } from '#enforce';
@@ -22,6 +22,7 @@ import { mountRoots, unmountRoots } from './stage.ts';
 const OBJECT = join(import.meta.dirname, '../../.cache/bpf/kubearmor.bpf.o');
 const BUSYBOX = ['/bin/busybox', '/usr/bin/busybox'];
 const ROOTS = '/run/kernel-cases';
+const LAUNCHERS = { manager: '/run/kernel-launch/manager', runtime: '/run/kernel-launch/runtime', anybody: '/run/kernel-launch/anybody' };
 /** Small, so that a stopped reader is soon a full ring. */
 const RING_BYTES = 1 << 18;
 
@@ -62,7 +63,12 @@ async function open(): Promise<Enforcer | undefined> {
   const started = performance.now();
   try {
     const logger = { ...noLogger, warn: console.error, error: console.error };
-    const enforcer = await openEnforcer({ objectPath: options.object, alertRingBytes: RING_BYTES, logger });
+    const enforcer = await openEnforcer({
+      objectPath: options.object,
+      alertRingBytes: RING_BYTES,
+      launchers: { services: [LAUNCHERS.manager], containers: [LAUNCHERS.runtime] },
+      logger,
+    });
     console.log(`${options.kernel}: ${kernelRelease()}, enforcer open after ${Math.round(performance.now() - started)} ms`);
     for (const { hook, reason } of enforcer.report.missing) broken(`the hook ${hook} is not attached: ${reason}`);
     return enforcer;
@@ -123,7 +129,7 @@ async function runAll(cases: readonly KernelCase[], bench: Bench): Promise<void>
   const performed = await performAll(runnable(cases, bench.programs.stim), bench);
   const unsettled = await bench.settle();
   for (const result of performed) report(result, bench);
-  await bench.stop();
+  await bench.close();
   if (unsettled !== undefined) broken(unsettled);
   if (bench.lost > 0 && performed.every(({ test }) => test.total === undefined)) broken(`${bench.lost} alerts were lost`);
   const [stray] = bench.alertsOf('');
@@ -148,7 +154,10 @@ if (busybox === undefined) throw new Error('busybox is not here; tools/setup.sh 
 const enforcer = await open();
 if (enforcer === undefined) finish();
 try {
-  await runAll(cases, new Bench(enforcer, { ...buildNative(), busybox }));
+  const programs = { ...buildNative(), busybox };
+  mkdirSync(dirname(LAUNCHERS.manager), { recursive: true });
+  for (const path of Object.values(LAUNCHERS)) copyFileSync(programs.cell, path);
+  await runAll(cases, new Bench(enforcer, programs, LAUNCHERS));
 } catch (error) {
   broken('the run ended early', error);
 }

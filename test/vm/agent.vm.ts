@@ -14,6 +14,7 @@ import { BEYOND_LIMITS } from './cases/beyond-limits.ts';
 import { DEFAULT_DENY } from './cases/default-deny.ts';
 import { ENTERING } from './cases/entering.ts';
 import { GARBAGE } from './cases/garbage.ts';
+import { HOST } from './cases/host.ts';
 import { LACKS } from './cases/lacks.ts';
 import { RESTART } from './cases/restart.ts';
 import { SURVIVAL } from './cases/survival.ts';
@@ -37,6 +38,7 @@ const GROUPS: Readonly<Record<string, readonly VmCase[]>> = {
   starts: STARTS,
   entering: ENTERING,
   upgrade: UPGRADE,
+  host: HOST,
 };
 
 /** Containers that start, are entered, and run while agents come and go: a suite of their own, as it takes as long as all the others. */

@@ -10,12 +10,13 @@ export interface Ran {
   readonly output: string;
 }
 
-/** Runs a program to its end; what it wrote to stdout and stderr, and 128 where a signal ended it. */
+/** Runs a program to its end; what it wrote to stdout and stderr, and 128 where a signal ended it, or it did not start: then why. */
 export function run(command: string, ...args: readonly string[]): Promise<Ran> {
   return new Promise((resolve) => {
     execFile(command, args, { timeout: HANG_MS, killSignal: 'SIGKILL' }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 128;
-      resolve({ code, output: `${stdout}${stderr}` });
+      const notStarted = typeof error?.code === 'string' ? error.code : '';
+      resolve({ code, output: `${stdout}${stderr}${notStarted}` });
     });
   });
 }

@@ -39,7 +39,7 @@ test('karmor completion bash works when sourced', async () => {
   assert.deepEqual(stdout.split('\n').slice(0, 9), [
     'complete -F _karmor karmor',
     'completion logs policy probe version vm',
-    'add delete list',
+    'add confirm delete list',
     '--logFilter',
     'system',
     'line text json pretty-json wide',

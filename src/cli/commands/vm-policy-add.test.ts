@@ -100,3 +100,73 @@ test('karmor vm policy add warns of what the agent refuses, and delete does not'
   assert.match((await send('add', text)).err.join(), /spec\.selector: is missing or empty: .*every workload of its namespace/);
   assert.deepEqual((await send('delete', text, [{ status: 'Deleted' }])).err, []);
 });
+
+async function addWith(
+  words: readonly string[],
+  answers: PolicyAnswer[],
+  answer?: string,
+): Promise<{ code: number; out: string[]; err: string[]; agent: FakeAgent; asked: string[] }> {
+  const agent = new FakeAgent({ answers });
+  const asked: string[] = [];
+  const ask = (question: string, ms: number): Promise<string | undefined> => (asked.push(`${question}${ms}`), Promise.resolve(answer));
+  const { io, out, err } = recordingIo({
+    agent,
+    readStdin: async () => `${policy('one')}---\n${policy('two', 'KubeArmorHostPolicy')}`,
+    ask,
+  });
+  return { code: await runCli(['vm', 'policy', 'add', ...words, '-'], io), out, err, agent, asked };
+}
+
+const TRIED: PolicyAnswer = { status: 'Applied', reason: 'on trial', trial: '90' };
+
+test('karmor vm policy add --confirm: on trial, asked for, and confirmed by name', async () => {
+  const { code, agent, asked, out } = await addWith(
+    ['--confirm', '1m30s'],
+    [TRIED, TRIED, { status: 'Applied', trial: 'confirmed' }, { status: 'Applied', trial: 'confirmed' }],
+    'yes',
+  );
+  assert.deepEqual([code, asked], [0, ['Keep one, two? Type yes within 90 s, else it is rolled back: 90000']]);
+  assert.deepEqual(
+    agent.sent.map(({ type, seconds }) => [type, seconds]),
+    [
+      ['ADDED_FOR', 90],
+      ['ADDED_FOR', 90],
+      ['CONFIRMED', undefined],
+      ['CONFIRMED', undefined],
+    ],
+  );
+  assert.deepEqual(out.slice(-2), ['one: confirmed', 'two: confirmed']);
+});
+
+test('karmor vm policy add --confirm: without a yes nothing is confirmed, without a terminal it is said how', async () => {
+  const no = await addWith(['--confirm', '90s'], [TRIED, TRIED], 'no');
+  assert.deepEqual([no.agent.sent.length, no.err.at(-1)], [2, 'karmor vm policy add: not confirmed: the agent rolls it back']);
+  const silent = await addWith(['--confirm', '90s'], [TRIED, TRIED]);
+  assert.equal(silent.err.at(-1), 'karmor vm policy add: to keep it: karmor vm policy confirm one two');
+});
+
+test('karmor vm policy add --confirm: an agent that knows no trials has changed nothing, and that is no success', async () => {
+  const { code, out, asked } = await addWith(['--confirm', '90s'], [{ status: 'Modified' }, { status: 'Modified' }], 'yes');
+  assert.deepEqual([code, asked], [1, []]);
+  assert.match(out[0] ?? '', /Policy Failure \(this agent knows no --confirm; nothing was changed\)/);
+});
+
+test('karmor vm policy add --confirm: bounds', async () => {
+  for (const wrong of ['4s', '25h', '60', '', '-5s']) {
+    const { code, agent, err } = await addWith([`--confirm=${wrong}`], []);
+    assert.deepEqual([code, agent.sent], [2, []], `${wrong} ${err.join()}`);
+  }
+});
+
+test('karmor vm policy add --force: host policies say so in their annotation, others are as they were', async () => {
+  const { agent } = await addWith(['--force'], []);
+  const annotations = agent.sent.map(({ object }) => (object as { metadata: { annotations?: object } }).metadata.annotations);
+  assert.deepEqual(annotations, [undefined, { 'kubearmor.io/force': 'true' }]);
+});
+
+test('karmor vm policy confirm: what is not on trial', async () => {
+  const agent = new FakeAgent({ answers: [{ status: 'NotExist', reason: 'no policy x is on trial (any more)' }, { status: 'Modified' }] });
+  const { io, out } = recordingIo({ agent });
+  assert.equal(await runCli(['vm', 'policy', 'confirm', 'x', 'y'], io), 1);
+  assert.deepEqual(out, ['x: not confirmed (no policy x is on trial (any more))', 'y: not confirmed (the agent knows no trials)']);
+});

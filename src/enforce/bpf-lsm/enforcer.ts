@@ -11,6 +11,8 @@ import { EventDecoder } from './decode-event.ts';
 import { COUNTER, SCOPE_MODE } from './event-layout.gen.ts';
 import { Folds } from './folds.ts';
 import { BpfLsmGate } from './gate.ts';
+import { describeHost, HOST_CGROUP_ID, HOST_SCOPE } from './host-scope.ts';
+import type { MoreLaunchers } from './host-scope.ts';
 import { ImageStore, u32 } from './images.ts';
 import type { LoadedImage, SavedImage } from './images.ts';
 import { openPrograms } from './programs.ts';
@@ -27,6 +29,8 @@ export interface BpfLsmOptions {
    * mean is kept under `stateDirectory`. Absent: everything ends with the agent.
    */
   readonly survive?: { readonly pinDirectory: string; readonly stateDirectory: string } | undefined;
+  /** Programs that set up name spaces for others, beside those that are known: the host's rules are not theirs meanwhile. */
+  readonly launchers?: MoreLaunchers | undefined;
   readonly logger: Logger;
 }
 
@@ -58,7 +62,8 @@ const STREAMS: readonly Stream[] = [
   { ring: 'alerts', folds: 'folds', repeatsLost: COUNTER.REPEATS_LOST, batch: 2048 },
   { ring: 'logs', folds: 'log_folds', repeatsLost: COUNTER.LOG_REPEATS_LOST, batch: 128 },
 ];
-const SCOPES_MAX = 16384;
+/** The last number: the agent and containers that nobody has bound (bpf/lib/scope.h). */
+const OUTSIDE_SCOPE = 16384 - 1;
 /** In a binding (bpf/lib/scope.h). */
 const NOT_STARTED = 2 ** 31;
 /** Takes in some 40,000 alerts while the agent is busy otherwise. */
@@ -116,6 +121,7 @@ export class BpfLsmEnforcer implements Enforcer {
   readonly #freeScopes: number[] = [];
   readonly #survive: BpfLsmOptions['survive'];
   readonly #logger: Logger;
+  readonly #launchers: MoreLaunchers | undefined;
   #nextScope = 1;
   #saving: NodeJS.Timeout | undefined;
   #later: NodeJS.Timeout[] = [];
@@ -135,6 +141,7 @@ export class BpfLsmEnforcer implements Enforcer {
   private constructor(programs: Programs, options: BpfLsmOptions) {
     this.#logger = options.logger;
     this.#survive = options.survive;
+    this.#launchers = options.launchers;
     const { alertRingBytes = ALERT_RING_BYTES } = options;
     this.#programs = programs;
     this.gate = new BpfLsmGate(programs);
@@ -149,6 +156,7 @@ export class BpfLsmEnforcer implements Enforcer {
     const { cgroupId, mode, ruleSet, started = true } = options;
     const known = this.#scopes.get(key);
     if (known !== undefined && known.cgroupId !== cgroupId) this.release(key);
+    if (cgroupId === HOST_CGROUP_ID) this.#describeHost();
     const scope = this.#scopes.get(key) ?? this.#newScope(cgroupId);
     const before = scope.image;
     const image = ruleSet === undefined || mode === 'disabled' ? undefined : this.#images.acquire(ruleSet);
@@ -166,7 +174,7 @@ export class BpfLsmEnforcer implements Enforcer {
     this.#programs.map('bindings').delete(u64(scope.cgroupId));
     this.#programs.map('scopes').update(u32(scope.number), Buffer.alloc(8));
     this.#scopes.delete(key);
-    this.#freeScopes.push(scope.number);
+    if (scope.number !== HOST_SCOPE) this.#freeScopes.push(scope.number);
     if (scope.image !== undefined) this.#images.release(scope.image);
     this.#save();
   }
@@ -279,6 +287,14 @@ export class BpfLsmEnforcer implements Enforcer {
       this.#keys.set(number, key);
       this.#nextScope = Math.max(this.#nextScope, number + 1);
     }
+    if (!bound.some(({ cgroupId }) => cgroupId === HOST_CGROUP_ID)) return;
+    // before all else: until then the host's rules are ours too
+    this.#describeHost();
+    this.#adoptRunning();
+  }
+
+  #describeHost(): void {
+    describeHost({ host: this.#programs.map('host'), launchers: this.#programs.map('launchers') }, process.pid, this.#launchers);
   }
 
   #restoreImages(bound: readonly Bound[], saved: readonly SavedImage[], nextImageId: number): void {
@@ -343,8 +359,9 @@ export class BpfLsmEnforcer implements Enforcer {
       this.#scopes.delete(known[0]);
       return known[1];
     }
-    const number = this.#nextScope < SCOPES_MAX ? this.#nextScope++ : this.#freeScopes.shift();
-    if (number === undefined) throw new KubeArmorError('LIMIT_EXCEEDED', `binding a workload: all ${SCOPES_MAX - 1} scopes are in use`);
+    if (cgroupId === HOST_CGROUP_ID) return { number: HOST_SCOPE, cgroupId, started: true, image: undefined };
+    const number = this.#nextScope < OUTSIDE_SCOPE ? this.#nextScope++ : this.#freeScopes.shift();
+    if (number === undefined) throw new KubeArmorError('LIMIT_EXCEEDED', `binding a workload: all ${OUTSIDE_SCOPE - 1} scopes are in use`);
     return { number, cgroupId, started: true, image: undefined };
   }
 

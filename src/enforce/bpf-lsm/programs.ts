@@ -7,6 +7,7 @@ import type { BpfLink } from '#libbpf';
 import { KubeArmorError } from '#base';
 import type { EnforcerReport } from '../enforcer.ts';
 import { openGateBelow, releaseHeldBelow } from './gate.ts';
+import { nameAgent } from './host-scope.ts';
 import { loadParts } from './load-parts.ts';
 import type { Parts } from './load-parts.ts';
 
@@ -40,6 +41,8 @@ export interface Programs extends Disposable {
 const MAPS = [
   'scopes',
   'bindings',
+  'host',
+  'launchers',
   'tasks',
   'counters',
   'alerts',
@@ -68,12 +71,24 @@ export async function openPrograms(options: ProgramsOptions): Promise<Programs> 
   const directory = join(pinDirectory, version);
   if (existsSync(join(directory, ITERATOR))) return new AdoptedPrograms({ root: pinDirectory, directory });
   removePins(directory);
+  leaveHosts(pinDirectory);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   try {
     return new LoadedPrograms(await load(options), { root: pinDirectory, directory });
   } catch (error) {
     removePins(directory);
     throw error;
+  }
+}
+
+/** What another version enforces on the host until it is dropped is not for us. */
+function leaveHosts(root: string): void {
+  for (const name of existsSync(root) ? readdirSync(root) : []) {
+    const iterator = join(root, name, ITERATOR);
+    using host = existsSync(iterator) ? BpfMap.openPinned(join(root, name, 'map_host')) : undefined;
+    if (host === undefined) continue;
+    nameAgent(host, process.pid);
+    readFileSync(iterator);
   }
 }
 

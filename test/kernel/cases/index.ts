@@ -6,6 +6,7 @@ import { CAPABILITY_CASES } from './capabilities.ts';
 import { DESCRIPTOR_CASES } from './descriptors.ts';
 import { DOCUMENT_CASES } from './documents.ts';
 import { FILE_CASES } from './files.ts';
+import { HOST_CASES } from './host.ts';
 import { ISOLATION_CASES } from './isolation.ts';
 import { LIFECYCLE_CASES } from './lifecycle.ts';
 import { MERGED_USR_CASES } from './merged-usr.ts';
@@ -37,4 +38,5 @@ export const CASES: readonly KernelCase[] = [
   ...MERGED_USR_CASES,
   ...ALLOW_LIST_CASES,
   ...TELEMETRY_CASES,
+  ...HOST_CASES,
 ];

@@ -9,6 +9,7 @@
  *   --setup              reads, writes and opens a raw socket inside the new root before it executes PROGRAM, as a runtime does
  *   --pidns              a pid name space too
  *   --uid UID            executes PROGRAM as this user, without capabilities
+ *   --service            only a mount name space of its own, with its volumes: as a service manager does
  *   --enter PID          the mount name space of PID instead of a new one: exec into a container
  */
 #define _GNU_SOURCE
@@ -33,7 +34,7 @@
 struct options {
 	const char *bind[BINDS_MAX];
 	int read_only[BINDS_MAX];
-	int binds, memfd, setup, pid_ns;
+	int binds, memfd, setup, pid_ns, service;
 	const char *uid, *enter;
 	const char *root, *cgroup;
 	char **program;
@@ -60,6 +61,8 @@ static struct options read_options(char **argv)
 			o.memfd = 1;
 		} else if (!strcmp(*a, "--setup")) {
 			o.setup = 1;
+		} else if (!strcmp(*a, "--service")) {
+			o.service = 1;
 		} else if (!strcmp(*a, "--pidns")) {
 			o.pid_ns = 1;
 		} else if (!strcmp(*a, "--uid")) {
@@ -121,6 +124,8 @@ static void mount_volumes(const struct options *o)
 			     "ro-bind");
 		free(source);
 	}
+	if (o->service)
+		return;
 	snprintf(path, sizeof(path), "%s/proc", o->root);
 	if (!access(path, F_OK))
 		must(!mount("proc", path, "proc", 0, NULL), "proc");
@@ -192,9 +197,11 @@ int main(int argc, char **argv)
 	} else {
 		must(!unshare(CLONE_NEWNS), "unshare");
 		must(!mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL), "private");
-		must(!mount(o.root, o.root, NULL, MS_BIND | MS_REC, NULL), "bind");
+		if (!o.service)
+			must(!mount(o.root, o.root, NULL, MS_BIND | MS_REC, NULL), "bind");
 		mount_volumes(&o);
-		change_root(o.root);
+		if (!o.service)
+			change_root(o.root);
 	}
 	if (o.setup)
 		set_up();
