@@ -34,5 +34,9 @@ export type {
 } from './model.ts';
 export { parsePolicyObject, parsePolicyText } from './parse.ts';
 export type { ParsedDocument } from './parse.ts';
+export { resolveObject } from './resolve-object.ts';
+export type { FoundPath } from './resolve-object.ts';
+export { HintedRoot, MERGED_USR } from './root-hints.ts';
+export type { RootHints } from './root-hints.ts';
 export type { RuleInfo } from './rule-info.ts';
 export { nodeSelected, rpcSelectorProblem, selects } from './select.ts';
