@@ -53,9 +53,19 @@ export function witnesses(automaton: Automaton, budget: number): Witnesses {
   const found: (string | undefined)[] = automaton.accepts.map(() => undefined);
   const unmatched = automaton.accepts.length;
   const printable = new WitnessSearch(automaton, [...found.map(() => true), true], budget);
-  printable.searchAll(byteChoices(automaton, (byte) => byte > 0x20 && byte < 0x7f), found);
-  const rest = new WitnessSearch(automaton, Array.from({ length: unmatched + 1 }, (_, i) => found[i] === undefined), printable.left);
-  rest.searchAll(byteChoices(automaton, (byte) => byte !== 0), found);
+  printable.searchAll(
+    byteChoices(automaton, (byte) => byte > 0x20 && byte < 0x7f),
+    found,
+  );
+  const rest = new WitnessSearch(
+    automaton,
+    Array.from({ length: unmatched + 1 }, (_, i) => found[i] === undefined),
+    printable.left,
+  );
+  rest.searchAll(
+    byteChoices(automaton, (byte) => byte !== 0),
+    found,
+  );
   return { paths: found.slice(0, unmatched), unmatched: found[unmatched], complete: rest.left > 0 && !rest.metTooLong };
 }
 
@@ -96,14 +106,19 @@ class WitnessSearch {
     this.#keepDead = true;
     this.#add(-1, { byte: 0, state: this.#automaton.start, place: EMPTY, due: 0 });
     for (let node = 0; node < this.#states.length && missing > 0 && this.left-- > 0; node++) {
-      const index = this.#isPath(node) ? this.#acceptIndex(node) : -1;
-      if (index >= 0 && this.#wanted[index] === true && found[index] === undefined) {
-        found[index] = this.#pathTo(node);
-        if (found[index] === undefined) this.metTooLong = true;
-        else missing--;
-      }
-      if (this.#states[node] !== 0 || this.#due[node] !== 0 || node === 0) for (const byte of this.#nextBytes(node, choices)) this.#follow(node, byte);
+      if (this.#isPath(node) && this.#take(node, found)) missing--;
+      if (this.#states[node] !== 0 || this.#due[node] !== 0 || node === 0)
+        for (const byte of this.#nextBytes(node, choices)) this.#follow(node, byte);
     }
+  }
+
+  /** Notes the path to a node where its set is wanted and was not met. */
+  #take(node: number, found: (string | undefined)[]): boolean {
+    const index = this.#acceptIndex(node);
+    if (this.#wanted[index] !== true || found[index] !== undefined) return false;
+    found[index] = this.#pathTo(node);
+    if (found[index] === undefined) this.metTooLong = true;
+    return found[index] !== undefined;
   }
 
   #acceptIndex(node: number): number {

@@ -89,7 +89,11 @@ function addressesFor(rules: readonly NetworkRule[]): (string | undefined)[] {
   }
   starts[4].add(0n);
   starts[16].add(0n);
-  return [...Array.from(starts[4], (value) => addressText(value, 4)), ...Array.from(starts[16], (value) => addressText(value, 16)), undefined];
+  return [
+    ...Array.from(starts[4], (value) => addressText(value, 4)),
+    ...Array.from(starts[16], (value) => addressText(value, 16)),
+    undefined,
+  ];
 }
 
 function addressText(value: bigint, size: 4 | 16): string {
@@ -105,16 +109,9 @@ export function socketAccesses(rules: readonly Rule[], subjects: readonly Subjec
   const mine = rules.filter((rule) => rule.family === 'network');
   if (mine.length === 0) return [];
   const peers = addressesFor(mine).flatMap((address) => portsFor(mine).map((port) => ({ address, port })));
-  const accesses: SocketAccess[] = [];
-  for (const kind of kindsFor(mine)) {
-    for (const subject of subjects) {
-      accesses.push({ kind: 'socket', op: 'create', ...kind, subject });
-      for (const peer of peers) {
-        for (const op of ['egress', 'ingress', 'request'] as const) accesses.push({ kind: 'socket', op, ...kind, ...peer, subject });
-      }
-    }
-  }
-  return accesses;
+  const asked = (['egress', 'ingress', 'request'] as const).flatMap((op) => peers.map((peer) => ({ op, ...peer })));
+  const kinds = kindsFor(mine).flatMap((kind) => subjects.map((subject) => ({ kind: 'socket' as const, ...kind, subject })));
+  return kinds.flatMap((socket) => [{ ...socket, op: 'create' as const }, ...asked.map((one) => ({ ...socket, ...one }))]);
 }
 
 /** One of each kind of capability check that these rules can tell apart. */

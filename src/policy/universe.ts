@@ -28,6 +28,8 @@ const COMPONENTS_MAX = 64;
 export const ACCESSES_MAX = 400_000;
 
 type Subject = Access['subject'];
+/** Named so that it explains itself where it is shown. */
+const ANY_PROGRAM = '/usr/local/bin/any-program';
 
 /** The accesses that tell these rules apart, where paths resolve as `resolve` says. */
 export function universeOf(policies: readonly Policy[], resolve: PathResolver = asWritten): Universe {
@@ -41,6 +43,22 @@ export function universeOf(policies: readonly Policy[], resolve: PathResolver = 
     ...capabilityAccesses(rules, subjects),
   ];
   return { accesses: accesses.slice(0, ACCESSES_MAX), isComplete: found.isComplete && accesses.length <= ACCESSES_MAX };
+}
+
+/** A program that no `fromSource` names, so that what holds for it holds for programs at large; where all are named, any. */
+export function unnamedProgram(policies: readonly Policy[], resolve: PathResolver = asWritten): string {
+  const patterns = policies.flatMap(({ rules }) =>
+    rules.flatMap((rule) =>
+      rule.subjects.flatMap((subject) => resolve(subject, 'subject', rule.action).map(({ object }) => patternOf(object))),
+    ),
+  );
+  const made = compileAutomaton(patterns, {
+    maxStates: LIMITS.states.value,
+    maxSteps: LIMITS.compileSteps.value,
+    maxCells: LIMITS.cells.value,
+  });
+  if ('exceeded' in made) return ANY_PROGRAM;
+  return runAutomaton(made, ANY_PROGRAM) < 0 ? ANY_PROGRAM : (witnesses(made, STATES_MAX).unmatched ?? ANY_PROGRAM);
 }
 
 /** A path, and which patterns match it. */
@@ -143,7 +161,7 @@ function pathAccesses(tables: Patterns, { paths, subjects, rules }: Parts): Path
     const actors = subjects.flatMap((subject) => owners.flatMap((owner) => applets.map((applet) => ({ subject, owner, applet }))));
     for (const { path } of distinct(paths, tables[family])) {
       if (accesses.length > ACCESSES_MAX) break;
-      for (const kind of KINDS[family]) for (const actor of actors) accesses.push({ kind, object: { path }, ...actor });
+      for (const access of KINDS[family].flatMap((kind) => actors.map((actor) => ({ kind, object: { path }, ...actor })))) accesses.push(access);
     }
   }
   return accesses;
