@@ -32,10 +32,14 @@ export interface PolicySet {
 export async function loadPolicySet(names: readonly string[], io: Io): Promise<PolicySet> {
   const reports: FileReport[] = [];
   for await (const report of checkFiles(names, io)) reports.push(report);
-  const all = reports.flatMap(({ file, documents }) =>
+  return { all: policiesIn(reports), issues: reports.flatMap(({ issues }) => issues), reports };
+}
+
+/** The policies that were taken. */
+export function policiesIn(reports: readonly FileReport[]): LoadedPolicy[] {
+  return reports.flatMap(({ file, documents }) =>
     documents.flatMap(({ policy, placeOf }) => (policy === undefined ? [] : [loaded(policy, file, placeOf)])),
   );
-  return { all, issues: reports.flatMap(({ issues }) => issues), reports };
 }
 
 /** A policy with its places. */

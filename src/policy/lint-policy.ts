@@ -28,7 +28,11 @@ function families(policy: Policy, beside: readonly Policy[]): Part[] {
     );
     const effect = denies ? 'is denied' : 'raises an alert, or is denied where the posture is block';
     const blocks = mine.filter(({ action }) => action === 'Block');
-    if (blocks.length > 0 && allows.length <= blocks.length && !allows.some((allow) => blocks.some((block) => isException(allow, block)))) {
+    if (
+      blocks.length > 0 &&
+      allows.length <= blocks.length &&
+      !allows.some((allow) => blocks.some((block) => isException(allow, block) || isException(block, allow)))
+    ) {
       const problem = `Allow beside Block rules of the family ${family}, and no exception to any of them: it makes the family an allow-list, so ${WHAT[family]} ${effect}`;
       return [
         {
@@ -52,12 +56,12 @@ function families(policy: Policy, beside: readonly Policy[]): Part[] {
   });
 }
 
-/** Whether an Allow rule may stand for a part of what a Block rule names: by a subject of its own, or below its directory or glob. */
-function isException(allow: Rule, block: Rule): boolean {
-  if (allow.subjects.length > 0 && block.subjects.length === 0) return true;
-  if (!('object' in allow) || !('object' in block) || allow.object === undefined || block.object === undefined)
-    return 'port' in allow || 'cidr' in allow;
-  return block.object.kind === 'dir' || block.object.kind === 'glob';
+/** Whether one rule may stand for a part of what another names: by a subject of its own, or below its directory or glob. */
+function isException(part: Rule, whole: Rule): boolean {
+  if (part.subjects.length > 0 && whole.subjects.length === 0) return true;
+  if (!('object' in part) || !('object' in whole) || part.object === undefined || whole.object === undefined)
+    return 'port' in part || 'cidr' in part;
+  return whole.object.kind === 'dir' || whole.object.kind === 'glob';
 }
 
 const MERGED = /^(?:\/usr)?(\/(?:s?bin|lib\w*)\/.+)$/;

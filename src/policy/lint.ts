@@ -178,7 +178,7 @@ class RuleGroup {
     const who = winners.includes('DefaultPosture')
       ? [...(rules.length > 0 ? [named(rules.length, 'other rule')] : []), 'the default posture']
       : [named(rules.length, 'other rule')];
-    const problem = `${rule.action} never decides: of everything it matches ${who.join(' and ')} ${who.length === 1 && rules.length === 1 ? 'decides' : 'decide'} first`;
+    const problem = `${rule.action} never decides: of everything it matches ${who.join(' and ')} ${who.length === 1 && rules.length <= 1 ? 'decides' : 'decide'} first`;
     return { ...place, code: 'RULE_SHADOWED', problem, cure: this.#remove(rule), because };
   }
 

@@ -13,6 +13,8 @@ import { lint } from './lint.ts';
 import type { Policy, Workload } from './model.ts';
 import { access, policies, workload, workloadOf } from './testing/arbitraries.ts';
 
+/** `KUBEARMOR_TOOLS_RUNS` asks for more: a failure is then told without shrinking, which takes minutes here. */
+const RUNS = Number(process.env['KUBEARMOR_TOOLS_RUNS'] ?? 60);
 const accesses = fc.array(access, { minLength: 40, maxLength: 80 });
 
 function compiled(set: readonly Policy[], of: Workload): RuleSet {
@@ -34,7 +36,11 @@ test('an explanation has the evaluator’s verdict, and its first candidate pred
     for (const one of asked.slice(0, 12)) {
       const { verdict, candidates, posture, decider } = explainer.explain(one);
       assert.deepEqual(verdict, evaluate(made.image, one));
-      if (typeof decider === 'number') assert.ok(candidates.some(({ rule, isDecider }) => isDecider && rule.id === decider), JSON.stringify(one));
+      if (typeof decider === 'number')
+        assert.ok(
+          candidates.some(({ rule, isDecider }) => isDecider && rule.id === decider),
+          JSON.stringify(one),
+        );
       if (one.kind === 'read-write' || one.kind === 'rename' || one.kind === 'map-exec') continue; // several accesses in one, or none with a posture
       const first = candidates.find(({ rule }) => rule.action !== 'Audit');
       const isAudited = candidates.some(({ rule }) => rule.action === 'Audit');
@@ -43,7 +49,7 @@ test('an explanation has the evaluator’s verdict, and its first candidate pred
       assert.equal(verdict.outcome, outcome, JSON.stringify({ one, verdict, candidates, posture }));
     }
   });
-  fc.assert(property, { numRuns: 150 });
+  fc.assert(property, { numRuns: RUNS, endOnFailure: true });
 });
 
 const DEAD = new Set(['RULE_SHADOWED', 'RULE_DUPLICATE', 'RULE_MATCHES_NOTHING']);
@@ -60,7 +66,7 @@ test('a rule that lint calls shadowed decides nothing, and each other rule decid
       }
     }
   });
-  fc.assert(property, { numRuns: 200 });
+  fc.assert(property, { numRuns: RUNS, endOnFailure: true });
 });
 
 test('every change that diff tells is one, and no change of a sampled access is missed', () => {
@@ -81,7 +87,7 @@ test('every change that diff tells is one, and no change of a sampled access is 
       assert.ok(told.has(pairOf(one)), `missed ${pairOf(one)} for ${JSON.stringify(one)}`);
     }
   });
-  fc.assert(property, { numRuns: 200 });
+  fc.assert(property, { numRuns: RUNS, endOnFailure: true });
 });
 
 function sideOf(set: RuleSet, one: Access): string {

@@ -30,13 +30,14 @@ export const ACCESSES_MAX = 400_000;
 type Subject = Access['subject'];
 /** Named so that it explains itself where it is shown. */
 const ANY_PROGRAM = '/usr/local/bin/any-program';
+const ANY_PROGRAMS = [ANY_PROGRAM, '/opt/any-program', '/any-program'];
 
 /** The accesses that tell these rules apart, where paths resolve as `resolve` says. */
 export function universeOf(policies: readonly Policy[], resolve: PathResolver = asWritten): Universe {
   const rules = policies.flatMap((policy) => policy.rules).filter((rule) => notEnforceable(rule) === undefined);
   const tables = new Patterns(rules, resolve);
   const found = tables.paths();
-  const subjects = tables.subjects(found.paths, rules);
+  const subjects = tables.subjects(found.paths);
   const accesses = [
     ...pathAccesses(tables, { paths: found.paths, subjects, rules }),
     ...socketAccesses(rules, subjects),
@@ -58,7 +59,8 @@ export function unnamedProgram(policies: readonly Policy[], resolve: PathResolve
     maxCells: LIMITS.cells.value,
   });
   if ('exceeded' in made) return ANY_PROGRAM;
-  return runAutomaton(made, ANY_PROGRAM) < 0 ? ANY_PROGRAM : (witnesses(made, STATES_MAX).unmatched ?? ANY_PROGRAM);
+  const known = ANY_PROGRAMS.find((path) => runAutomaton(made, path) < 0);
+  return known ?? witnesses(made, STATES_MAX).unmatched ?? ANY_PROGRAM;
 }
 
 /** A path, and which patterns match it. */
@@ -103,13 +105,12 @@ class Patterns {
     return { paths: Array.from(paths, (path) => ({ path, set: setOf(path) })), isComplete: false };
   }
 
-  /** One subject of each kind: in each set of subject patterns, unknown, and the runtime where a rule names it. */
-  subjects(paths: readonly Sample[], rules: readonly Rule[]): Subject[] {
+  /** One subject of each kind: in each set of subject patterns, unknown, and the runtime. */
+  subjects(paths: readonly Sample[]): Subject[] {
     const own = distinct(paths, this.#ofSubjects).map(({ path }) => path);
     if (this.#ofSubjects.size === 0) return own.slice(0, 1);
-    const names = rules.flatMap((rule) => rule.subjects);
-    const runtime = names.some((subject) => subject.kind === 'path' && subject.path === '/runc');
-    return [...own, undefined, ...(runtime ? [{ runtime: true } as const] : [])];
+    // a glob that every program matches does not match the runtime
+    return [...own, undefined, { runtime: true }];
   }
 
   #subject(subject: PathObject, rule: Rule, resolve: PathResolver): void {
@@ -161,7 +162,8 @@ function pathAccesses(tables: Patterns, { paths, subjects, rules }: Parts): Path
     const actors = subjects.flatMap((subject) => owners.flatMap((owner) => applets.map((applet) => ({ subject, owner, applet }))));
     for (const { path } of distinct(paths, tables[family])) {
       if (accesses.length > ACCESSES_MAX) break;
-      for (const access of KINDS[family].flatMap((kind) => actors.map((actor) => ({ kind, object: { path }, ...actor })))) accesses.push(access);
+      for (const access of KINDS[family].flatMap((kind) => actors.map((actor) => ({ kind, object: { path }, ...actor }))))
+        accesses.push(access);
     }
   }
   return accesses;

@@ -55,7 +55,7 @@ container or host every policy that is given counts. It exits with 0 if the acce
 
 Examples:
   karmor explain policies/ --exec /bin/sh --merged-usr
-  karmor explain -p web.yaml --labels app=web --posture file=block --read /etc/passwd --from /usr/bin/python3
+  karmor explain web.yaml -l app=web --posture block --read /etc/passwd
   karmor explain web.yaml --connect tcp:10.0.0.1:443 -o json`,
   async run(names, flags, io) {
     const files = [...names, ...flags.list('policy')];

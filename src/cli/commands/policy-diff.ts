@@ -23,7 +23,7 @@ mounts, paths of more than 64 components. It exits with 1 if a verdict changes, 
 
 Examples:
   karmor policy diff old/ new/
-  git show main:web.yaml | karmor policy diff - web.yaml --labels app=web --posture block`,
+  git show main:web.yaml | karmor policy diff - web.yaml -l app=web`,
   async run([a = '', b = ''], flags, io) {
     const [left, right] = [await loadPolicySet([a], io), await loadPolicySet([b], io)];
     const failed = [left, right].map(({ issues }) => reportErrors(issues, io));

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Issue } from '#base';
 import type { Finding, LintSeverity } from '#policy';
-import type { Command, OptionSpec } from '../command.ts';
+import type { Command } from '../command.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { Flags } from '../flags.ts';
 import type { Io } from '../io.ts';
 import { issueText, loadPolicySet } from '../policy-set.ts';
 import type { LoadedPolicy, PolicySet } from '../policy-set.ts';
+import { SARIF_OPTION } from '../report-options.ts';
 import { sarifText } from '../sarif.ts';
 import type { SarifPlace } from '../sarif.ts';
 import { askedLinks, ROOT_OPTIONS } from '../workload-flags.ts';
@@ -23,11 +24,6 @@ interface Line {
   readonly because: readonly SarifPlace[];
 }
 
-export const SARIF_OPTION: OptionSpec = {
-  flags: '--sarif <file>',
-  summary: 'write the findings as SARIF 2.1.0 to this file; - is standard output, in place of the text',
-  completes: 'file',
-};
 const RANK = { error: 0, warning: 1, note: 2 } as const;
 /** Because places that are named; the rest is counted. */
 const BECAUSE_MAX = 3;
