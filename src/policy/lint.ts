@@ -149,7 +149,7 @@ class RuleGroup {
     const exceptions = this.#exceptions.get(id);
     if (exceptions === undefined) return undefined;
     const because = Array.from(exceptions, (allow) => this.#places[allow]!);
-    const problem = `Block, but not for what ${named(because.length, 'Allow rule')} more specific ${because.length === 1 ? 'names' : 'name'}, whoever acts`;
+    const problem = `Block, except for what ${because.length === 1 ? 'a more specific Allow rule takes' : `${because.length} more specific Allow rules take`} out of it, whoever acts`;
     return {
       ...place,
       code: 'BLOCK_EXCEPTED',
@@ -175,10 +175,10 @@ class RuleGroup {
         because: [because[twin]!],
       };
     }
-    const who = winners.includes('DefaultPosture')
-      ? [...(rules.length > 0 ? [named(rules.length, 'other rule')] : []), 'the default posture']
-      : [named(rules.length, 'other rule')];
-    const problem = `${rule.action} never decides: of everything it matches ${who.join(' and ')} ${who.length === 1 && rules.length <= 1 ? 'decides' : 'decide'} first`;
+    const others = rules.length === 0 ? [] : [rules.length === 1 ? 'another rule' : `${rules.length} other rules`];
+    const who = [...others, ...(winners.includes('DefaultPosture') ? ['the default posture'] : [])];
+    const isOne = who.length === 1 && rules.length <= 1;
+    const problem = `${rule.action} never decides: ${who.join(' and ')} ${isOne ? 'decides' : 'decide'} everything that it matches`;
     return { ...place, code: 'RULE_SHADOWED', problem, cure: this.#remove(rule), because };
   }
 
@@ -206,8 +206,6 @@ class RuleGroup {
     return { matched, winners: [...winners] };
   }
 }
-
-const named = (count: number, noun: string): string => (count === 1 ? `1 ${noun}` : `${count} ${noun}s`);
 
 function isOf(policy: Policy, info: { kind: string; namespace: string; policy: string }): boolean {
   return policy.kind === info.kind && policy.namespace === info.namespace && policy.name === info.policy;
