@@ -51,7 +51,7 @@ export function explainQuestion({ operation, text }: AskedOperation, all: readon
     ANY_WORKLOAD,
   );
   const { workload } = asked;
-  const selected = asked.isNamed ? all.filter(({ policy }) => selects(policy, workload)) : all;
+  const selected = asked.isNamed ? all.filter(({ policy }) => selects(policy, workload)) : ofOneKind(all);
   const policies = selected.map(({ policy }) => policy);
   const root = new HintedRoot({ links: askedLinks(flags, MERGED_USR), multicallBinaries: MULTICALL_BINARIES });
   const set = compile(policies, workload, root.resolver);
@@ -77,6 +77,12 @@ export function explainQuestion({ operation, text }: AskedOperation, all: readon
     policies: selected,
     elsewhere,
   };
+}
+
+/** What can be on one workload together: policies for containers, or where there are none those for hosts. */
+function ofOneKind(all: readonly LoadedPolicy[]): readonly LoadedPolicy[] {
+  const containers = all.filter(({ policy }) => policy.selector.target === 'workload');
+  return containers.length > 0 ? containers : all;
 }
 
 function subjectOf(from: string | undefined, root: HintedRoot): Access['subject'] {

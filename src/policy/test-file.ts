@@ -79,6 +79,7 @@ type TestFields = NonNullable<Read<typeof testReader>>;
 
 const policyReader: Reader<string | Readonly<Record<string, unknown>>> = (value, at, notes) =>
   isMap(value) ? value : path(value, at, notes);
+const IS_POLICY = 'this is a policy: name its file in `policies:` of a test file';
 const suiteReader = object(
   {
     name: text('messageBytes'),
@@ -87,7 +88,10 @@ const suiteReader = object(
     root: object({ mergedUsr: flag, links: labels, multicall: list(text('execNameBytes'), 'tags') }),
     tests: list(testReader, 'rulesPerPolicy'),
   },
-  { required: ['policies', 'tests'], elsewhere: { policy: 'did you mean `policies`?', accesses: 'did you mean `tests`?' } },
+  {
+    required: ['policies', 'tests'],
+    elsewhere: { policy: 'did you mean `policies`?', accesses: 'did you mean `tests`?', apiVersion: IS_POLICY },
+  },
 );
 
 type SuiteFields = NonNullable<Read<typeof suiteReader>>;

@@ -185,3 +185,37 @@ test('a program that nobody names', () => {
   assert.equal(unnamedProgram([named('**/any-program')]), '/');
   assert.equal(unnamedProgram([named('/**')]), '/usr/local/bin/any-program');
 });
+
+const network = (more: object): Omit<Rule, 'field'> =>
+  ({
+    action: 'Block',
+    subjects: [],
+    severity: 1,
+    tags: [],
+    message: '',
+    family: 'network',
+    protocol: 'tcp',
+    direction: 'egress',
+    ...more,
+  }) as Omit<Rule, 'field'>;
+
+for (const [what, before, after, wanted] of [
+  [
+    'a port behind the end of a range',
+    { port: 1, endPort: 65_535 },
+    { port: 1, endPort: 100 },
+    'connect a socket (IPv4 tcp) to a peer without address:101',
+  ],
+  ['an address behind the end of a network', { cidr: '0.0.0.0/0' }, { cidr: '0.0.0.0/1' }, 'connect a socket (IPv4 tcp) to 128.0.0.0'],
+  ['an address of IPv6', { cidr: '2001:db8::/32' }, { cidr: '2001:db8::/33' }, 'connect a socket (IPv4 tcp) to [2001:db8:8000::]'],
+  ['a direction', { port: 80 }, { port: 80, direction: 'ingress' }, 'connect a socket (IPv4 tcp) to a peer without address:80'],
+] as const) {
+  test(`diff finds ${what}`, () => {
+    const found = diffFor(
+      { before: [policyOf('p', [network(before)])], after: [policyOf('p', [network(after)])] },
+      { ...ANY_WORKLOAD, namespace: 'default' },
+    );
+    assert.ok(!('exceeded' in found));
+    assert.equal(found.changes.map(({ witness }) => accessText(witness))[0], wanted);
+  });
+}
