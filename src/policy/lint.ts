@@ -71,6 +71,9 @@ export function selectsAlso(wide: Policy, narrow: Policy): boolean {
   return labels && w.matchExpressions.every((one) => n.matchExpressions.some((other) => isDeepStrictEqual(one, other)));
 }
 
+/** Evaluations that naming what decides before shadowed rules may take in one group, some seconds; beyond it they are not named. */
+const LOOK_UPS_MAX = 5_000_000;
+
 /** Policies that are on a workload together, and who decides what there. */
 class RuleGroup {
   readonly #policies: readonly Policy[];
@@ -81,6 +84,9 @@ class RuleGroup {
   readonly #winners = new Set<number>();
   #image: Uint32Array | undefined;
   #universe: Universe | undefined;
+  #lookUps = 0;
+  /** The first rule of each meaning. */
+  readonly #byMeaning = new Map<string, number>();
   readonly #exceptions = new Map<number, Set<number>>();
 
   constructor(policies: readonly Policy[], members: readonly number[], resolve: PathResolver) {
@@ -116,6 +122,10 @@ class RuleGroup {
       const member = this.#members.findLast((one) => isOf(this.#policies[one]!, info))!;
       this.#places.push({ policy: member, at: info.field });
       this.#rules.push(this.#policies[member]!.rules.find(({ field }) => field === info.field)!);
+    }
+    for (const [id, rule] of this.#rules.entries()) {
+      const meaning = meaningOf(rule);
+      if (!this.#byMeaning.has(meaning)) this.#byMeaning.set(meaning, id);
     }
     this.#image = made.image;
     const universe = universeOf(policies, this.#resolve);
@@ -160,24 +170,24 @@ class RuleGroup {
   }
 
   #undecided(rule: Rule, place: RulePlace): Finding {
+    const same = this.#byMeaning.get(meaningOf(rule));
+    if (same !== undefined && this.#rules[same] !== rule) {
+      const because = [this.#places[same]!];
+      return { ...place, code: 'RULE_DUPLICATE', problem: 'another rule says the same', cure: 'remove one of the two', because };
+    }
     const { matched, winners } = this.#beatenBy(rule);
     if (!matched)
       return { ...place, code: 'RULE_MATCHES_NOTHING', problem: 'no access exists that it matches', cure: this.#remove(rule), because: [] };
     const rules = winners.filter((winner) => typeof winner === 'number');
     const because = rules.map((winner) => this.#places[winner]!);
-    const twin = rules.findIndex((winner) => isSame(this.#rules[winner]!, rule));
-    if (twin >= 0) {
-      return {
-        ...place,
-        code: 'RULE_DUPLICATE',
-        problem: 'another rule says the same',
-        cure: 'remove one of the two',
-        because: [because[twin]!],
-      };
-    }
-    const others = rules.length === 0 ? [] : [rules.length === 1 ? 'another rule' : `${rules.length} other rules`];
+    const others =
+      rules.length === 0
+        ? winners.length === 0
+          ? ['other rules']
+          : []
+        : [rules.length === 1 ? 'another rule' : `${rules.length} other rules`];
     const who = [...others, ...(winners.includes('DefaultPosture') ? ['the default posture'] : [])];
-    const isOne = who.length === 1 && rules.length <= 1;
+    const isOne = who.length === 1 && winners.length === 1;
     const problem = `${rule.action} never decides: ${who.join(' and ')} ${isOne ? 'decides' : 'decide'} everything that it matches`;
     return { ...place, code: 'RULE_SHADOWED', problem, cure: this.#remove(rule), because };
   }
@@ -195,7 +205,8 @@ class RuleGroup {
     const single = compile([alone(rule)], ANY_WORKLOAD, this.#resolve);
     const winners = new Set<Decider>();
     let matched = false;
-    if ('exceeded' in single) return { matched: true, winners: [] };
+    this.#lookUps += this.#universe!.accesses.length;
+    if ('exceeded' in single || this.#lookUps > LOOK_UPS_MAX) return { matched: true, winners: [] };
     for (const access of this.#universe!.accesses) {
       if (access.kind === 'read-write' || access.kind === 'rename' || !isMatched(judge(single.image, access))) continue;
       matched = true;
@@ -211,8 +222,7 @@ function isOf(policy: Policy, info: { kind: string; namespace: string; policy: s
   return policy.kind === info.kind && policy.namespace === info.namespace && policy.name === info.policy;
 }
 
-/** Whether two rules mean the same, wherever they stand and whatever they report. */
-function isSame(a: Rule, b: Rule): boolean {
-  const meaning = ({ field: _field, severity: _severity, tags: _tags, message: _message, ...rest }: Rule): object => rest;
-  return isDeepStrictEqual(meaning(a), meaning(b));
+/** Equal for two rules that mean the same, wherever they stand and whatever they report. */
+function meaningOf({ field: _field, severity: _severity, tags: _tags, message: _message, ...rest }: Rule): string {
+  return JSON.stringify(Object.entries(rest).toSorted(([x], [y]) => (x < y ? -1 : 1)));
 }
