@@ -5,6 +5,7 @@ import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ERRORS } from '#base';
 import { LIMITS } from '../src/policy/limits.ts';
+import { LINT_CODES } from '../src/policy/lint-codes.ts';
 import { allowedText, SETTINGS } from '../src/agent/settings.ts';
 import type { Setting } from '../src/agent/settings.ts';
 import { COMMANDS, GROUPS, PLANNED } from '../src/cli/command-table.ts';
@@ -96,6 +97,10 @@ An **issue** is a problem in what a user wrote: a policy, or a setting of the ag
 with its place and its cure. An issue of severity \`error\` refuses the whole document. A \`warning\` changes nothing in what is enforced.
 
 ${table(['code', 'severity', 'meaning'], issueRows())}
+
+\`karmor policy lint\` tells these too. They refuse nothing: a \`warning\` is a rule that does not do what it says, a \`note\` something to know.
+
+${table(['code', 'severity', 'meaning'], Object.entries(LINT_CODES).map(([name, { severity, meaning }]) => [code(name), severity, meaning]))}
 `;
 }
 

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KubeArmorError } from '#base';
 import type { ResolvedPath } from '#host';
+import { resolveObject } from '#policy';
 import type { Action, PathObject } from '#policy';
-import { ContainerPaths, resolveObject } from './path-resolver.ts';
+import { ContainerPaths } from './path-resolver.ts';
 
 const BUSYBOX = '/usr/bin/busybox';
 const ROOT: Readonly<Record<string, ResolvedPath>> = {

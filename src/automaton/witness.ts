@@ -34,10 +34,47 @@ export function witness(automaton: Automaton, accept: (set: readonly number[]) =
   return new WitnessSearch(automaton, wanted, printable.left).search(byteChoices(automaton, (byte) => byte !== 0));
 }
 
+/** A path for each accept set of an automaton. */
+export interface Witnesses {
+  /** By accept index; undefined where no path has that set, or none was found. */
+  readonly paths: readonly (string | undefined)[];
+  /** A path that no pattern matches; undefined where every path is matched, or none was found. */
+  readonly unmatched: string | undefined;
+  /** Whether each set without a path has none; else the budget ended, or only paths that are too long were met. */
+  readonly complete: boolean;
+}
+
+/**
+ * As {@link witness}, for every accept set at once, and for no match at all.
+ *
+ * @param budget states visited at most
+ */
+export function witnesses(automaton: Automaton, budget: number): Witnesses {
+  const found: (string | undefined)[] = automaton.accepts.map(() => undefined);
+  const unmatched = automaton.accepts.length;
+  const printable = new WitnessSearch(automaton, [...found.map(() => true), true], budget);
+  printable.searchAll(
+    byteChoices(automaton, (byte) => byte > 0x20 && byte < 0x7f),
+    found,
+  );
+  const rest = new WitnessSearch(
+    automaton,
+    Array.from({ length: unmatched + 1 }, (_, i) => found[i] === undefined),
+    printable.left,
+  );
+  rest.searchAll(
+    byteChoices(automaton, (byte) => byte !== 0),
+    found,
+  );
+  return { paths: found.slice(0, unmatched), unmatched: found[unmatched], complete: rest.left > 0 && !rest.metTooLong };
+}
+
 class WitnessSearch {
   readonly #automaton: Automaton;
   readonly #wanted: readonly boolean[];
   left: number;
+  /** Whether a state was met whose shortest path is too long for a kernel. */
+  metTooLong = false;
   // Nodes of the search, breadth first: state, where in a path, tail bytes still due; how each was reached.
   readonly #states: number[] = [];
   readonly #places: number[] = [];
@@ -45,6 +82,7 @@ class WitnessSearch {
   readonly #parents: number[] = [];
   readonly #bytes: number[] = [];
   readonly #seen = new Set<number>();
+  #keepDead = false;
 
   constructor(automaton: Automaton, wanted: readonly boolean[], budget: number) {
     this.#automaton = automaton;
@@ -62,10 +100,40 @@ class WitnessSearch {
     return undefined;
   }
 
-  #isWanted(node: number): boolean {
+  /** Fills `found` by accept index; the index behind the last is for what nothing matches. */
+  searchAll(choices: readonly ByteChoice[], found: (string | undefined)[]): void {
+    let missing = this.#wanted.filter((wanted) => wanted).length;
+    this.#keepDead = true;
+    this.#add(-1, { byte: 0, state: this.#automaton.start, place: EMPTY, due: 0 });
+    for (let node = 0; node < this.#states.length && missing > 0 && this.left-- > 0; node++) {
+      if (this.#isPath(node) && this.#take(node, found)) missing--;
+      if (this.#states[node] !== 0 || this.#due[node] !== 0 || node === 0)
+        for (const byte of this.#nextBytes(node, choices)) this.#follow(node, byte);
+    }
+  }
+
+  /** Notes the path to a node where its set is wanted and was not met. */
+  #take(node: number, found: (string | undefined)[]): boolean {
+    const index = this.#acceptIndex(node);
+    if (this.#wanted[index] !== true || found[index] !== undefined) return false;
+    found[index] = this.#pathTo(node);
+    if (found[index] === undefined) this.metTooLong = true;
+    return found[index] !== undefined;
+  }
+
+  #acceptIndex(node: number): number {
+    const state = this.#states[node]!;
+    const index = state === 0 ? -1 : acceptOf(this.#automaton, state);
+    return index < 0 ? this.#automaton.accepts.length : index;
+  }
+
+  #isPath(node: number): boolean {
     const place = this.#places[node];
-    if (this.#due[node] !== 0 || (place !== ROOT && place !== IN_NAME)) return false;
-    return this.#wanted[acceptOf(this.#automaton, this.#states[node]!)] === true;
+    return this.#due[node] === 0 && (place === ROOT || place === IN_NAME);
+  }
+
+  #isWanted(node: number): boolean {
+    return this.#isPath(node) && this.#wanted[acceptOf(this.#automaton, this.#states[node]!)] === true;
   }
 
   #nextBytes(node: number, choices: readonly ByteChoice[]): number[] {
@@ -78,7 +146,7 @@ class WitnessSearch {
     if (place === undefined) return;
     const state = runPrefix(this.#automaton, Uint8Array.of(byte), this.#states[node]);
     const due = byte < 0x80 ? 0 : byte < 0xc0 ? this.#due[node]! - 1 : byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
-    if (state !== 0) this.#add(node, { byte, state, place, due });
+    if (state !== 0 || this.#keepDead) this.#add(node, { byte, state, place, due });
   }
 
   #add(parent: number, to: { byte: number; state: number; place: number; due: number }): void {

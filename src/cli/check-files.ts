@@ -13,7 +13,7 @@ export interface FileReport {
   /** Whether there was a text to check: not of a folder, nor of what could not be read. */
   readonly isRead: boolean;
   /** One a document that is, or should be, a policy. */
-  readonly documents: readonly Pick<CheckedDocument, 'policy'>[];
+  readonly documents: readonly Pick<CheckedDocument, 'policy' | 'placeOf'>[];
   /** Of all documents and of the file itself, in order of their places. */
   readonly issues: readonly Issue[];
   /** Documents of other API groups, which are left out in folders. */

@@ -20,6 +20,26 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/policy-check.ts')).policyCheck,
   },
   {
+    words: ['policy', 'lint'],
+    summary: 'find rules that do not do what they seem to, without an agent',
+    load: async () => (await import('./commands/policy-lint.ts')).policyLint,
+  },
+  {
+    words: ['policy', 'test'],
+    summary: 'run tests of policies: accesses and the verdicts they should have, without an agent',
+    load: async () => (await import('./commands/policy-test.ts')).policyTest,
+  },
+  {
+    words: ['policy', 'diff'],
+    summary: 'say which accesses change their verdict between two sets of policies',
+    load: async () => (await import('./commands/policy-diff.ts')).policyDiff,
+  },
+  {
+    words: ['explain'],
+    summary: 'say why an access would be denied or allowed, without an agent',
+    load: async () => (await import('./commands/explain.ts')).explain,
+  },
+  {
     words: ['vm', 'policy', 'add'],
     summary: 'send policies to the agent of this machine',
     load: async () => (await import('./commands/vm-policy-add.ts')).vmPolicyAdd,
@@ -74,15 +94,11 @@ export const PLANNED: readonly PlannedCommand[] = [
   { words: ['recommend'], instead: LEARN },
   { words: ['rotate-tls'] },
   { words: ['selfupdate'] },
-  { words: ['simulate'], instead: '`action: Audit` in the policy, and `karmor logs`' },
+  { words: ['simulate'], instead: '`karmor explain`; `action: Audit` in the policy, and `karmor logs`' },
   { words: ['summary'], instead: '`karmor logs --logFilter=all`' },
   { words: ['sysdump'], instead: '`karmor probe -o json`' },
   { words: ['uninstall'], instead: '`sudo ./kubearmor -remove -yes` ends what is in force' },
   { words: ['upgrade'] },
-  { words: ['policy', 'diff'] },
-  { words: ['policy', 'explain'], instead: '`karmor policy check`' },
-  { words: ['policy', 'lint'], instead: '`karmor policy check`' },
   { words: ['policy', 'match'], instead: '`karmor probe` shows which policies are on which container' },
   { words: ['policy', 'promote'] },
-  { words: ['policy', 'test'], instead: '`karmor policy check`' },
 ];

@@ -26,15 +26,6 @@ const ANY_WORKLOAD: Workload = {
 /** An issue without its place. */
 type Finding = Pick<Issue, 'severity' | 'code' | 'at' | 'problem' | 'cure'>;
 
-/** A policy for which there is no workload in this version; its rules may be fine. */
-const HOST_POLICY: Finding = {
-  severity: 'warning',
-  code: 'NOT_ENFORCEABLE',
-  at: 'kind',
-  problem: 'host policies are not enforced yet',
-  cure: 'keep it for a later version; the agent does not take it now',
-};
-
 const WITHOUT_SELECTOR: Finding = {
   severity: 'warning',
   code: 'RPC_REFUSES',
@@ -63,7 +54,6 @@ export async function loadPolicyChecker(): Promise<CheckPolicies> {
       const problem = `beyond the limit of ${result.limit} ${result.exceeded}`;
       return [{ severity: 'error', code: 'LIMIT_EXCEEDED', at: 'spec', problem, cure: 'split or shorten it' }];
     }
-    if (policy.kind === 'KubeArmorHostPolicy') return [HOST_POLICY];
     const notEnforced = result.notEnforced.map(({ rule, reason }): Finding => {
       const cure = 'remove the rule, or keep it for a later version; the other rules are enforced';
       return { severity: 'warning', code: 'NOT_ENFORCEABLE', at: rule.field, problem: reason, cure };

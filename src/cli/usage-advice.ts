@@ -6,7 +6,7 @@ const KVM = 'leave it out: there is no KVM service in this version; --gRPC names
 
 /** Options that KubeArmor's tool has and this one has not, by command (empty: any): why, or what to write instead. */
 const OPTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  '': { '--kubeconfig': NO_KUBERNETES, '--context': NO_KUBERNETES },
+  '': { '--kubeconfig': NO_KUBERNETES, '--context': NO_KUBERNETES, '--json': 'write -o json' },
   logs: {
     '--tlsCertProvider': CERTIFICATES,
     '--readCAFromSecret': CERTIFICATES,
@@ -18,7 +18,6 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     '-n': 'leave it out: this version does not run in Kubernetes, and probe looks at one node',
     '--namespace': 'leave it out: this version does not run in Kubernetes, and probe looks at one node',
     '--full': 'leave it out: probe always looks at everything on this node',
-    '--json': 'write -o json',
   },
   vm: { '--kvms': KVM, '--http-ip': KVM, '--http-port': KVM },
 };
@@ -31,7 +30,13 @@ const COMMANDS: Readonly<Record<string, string>> = {
   observe: '`karmor logs --logFilter=all`',
   log: '`karmor logs`',
   check: '`karmor policy check`',
-  lint: '`karmor policy check`',
+  lint: '`karmor policy lint`',
+  test: '`karmor policy test`',
+  diff: '`karmor policy diff`',
+  why: '`karmor explain`',
+  'policy explain': '`karmor explain`',
+  'policy why': '`karmor explain`',
+  'policy compare': '`karmor policy diff`',
   validate: '`karmor policy check`',
   apply: '`karmor vm policy add`',
   add: '`karmor vm policy add`',

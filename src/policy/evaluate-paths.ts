@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { PathAccess, Verdict } from './access.ts';
-import { ACCESS, FAMILY, IMAGE_FLAG } from './image-layout.gen.ts';
+import type { PathAccess } from './access.ts';
+import { ACCESS, IMAGE_FLAG } from './image-layout.gen.ts';
 import { fnv1a } from './image.ts';
-import { APPLET_UNKNOWN, conclude, newHit, searchList } from './image-view.ts';
-import type { Image, Query } from './image-view.ts';
+import { APPLET_UNKNOWN, newHit, searchList } from './image-view.ts';
+import type { Hit, Image, Query } from './image-view.ts';
 
 const PATH_ACCESS = {
   exec: ACCESS.EXEC,
@@ -19,10 +19,10 @@ function appletOf({ applet }: PathAccess): number {
   return typeof applet === 'string' ? fnv1a(applet) : APPLET_UNKNOWN;
 }
 
-/** As {@link evaluate}, for paths. */
-export function evaluatePath(image: Image, access: PathAccess): Verdict {
+/** What the rules say of an access to a path, one hit a kind of access; none where the image has no such rules. */
+export function pathHits(image: Image, access: PathAccess): Hit[] {
   const isProcess = access.kind === 'exec' || access.kind === 'map-exec';
-  if (!(image.head('flags') & (isProcess ? IMAGE_FLAG.EXEC : IMAGE_FLAG.FILE))) return { outcome: 'passed' };
+  if (!(image.head('flags') & (isProcess ? IMAGE_FLAG.EXEC : IMAGE_FLAG.FILE))) return [];
   const bits = PATH_ACCESS[access.kind];
   const each = Object.values(ACCESS).filter((bit) => bits & bit);
   // executable mappings and moves have no posture: exec and write have
@@ -38,5 +38,5 @@ export function evaluatePath(image: Image, access: PathAccess): Verdict {
   const { state, path, superblockPath } = access.object;
   search(state === 'unknown' ? [image.head('unknown')] : image.recordsOf(path), state === 'foreign');
   if (superblockPath !== undefined && image.head('flags') & IMAGE_FLAG.BLOCK_PATH) search(image.recordsOf(superblockPath), true);
-  return conclude(hits, image.head('posture', isProcess ? FAMILY.PROCESS : FAMILY.FILE));
+  return hits;
 }

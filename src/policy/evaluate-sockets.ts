@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { CapabilityAccess, SocketAccess, Verdict } from './access.ts';
+import type { CapabilityAccess, SocketAccess } from './access.ts';
 import { addressBytes } from './compile-sockets.ts';
-import { FAMILY, NET_ENTRY, NET_KIND, NET_OP, VERDICT } from './image-layout.gen.ts';
-import { conclude, newHit, searchList } from './image-view.ts';
-import type { Image } from './image-view.ts';
+import { NET_ENTRY, NET_KIND, NET_OP, VERDICT } from './image-layout.gen.ts';
+import { newHit, searchList } from './image-view.ts';
+import type { Hit, Image } from './image-view.ts';
 
 const AF = { UNIX: 1, INET: 2, INET6: 10, NETLINK: 16, PACKET: 17, SMC: 43, XDP: 44 } as const;
 const [SOCK_STREAM, SOCK_DGRAM, SOCK_RAW] = [1, 2, 3] as const;
@@ -63,10 +63,10 @@ function operationOf(access: SocketAccess): number {
   return op === 'ingress' && !asksItself ? NET_OP.INGRESS | NET_OP.REQUEST : OPS[op];
 }
 
-/** As {@link evaluate}, for sockets. */
-export function evaluateSocket(image: Image, access: SocketAccess): Verdict {
+/** What the rules say of an access of a socket. */
+export function socketHits(image: Image, access: SocketAccess): Hit[] {
   const list = image.head('net');
-  if (list === 0) return { outcome: 'passed' };
+  if (list === 0) return [];
   const subjectClass = image.subjectClass(access.subject);
   const op = operationOf(access);
   const { w } = image;
@@ -79,21 +79,21 @@ export function evaluateSocket(image: Image, access: SocketAccess): Verdict {
   const first = list + 2;
   const audits = first + w[list]! * NET_WORDS;
   for (let at = first; at < audits && hit.verdict === VERDICT.NONE; at += NET_WORDS) {
-    if (matches(at)) Object.assign(hit, { verdict: (w[at + 3]! >>> 16) & 0xff, rule: w[at + 1]! });
+    if (matches(at)) Object.assign(hit, { rank: w[at]!, verdict: (w[at + 3]! >>> 16) & 0xff, rule: w[at + 1]! });
   }
   for (let at = audits; at < audits + w[list + 1]! * NET_WORDS && !hit.audit; at += NET_WORDS) {
-    if (matches(at)) Object.assign(hit, { audit: true, auditRule: w[at + 1]! });
+    if (matches(at)) Object.assign(hit, { audit: true, auditRank: w[at]!, auditRule: w[at + 1]! });
   }
-  return conclude([hit], image.head('posture', FAMILY.NETWORK));
+  return [hit];
 }
 
-/** As {@link evaluate}, for capabilities. */
-export function evaluateCapability(image: Image, access: CapabilityAccess): Verdict {
+/** What the rules say of a capability check. */
+export function capabilityHits(image: Image, access: CapabilityAccess): Hit[] {
   const table = image.head('caps');
-  if (table === 0) return { outcome: 'passed' };
+  if (table === 0) return [];
   const hit = newHit();
   const list = image.w[table + (access.capability & 63)]!;
   const query = { subjectClass: image.subjectClass(access.subject), owner: false, applet: 0, blockOnly: false };
   if (list !== 0) searchList(image, list, { access: 1, query }, hit);
-  return conclude([hit], image.head('posture', FAMILY.CAPABILITIES));
+  return [hit];
 }

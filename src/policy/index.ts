@@ -1,11 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 export type { Access, CapabilityAccess, ObjectName, PathAccess, SocketAccess, Verdict } from './access.ts';
+export { accessText, subjectText } from './access-text.ts';
 export { CAPABILITIES, capabilityNumber } from './capabilities.ts';
 export { asWritten, compile } from './compile.ts';
 export type { CompileExceeded, NotEnforced, RuleSet } from './compile.ts';
+export type { Decider } from './deciders.ts';
+export { diffFor } from './diff.ts';
+export type { Change, Difference, SideVerdict } from './diff.ts';
 export { evaluate } from './evaluate.ts';
+export { Explainer, ruleText } from './explain.ts';
+export type { Candidate, Explanation, NearMiss } from './explain.ts';
+export { explainNotes } from './explain-notes.ts';
 export { IMAGE_CLASS_WORDS, imageIdWord } from './image.ts';
 export { LIMITS } from './limits.ts';
+export { lint } from './lint.ts';
+export type { Finding, RulePlace } from './lint.ts';
+export { LINT_CODES } from './lint-codes.ts';
+export type { LintCode, LintSeverity } from './lint-codes.ts';
 export type { PathResolver, ResolvedName } from './lower.ts';
 export type {
   Action,
@@ -32,7 +43,22 @@ export type {
   Workload,
   WorkloadMode,
 } from './model.ts';
+export { ANY_WORKLOAD } from './one-rule.ts';
 export { parsePolicyObject, parsePolicyText } from './parse.ts';
 export type { ParsedDocument } from './parse.ts';
+export { answer } from './question-verdict.ts';
+export type { Answer } from './question-verdict.ts';
+export { OPERATIONS, readQuestion, SOCKET_WORDS } from './questions.ts';
+export type { Operation, Question, WrongWord } from './questions.ts';
+export { resolveObject } from './resolve-object.ts';
+export type { FoundPath } from './resolve-object.ts';
+export { HintedRoot, MERGED_USR } from './root-hints.ts';
+export type { RootHints } from './root-hints.ts';
 export type { RuleInfo } from './rule-info.ts';
 export { nodeSelected, rpcSelectorProblem, selects } from './select.ts';
+export { parseTestFile } from './test-file.ts';
+export type { ParsedSuite, PolicyTest, TestSuite } from './test-file.ts';
+export { runSuite } from './test-run.ts';
+export type { RuleCoverage, SuiteResult, TestResult } from './test-run.ts';
+export { unnamedProgram } from './universe.ts';
+export { workloadClasses } from './workload-classes.ts';

@@ -38,7 +38,7 @@ test('karmor completion bash works when sourced', async () => {
   assert.equal(exitCode, 0);
   assert.deepEqual(stdout.split('\n').slice(0, 9), [
     'complete -F _karmor karmor',
-    'completion logs policy probe version vm',
+    'completion explain logs policy probe version vm',
     'add confirm delete list',
     '--logFilter',
     'system',

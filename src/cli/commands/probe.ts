@@ -125,8 +125,8 @@ function detailFields(detail: AgentDetail | undefined): object {
 
 /** Named one by one: what the host room adds later is not part of this output. */
 function nodeFacts(facts: LocalFacts): object {
-  const { hostname, kernelRelease, lsms, hasBtf, bpffs } = facts;
-  return { hostname, kernelRelease, lsms, hasBtf, bpffs };
+  const { hostname, kernelRelease, lsms, hasBtf, bpffs, cgroupRoot } = facts;
+  return { hostname, kernelRelease, lsms, hasBtf, bpffs, cgroupVersion: cgroupRoot?.version };
 }
 
 function textReport(report: ProbeReport): Text[] {
