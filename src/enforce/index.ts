@@ -6,7 +6,7 @@ import type { BpfLsmOptions } from './bpf-lsm/enforcer.ts';
 export { EventDecoder } from './bpf-lsm/decode-event.ts';
 export { claimPinDirectory, endLeftInForce, findLeftInForce } from './bpf-lsm/left-in-force.ts';
 export type { LeftInForce, LeftInForcePlace } from './bpf-lsm/left-in-force.ts';
-export type { Counters, Enforcer, EnforcerReport, ProtectOptions, Visibility } from './enforcer.ts';
+export type { Counters, Enforcer, EnforcerReport, ProtectOptions, Tampering, Visibility } from './enforcer.ts';
 export type EnforcerOptions = BpfLsmOptions;
 
 /** Opens the best enforcer of this node. */

@@ -16,7 +16,7 @@ import { buildNative } from './native.ts';
 import type { Alert } from './alerts.ts';
 import { Bench, judge, linesOf, runCase } from './run-case.ts';
 import type { Performed } from './run-case.ts';
-import { mountRoots, unmountRoots } from './stage.ts';
+import { mountRoots, setGuarded, unmountRoots } from './stage.ts';
 
 const OBJECT = join(import.meta.dirname, '../../.cache/bpf/kubearmor.bpf.o');
 const BUSYBOX = ['/bin/busybox', '/usr/bin/busybox'];
@@ -119,6 +119,7 @@ async function performAll(cases: readonly KernelCase[], bench: Bench): Promise<P
 
 async function runAll(cases: readonly KernelCase[], bench: Bench): Promise<void> {
   using _ping = allowPing();
+  using _guarded = setGuarded(bench.enforcer);
   const performed = await performAll(runnable(cases, bench.programs.stim), bench);
   const unsettled = await bench.settle();
   for (const result of performed) report(result, bench);

@@ -26,6 +26,10 @@ class Running {
     this.ended = new Promise((resolve) => this.#child.once('exit', resolve));
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   get isRunning(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }

@@ -16,6 +16,7 @@ import { GARBAGE } from './cases/garbage.ts';
 import { LACKS } from './cases/lacks.ts';
 import { RESTART } from './cases/restart.ts';
 import { SURVIVAL } from './cases/survival.ts';
+import { TAMPERING } from './cases/tampering.ts';
 import { TROUBLE } from './cases/trouble.ts';
 import { Stage } from './stage.ts';
 import type { VmCase } from './stage.ts';
@@ -30,6 +31,7 @@ const GROUPS: Readonly<Record<string, readonly VmCase[]>> = {
   trouble: TROUBLE,
   survival: SURVIVAL,
   restart: RESTART,
+  tampering: TAMPERING,
   lacks: LACKS,
 };
 

@@ -6,14 +6,16 @@ import type { Logger } from '#base';
 import type { KernelEvent } from '#events';
 import { RingReader, sumPerCpu, watchRing } from '#observe';
 import type { RuleInfo } from '#policy';
-import type { Counters, Enforcer, EnforcerReport, ProtectOptions } from '../enforcer.ts';
+import type { Counters, Enforcer, EnforcerReport, ProtectOptions, Tampering } from '../enforcer.ts';
 import { EventDecoder } from './decode-event.ts';
 import { COUNTER, SCOPE_MODE } from './event-layout.gen.ts';
 import { Folds } from './folds.ts';
-import { ImageStore, u32 } from './images.ts';
+import { ImageStore, u32, u64 } from './images.ts';
 import type { LoadedImage, SavedImage } from './images.ts';
 import { openPrograms } from './programs.ts';
 import type { Programs } from './programs.ts';
+import { SelfProtection } from './self-protection.ts';
+import { checkIntegrity } from './integrity.ts';
 import { loadState, saveState, STATE_FILE } from './saved-state.ts';
 
 export interface BpfLsmOptions {
@@ -34,6 +36,8 @@ interface Scope {
   readonly cgroupId: bigint;
   started: boolean;
   image: LoadedImage | undefined;
+  /** As it was written. */
+  word: Buffer;
 }
 
 /** A cgroup that is bound in the kernel, and the image that its scope names. */
@@ -42,6 +46,7 @@ interface Bound {
   readonly cgroupId: bigint;
   readonly started: boolean;
   readonly image: SavedImage | undefined;
+  readonly word: Buffer;
 }
 
 /** A ring, with what repetitions of its records are counted in. */
@@ -96,17 +101,14 @@ const ADOPT_ROUNDS_MAX = 10;
 /** And again so long after the last binding. */
 const ADOPT_AGAIN_MS = [1_000, 10_000];
 
-function u64(value: bigint): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64LE(value);
-  return bytes;
-}
+const bindingOf = ({ number, started }: Pick<Scope, 'number' | 'started'>): number => number + (started ? 0 : NOT_STARTED);
 
 /** The enforcer of kernels that take LSM programs. */
 export class BpfLsmEnforcer implements Enforcer {
   report: EnforcerReport;
   readonly #programs: Programs;
   readonly #images: ImageStore;
+  readonly #self: SelfProtection;
   readonly #scopes = new Map<string, Scope>();
   readonly #keys = new Map<number, string>();
   readonly #freeScopes: number[] = [];
@@ -133,6 +135,8 @@ export class BpfLsmEnforcer implements Enforcer {
     const { alertRingBytes = ALERT_RING_BYTES } = options;
     this.#programs = programs;
     this.report = { name: 'BPFLSM', missing: this.#programs.missing };
+    this.#self = new SelfProtection(programs);
+    this.#self.claim();
     this.#images = new ImageStore([0, 1, 2].map((sizeClass) => this.#programs.map(`images_${sizeClass}`)));
     if (this.#programs.adopted) this.#adopt(alertRingBytes);
     // what is kept there is about programs that are gone: an agent after us must not take it for ours
@@ -146,8 +150,10 @@ export class BpfLsmEnforcer implements Enforcer {
     const scope = this.#scopes.get(key) ?? this.#newScope(cgroupId);
     const before = scope.image;
     const image = ruleSet === undefined || mode === 'disabled' ? undefined : this.#images.acquire(ruleSet);
-    this.#programs.map('scopes').update(u32(scope.number), wordOf(image, modeOf(options)));
+    const word = wordOf(image, modeOf(options));
+    this.#programs.map('scopes').update(u32(scope.number), word);
     scope.image = image;
+    scope.word = word;
     // bound last: the first task that finds the binding finds the rules too
     if (!this.#scopes.has(key) || scope.started !== started) this.#bind(key, scope, started);
     if (before !== undefined) this.#images.release(before);
@@ -220,6 +226,15 @@ export class BpfLsmEnforcer implements Enforcer {
     return { ...totals, alerts_lost: sum('alerts_lost', 'repeats_lost'), logs_lost: sum('logs_lost', 'log_repeats_lost') };
   }
 
+  guard(paths: readonly string[]): void {
+    this.#self.guard([...paths, ...(this.#survive === undefined ? [] : [this.#survive.pinDirectory, this.#survive.stateDirectory])]);
+  }
+
+  checkIntegrity(): readonly Tampering[] {
+    const written = [...this.#scopes].map(([key, scope]) => ({ key, ...scope, binding: bindingOf(scope) }));
+    return [...this.#self.check(), ...checkIntegrity(this.#programs, this.#images, written)];
+  }
+
   /** Kept in the kernel's map, so that the sum of losses only grows, whichever agent reads it. */
   #countLost(counter: number, more: number): void {
     if (more === 0) return;
@@ -234,6 +249,7 @@ export class BpfLsmEnforcer implements Enforcer {
   [Symbol.dispose](): void {
     this.#saveNow();
     this.#forgetLater();
+    this.#images[Symbol.dispose]();
     this.#programs[Symbol.dispose]();
   }
 
@@ -256,9 +272,9 @@ export class BpfLsmEnforcer implements Enforcer {
     const bound = this.#readBindings();
     this.#restoreImages(bound, images, nextImageId);
     const names = new Map(scopes.map((scope) => [scope.cgroupId, scope.key]));
-    for (const { number, cgroupId, started, image } of bound) {
+    for (const { number, cgroupId, started, image, word } of bound) {
       const key = names.get(String(cgroupId)) ?? `cgroup:${cgroupId}`;
-      this.#scopes.set(key, { number, cgroupId, started, image: image === undefined ? undefined : this.#images.reuse(image.id) });
+      this.#scopes.set(key, { number, cgroupId, started, word, image: image === undefined ? undefined : this.#images.reuse(image.id) });
       this.#keys.set(number, key);
       this.#nextScope = Math.max(this.#nextScope, number + 1);
     }
@@ -288,7 +304,7 @@ export class BpfLsmEnforcer implements Enforcer {
       const id = word.readUInt32LE(0);
       const high = word.readUInt32LE(4);
       const image = { id, slot: high & 0x3fff, sizeClass: (high >>> 14) & 3, flags: (high >>> 20) & 0xfff, key: `lost:${id}`, rules: [] };
-      return [{ number, cgroupId: cgroup.readBigUInt64LE(), started, image: id === 0 ? undefined : image }];
+      return [{ number, cgroupId: cgroup.readBigUInt64LE(), started, word, image: id === 0 ? undefined : image }];
     });
   }
 
@@ -328,12 +344,12 @@ export class BpfLsmEnforcer implements Enforcer {
     }
     const number = this.#nextScope < SCOPES_MAX ? this.#nextScope++ : this.#freeScopes.shift();
     if (number === undefined) throw new KubeArmorError('LIMIT_EXCEEDED', `binding a workload: all ${SCOPES_MAX - 1} scopes are in use`);
-    return { number, cgroupId, started: true, image: undefined };
+    return { number, cgroupId, started: true, image: undefined, word: Buffer.alloc(8) };
   }
 
   #bind(key: string, scope: Scope, started: boolean): void {
     scope.started = started;
-    this.#programs.map('bindings').update(u64(scope.cgroupId), u32(scope.number + (started ? 0 : NOT_STARTED)));
+    this.#programs.map('bindings').update(u64(scope.cgroupId), u32(bindingOf(scope)));
     this.#scopes.set(key, scope);
     this.#keys.set(scope.number, key);
     this.#adoptRunning();

@@ -2,12 +2,12 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { BpfMap } from '#libbpf';
-import type { BpfLink } from '#libbpf';
+import { BpfLink, BpfMap, PinnedProgram } from '#libbpf';
 import { KubeArmorError } from '#base';
 import type { EnforcerReport } from '../enforcer.ts';
 import { loadParts } from './load-parts.ts';
 import type { Parts } from './load-parts.ts';
+import { OwnIds } from './self-protection.ts';
 
 export interface ProgramsOptions {
   /** The compiled programs. */
@@ -26,8 +26,19 @@ export interface Programs extends Disposable {
   map(name: string): BpfMap;
   /** Gives running tasks of bound cgroups their scope; gives how many. */
   adoptTasks(): number;
+  /** Runs ka_enroll (bpf/self.bpf.h) with its context; 0: done. */
+  enroll(context: Buffer): number;
+  /** Sees that what is pinned is still there, and pins again what is not. Gives what was missing. */
+  checkPins(): readonly LostPin[];
   /** Detaches what other versions left pinned. Until then theirs and ours both refuse. */
   dropOthers(): void;
+}
+
+/** A pin that somebody took away. */
+export interface LostPin {
+  readonly name: string;
+  /** Why it could not be pinned again; undefined where it was. */
+  readonly problem: string | undefined;
 }
 
 const MAPS = [
@@ -45,9 +56,13 @@ const MAPS = [
   'images_0',
   'images_1',
   'images_2',
+  'self_agent',
+  'self_own',
+  'self_places',
 ] as const;
 /** Pinned last: where it is, everything is. */
 const ITERATOR = 'iter_adopt';
+const ENROLL = 'prog_enroll';
 
 /** Loads and attaches the programs, or adopts those that are pinned by an agent with the very same object. */
 export async function openPrograms(options: ProgramsOptions): Promise<Programs> {
@@ -80,6 +95,40 @@ export function removePins(directory: string): void {
   rmdirSync(directory);
 }
 
+interface Pinnable {
+  pin(path: string): void;
+}
+
+/** Pins of one directory, with what they pin: what is held here lives on where its pin is taken away. */
+class Pins {
+  readonly #directory: string;
+  readonly #held = new Map<string, Pinnable>();
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  hold(name: string, what: Pinnable): void {
+    this.#held.set(name, what);
+  }
+
+  check(): readonly LostPin[] {
+    const there = new Set(existsSync(this.#directory) ? readdirSync(this.#directory) : []);
+    const lost = [...this.#held].filter(([name]) => !there.has(name));
+    return lost.map(([name, what]) => ({ name, problem: this.#pinAgain(name, what) }));
+  }
+
+  #pinAgain(name: string, what: Pinnable): string | undefined {
+    try {
+      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      what.pin(join(this.#directory, name));
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+}
+
 function dropOtherVersions(root: string, directory: string): void {
   for (const name of readdirSync(root)) if (join(root, name) !== directory) removePins(join(root, name));
 }
@@ -89,16 +138,22 @@ class LoadedPrograms implements Programs {
   readonly missing: EnforcerReport['missing'];
   readonly #parts: Parts;
   readonly #links: BpfLink[] = [];
-  readonly #pins: { readonly root: string; readonly directory: string } | undefined;
+  readonly #place: { readonly root: string; readonly directory: string } | undefined;
+  readonly #pins: Pins | undefined;
+  readonly #own: OwnIds;
 
   /** Takes the parts over. */
-  constructor(parts: Parts, pins: { root: string; directory: string } | undefined) {
-    this.#pins = pins;
+  constructor(parts: Parts, place: { root: string; directory: string } | undefined) {
+    this.#place = place;
+    this.#pins = place === undefined ? undefined : new Pins(place.directory);
     this.#parts = parts;
+    this.#own = new OwnIds(parts.map('self_own'));
     try {
       parts.program('ka_find_symbols').testRun();
+      for (const id of parts.mapIds()) this.#own.addMap(id);
+      for (const program of parts.programs()) this.#own.addProgram(program.id);
       this.missing = this.#attach();
-      if (pins !== undefined) this.#pin(pins.directory);
+      if (place !== undefined) this.#pin();
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
@@ -113,8 +168,16 @@ class LoadedPrograms implements Programs {
     return this.#parts.program('ka_adopt').runIterator().length;
   }
 
+  enroll(context: Buffer): number {
+    return this.#parts.program('ka_enroll').testRun({ context }).returned;
+  }
+
+  checkPins(): readonly LostPin[] {
+    return this.#pins?.check() ?? [];
+  }
+
   dropOthers(): void {
-    if (this.#pins !== undefined) dropOtherVersions(this.#pins.root, this.#pins.directory);
+    if (this.#place !== undefined) dropOtherVersions(this.#place.root, this.#place.directory);
   }
 
   [Symbol.dispose](): void {
@@ -129,7 +192,8 @@ class LoadedPrograms implements Programs {
       try {
         const link = program.attach();
         this.#links.push(link);
-        if (this.#pins !== undefined) link.pin(join(this.#pins.directory, `link_${program.name}`));
+        this.#own.addLink(link.id);
+        this.#keep(`link_${program.name}`, link);
       } catch (error) {
         missing.push({ hook: program.name, reason: error instanceof Error ? error.message : String(error) });
       }
@@ -137,11 +201,19 @@ class LoadedPrograms implements Programs {
     return missing;
   }
 
-  #pin(directory: string): void {
-    for (const name of MAPS) this.#parts.map(name).pin(join(directory, `map_${name}`));
+  #pin(): void {
+    for (const name of MAPS) this.#keep(`map_${name}`, this.#parts.map(name));
+    this.#keep(ENROLL, this.#parts.program('ka_enroll'));
     const iterator = this.#parts.program('ka_adopt').attach();
     this.#links.push(iterator);
-    iterator.pin(join(directory, ITERATOR));
+    this.#own.addLink(iterator.id);
+    this.#keep(ITERATOR, iterator);
+  }
+
+  #keep(name: string, what: Pinnable): void {
+    if (this.#place === undefined) return;
+    what.pin(join(this.#place.directory, name));
+    this.#pins?.hold(name, what);
   }
 }
 
@@ -150,20 +222,28 @@ class AdoptedPrograms implements Programs {
   readonly missing: EnforcerReport['missing'] = [];
   readonly #root: string;
   readonly #directory: string;
+  readonly #pins: Pins;
   readonly #maps = new Map<string, BpfMap>();
+  readonly #held: Disposable[] = [];
+  readonly #enroll: PinnedProgram;
 
   constructor(root: string, directory: string) {
     this.#root = root;
     this.#directory = directory;
+    this.#pins = new Pins(directory);
+    for (const name of readdirSync(directory))
+      if (name.startsWith('link_') || name === ITERATOR) this.#hold(name, (path) => BpfLink.openPinned(path));
+    for (const name of MAPS)
+      this.#maps.set(
+        name,
+        this.#hold(`map_${name}`, (path) => BpfMap.openPinned(path)),
+      );
+    this.#enroll = this.#hold(ENROLL, (path) => PinnedProgram.open(path));
   }
 
   map(name: string): BpfMap {
-    const known = this.#maps.get(name);
-    if (known !== undefined) return known;
-    const path = join(this.#directory, `map_${name}`);
-    const map = BpfMap.openPinned(path);
-    if (map === undefined) throw new KubeArmorError('KERNEL_CALL', `adopting the programs: nothing is pinned at ${path}`);
-    this.#maps.set(name, map);
+    const map = this.#maps.get(name);
+    if (map === undefined) throw new RangeError(`no map ${name} is pinned`);
     return map;
   }
 
@@ -172,11 +252,28 @@ class AdoptedPrograms implements Programs {
     return readFileSync(join(this.#directory, ITERATOR)).length;
   }
 
+  enroll(context: Buffer): number {
+    return this.#enroll.testRun({ context }).returned;
+  }
+
+  checkPins(): readonly LostPin[] {
+    return this.#pins.check();
+  }
+
   dropOthers(): void {
     dropOtherVersions(this.#root, this.#directory);
   }
 
   [Symbol.dispose](): void {
-    for (const map of this.#maps.values()) map[Symbol.dispose]();
+    for (const held of this.#held) held[Symbol.dispose]();
+  }
+
+  #hold<T extends Pinnable & Disposable>(name: string, open: (path: string) => T | undefined): T {
+    const path = join(this.#directory, name);
+    const held = open(path);
+    if (held === undefined) throw new KubeArmorError('KERNEL_CALL', `adopting the programs: nothing is pinned at ${path}`);
+    this.#held.push(held);
+    this.#pins.hold(name, held);
+    return held;
   }
 }
