@@ -64,9 +64,9 @@ export interface Enforcer extends Disposable {
   counters(): Counters;
   /**
    * From now on containers can change none of these files and directories, nor what is in them, nor move or cover what leads there.
-   * Replaces those of before. What does not exist is left out.
+   * Replaces those of before. What does not exist is left out until `checkIntegrity` finds that it does.
    *
-   * @throws {KubeArmorError} `LIMIT_EXCEEDED`, `KERNEL_CALL`; some are guarded then
+   * @throws {KubeArmorError} `LIMIT_EXCEEDED`, `KERNEL_CALL`, `HOST_IO`; some are guarded then
    */
   guard(paths: readonly string[]): void;
   /** Compares the kernel's state with what was written, and writes again what differs. Cheap: for every few seconds. */

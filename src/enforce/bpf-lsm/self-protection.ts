@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { closeSync, constants, openSync, realpathSync } from 'node:fs';
+import { closeSync, constants, openSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { KubeArmorError } from '#base';
 import type { BpfMap } from '#libbpf';
@@ -23,6 +23,8 @@ export class SelfProtection {
   readonly #programs: Programs;
   #epoch = Date.now() >>> 0;
   #claimed: Buffer | undefined;
+  /** With what each path was when it was guarded. */
+  #guarded: ReadonlyMap<string, string | undefined> = new Map();
 
   constructor(programs: Programs) {
     this.#programs = programs;
@@ -34,8 +36,9 @@ export class SelfProtection {
     this.#claimed = this.#programs.map('self_agent').lookup(u32(0));
   }
 
-  /** Claims again where somebody else did. */
+  /** Claims again where somebody else did, and guards again what was made anew. */
   check(): readonly Tampering[] {
+    if ([...this.#guarded].some(([path, inode]) => inodeOf(path) !== inode)) this.guard([...this.#guarded.keys()]);
     if (this.#claimed !== undefined && this.#programs.map('self_agent').lookup(u32(0))?.equals(this.#claimed) === true) return [];
     this.claim();
     return [{ what: 'another process was made the agent in the kernel', problem: undefined }];
@@ -47,20 +50,22 @@ export class SelfProtection {
    */
   guard(paths: readonly string[]): void {
     this.#epoch = (this.#epoch + 1) >>> 0;
+    this.#guarded = new Map(paths.map((path) => [path, inodeOf(path)]));
     for (const path of paths) this.#guard(path);
     const places = this.#programs.map('self_places');
     for (const key of places.keys()) if (places.lookup(key)?.readUInt32LE(EPOCH_AT) !== this.#epoch) places.delete(key);
   }
 
   #guard(path: string): void {
-    const real = realOf(path);
+    const real = ifThere(path, () => realpathSync(path));
     if (real === undefined) return;
     this.#place(real, PLACE_INSIDE);
     for (const above of new Set([...leadingTo(real), ...leadingTo(path)])) this.#place(above, PLACE_ABOVE);
   }
 
   #place(path: string, kind: number): void {
-    const fd = openSync(path, O_PATH | constants.O_NOFOLLOW);
+    const fd = ifThere(path, () => openSync(path, O_PATH | constants.O_NOFOLLOW));
+    if (fd === undefined) return;
     try {
       this.#enroll(fd, kind);
     } finally {
@@ -103,13 +108,20 @@ export class OwnIds {
   }
 }
 
-function realOf(path: string): string | undefined {
+/** @throws {KubeArmorError} `HOST_IO`, but nothing where the path does not exist */
+function ifThere<T>(path: string, look: () => T): T | undefined {
   try {
-    return realpathSync(path);
+    return look();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    throw new KubeArmorError('HOST_IO', `guarding ${path}: ${code ?? String(error)}`, { cause: error });
   }
+}
+
+function inodeOf(path: string): string | undefined {
+  const stat = ifThere(path, () => statSync(path, { bigint: true }));
+  return stat === undefined ? undefined : `${stat.dev}:${stat.ino}`;
 }
 
 /** The directories, and links, through which a path leads; without the root. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { copyFileSync, existsSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BpfMap } from '#libbpf';
 import { buildNative } from '../../kernel/native.ts';
@@ -150,6 +150,21 @@ export const TAMPERING: readonly VmCase[] = [
         ['were switched', 'was unbound', 'was taken out'].every((what) => stage.agent!.stderr.includes(what)),
       );
       await until('the rules are in force again', async () => (await stage.prober.ask()).refused === 'open exec');
+    },
+  },
+  {
+    name: 'a folder of policies that root made anew is guarded like the one before',
+    async run(stage) {
+      await stage.ensureGuarded();
+      await ensureAttacker(stage);
+      const before = `${stage.policies}-before`;
+      cpSync(stage.policies, `${stage.policies}-new`, { recursive: true });
+      renameSync(stage.policies, before);
+      renameSync(`${stage.policies}-new`, stage.policies);
+      const tries = async (): Promise<string> =>
+        (await stage.containerd.exec(ATTACKER, '/bin/stim', `open w /host${stage.policies}/guard.yaml`)).output.trim();
+      await until('it is guarded', async () => (await tries()) === 'EPERM');
+      rmSync(before, { recursive: true });
     },
   },
   {
