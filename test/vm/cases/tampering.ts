@@ -106,10 +106,11 @@ export const TAMPERING: readonly VmCase[] = [
     },
   },
   {
-    name: 'the same after the agent was killed by root and another took over',
+    name: 'while no agent runs rules and self-protection hold; the next agent is protected as the one before',
     async run(stage) {
       const agent = await stage.ensureGuarded();
       await agent.kill('SIGKILL');
+      await stage.probe();
       await attack(stage, { 'bpf-ids map': 'EPERM', [`unlink /host${pinsOf(stage)}/link_ka_file_open`]: 'EPERM' });
       await stage.start();
       await attackEverything(stage);
