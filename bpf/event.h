@@ -30,6 +30,10 @@ enum hook {
 	HOOK_SOCKET_ACCEPT,
 	HOOK_SOCKET_SENDMSG,
 	HOOK_CAPABLE,
+	HOOK_BPF,
+	HOOK_TASK_KILL,
+	HOOK_PTRACE,
+	HOOK_UNIX_CONNECT,
 };
 
 enum outcome {
@@ -108,6 +112,8 @@ enum event_flag {
 	EVENT_FLAG_FOREIGN = 1, /* the path is of another name space or root */
 	EVENT_FLAG_UNKNOWN = 2, /* the path is not whole */
 	EVENT_FLAG_CUT = 4,     /* a string did not fit */
+	EVENT_FLAG_SELF =
+		8, /* an attempt on the enforcement itself, refused whatever the rules are */
 };
 
 /* Losses and oddities, one slot each per CPU. */

@@ -21,10 +21,16 @@ static __always_inline int check_object_of(struct vfsmount *mnt, struct dentry *
 					   struct inode *owner, u32 hook, u32 access, int second)
 {
 	struct task *x;
+	u64 word;
 
-	x = begin(WANTS_IMAGE(IMAGE_FLAG_FILE));
+	x = scoped(&word);
 	if (!x)
 		return 0;
+	if (access & ACCESS_WRITE && guards(x, mnt, d, hook))
+		return -EPERM;
+	if (!(SCOPE_WANTS(word) & WANTS_IMAGE(IMAGE_FLAG_FILE)))
+		return 0;
+	prepare(x, word);
 	x->mute = second && x->told;
 	x->told = 0;
 	if (is_nameless(d))
@@ -164,8 +170,13 @@ int BPF_PROG(ka_file_open, struct file *file, int ret)
 
 	if (ret || (file->f_flags & FMODE_EXEC && !layer))
 		return ret;
-	x = wanting(WANTS_IMAGE(IMAGE_FLAG_FILE) | SCOPE_MODE_SEE_FILE, &word);
+	x = scoped(&word);
 	if (!x)
+		return 0;
+	if (file->f_mode & FMODE_WRITE &&
+	    guards(x, file->f_path.mnt, file->f_path.dentry, HOOK_FILE_OPEN))
+		return -EPERM;
+	if (!(SCOPE_WANTS(word) & (WANTS_IMAGE(IMAGE_FLAG_FILE) | SCOPE_MODE_SEE_FILE)))
 		return 0;
 	if (!layer) {
 		second = second_open(file, x, word);

@@ -8,6 +8,7 @@ char LICENSE[] SEC("license") = "GPL";
 const volatile __u32 host_mnt_ns = 0;
 
 #include "lib/check.h"
+#include "self.bpf.h"
 #include "exec.bpf.h"
 #include "lifecycle.bpf.h"
 #include "file.bpf.h"

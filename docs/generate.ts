@@ -12,6 +12,8 @@ import { COMMANDS, GROUPS, PLANNED } from '../src/cli/command-table.ts';
 import type { Command, OptionSpec } from '../src/cli/command.ts';
 import { EXIT_CODES } from '../src/cli/exit-codes.ts';
 import { STATUS_OF } from '../src/grpc/status.ts';
+import { ATTACKS } from '../test/adversary/attacks.ts';
+import { outcomeOf, readResults } from '../test/adversary/results.ts';
 import { ISSUE_MEANINGS } from './issue-meanings.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -253,6 +255,35 @@ ${table(['command', 'until then'], PLANNED.map(({ words, instead }) => [code(wor
 `;
 }
 
+const OUTCOMES = { open: 'open', denied: 'denied', passes: '**passes**', 'no run': 'not tried', 'not there': 'not on this kernel' } as const;
+
+/** Between its marks in the page, which is written by hand otherwise. */
+function threatModel(): string {
+  const results = readResults();
+  const kernels = Object.keys(results).toSorted();
+  const rows = Object.entries(ATTACKS).flatMap(([group, attacks]) =>
+    attacks.map((attack) => [
+      attack.name,
+      group,
+      attack.from,
+      ...kernels.map((kernel) => OUTCOMES[outcomeOf(attack, results[kernel]!.cases)]),
+      attack.open === undefined ? '' : `${attack.open} …`,
+    ]),
+  );
+  const releases = kernels.map((kernel) => `${kernel}: ${results[kernel]!.release}`).join(', ');
+  const text = `${table(['attack', 'kind', 'known from', ...kernels, 'open: see the row'], rows)}\n\nLast run on ${releases}.`;
+  return read(THREAT_MODEL).replace(/(<!-- attacks[^>]*-->\n)[^]*?(<!-- end of attacks -->)/, (_, begin: string, end: string) => `${begin}\n${text}\n\n${end}`);
+}
+
+function place(path: string, text: string): void {
+  const before = globSync(path, { cwd: ROOT }).length > 0 ? read(path) : undefined;
+  if (before === text) return;
+  if (!isCheck) return writeFileSync(join(ROOT, path), text);
+  console.error(`generate: ${path} is not what the code says; run tools/node docs/generate.ts`);
+  process.exitCode = 1;
+}
+
+const THREAT_MODEL = 'docs/threat-model.md';
 const pages: Readonly<Record<string, string>> = {
   'errors.md': errorsPage(),
   'limits.md': limitsPage(),
@@ -261,15 +292,5 @@ const pages: Readonly<Record<string, string>> = {
   'karmor.md': await karmorPage(),
 };
 const isCheck = process.argv.includes('--check');
-for (const [name, body] of Object.entries(pages)) {
-  const path = join('docs/reference', name);
-  const text = HEAD + body;
-  const before = globSync(path, { cwd: ROOT }).length > 0 ? read(path) : undefined;
-  if (before === text) continue;
-  if (isCheck) {
-    console.error(`generate: ${path} is not what the code says; run tools/node docs/generate.ts`);
-    process.exitCode = 1;
-  } else {
-    writeFileSync(join(ROOT, path), text);
-  }
-}
+for (const [name, body] of Object.entries(pages)) place(join('docs/reference', name), HEAD + body);
+place(THREAT_MODEL, threatModel());

@@ -75,15 +75,22 @@ static __always_inline void prepare(struct task *x, u64 word)
 		reclassify(x);
 }
 
-/* The current task with its scope's word, or NULL where it has none or wants none of `wanted`, bits of SCOPE_WANTS. */
-static __always_inline struct task *wanting(u32 wanted, u64 *word)
+/* The current task with its scope's word, or NULL where it has none. */
+static __always_inline struct task *scoped(u64 *word)
 {
 	struct task *x = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
 
-	if (!x)
-		return 0;
-	*word = scope_word(x->scope);
-	return SCOPE_WANTS(*word) & wanted && !sets_up(x) ? x : 0;
+	if (x)
+		*word = scope_word(x->scope);
+	return x;
+}
+
+/* The same, or NULL where it wants none of `wanted`, bits of SCOPE_WANTS. */
+static __always_inline struct task *wanting(u32 wanted, u64 *word)
+{
+	struct task *x = scoped(word);
+
+	return x && SCOPE_WANTS(*word) & wanted && !sets_up(x) ? x : 0;
 }
 
 /* The same, ready for a check. */

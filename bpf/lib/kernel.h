@@ -58,6 +58,8 @@ struct inode {
 	struct hlist_head i_dentry;
 	u16 i_mode;
 	kuid_t i_uid;
+	unsigned long i_ino;
+	u32 i_generation;
 };
 
 struct dentry {
@@ -112,6 +114,7 @@ struct file {
 	u32 f_flags;
 	struct path f_path;
 	struct inode *f_inode;
+	void *private_data;
 };
 
 /* fs/file_table.c; user_path since 6.7 (kernel commit def3ae83da02) */
@@ -179,14 +182,24 @@ struct mm_struct {
 	struct file *exe_file;
 };
 
+struct fdtable {
+	u32 max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
 struct task_struct {
 	int pid;
 	int tgid;
 	u32 flags;
 	char comm[16];
-	u64 start_boottime;
-	struct task_struct *group_leader;
 	struct task_struct *real_parent;
+	struct task_struct *group_leader;
+	u64 start_boottime;
+	struct files_struct *files;
 	struct signal_struct *signal;
 	const struct cred *real_cred;
 	const struct cred *cred;
@@ -233,6 +246,28 @@ struct sock {
 struct socket {
 	short type;
 	struct sock *sk;
+};
+
+struct unix_sock {
+	struct path path;
+};
+
+struct bpf_map {
+	u32 id;
+	char name[16];
+};
+
+struct bpf_prog_aux {
+	u32 id;
+	char name[16];
+};
+
+struct bpf_prog {
+	struct bpf_prog_aux *aux;
+};
+
+struct bpf_link {
+	u32 id;
 };
 
 struct request_sock {
@@ -304,6 +339,7 @@ static __always_inline u64 seq_of(struct mnt_namespace *ns)
 #define MNT_READONLY 0x40
 /* include/uapi/linux/magic.h */
 #define TMPFS_MAGIC 0x01021994
+#define BPF_FS_MAGIC 0xcafe4a11
 /* include/linux/sched.h */
 #define PF_KTHREAD 0x00200000
 #define PF_IO_WORKER 0x00000010

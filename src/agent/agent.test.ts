@@ -280,3 +280,17 @@ test('a part that fails for good is told', { timeout: 20_000 }, async (t) => {
   });
   await assert.rejects(start(t, { runtime }), boom);
 });
+
+test(
+  'its folders and its socket are guarded; what somebody changed in the kernel is a line and a reason',
+  { timeout: 20_000 },
+  async (t) => {
+    const { enforcer, lines, directory } = await start(t);
+    const guarded = enforcer.calls.filter((call) => call.startsWith('guard '));
+    assert.equal(guarded.at(-1), `guard ${directory}/policies ${directory} ${directory}/k.sock`);
+    enforcer.tampered.push({ what: 'the pin x was removed', problem: 'EPERM' });
+    const file = join(directory, 'probe.json');
+    await until(() => existsSync(file) && readFileSync(file, 'utf8').includes('the pin x was removed'));
+    assert.ok(lines.some((line) => line.includes('the pin x was removed')));
+  },
+);

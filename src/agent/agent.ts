@@ -11,10 +11,11 @@ import type { PolicyKind, Workload } from '#policy';
 import { Workloads } from '#workloads';
 import type { WorkloadChange } from '#workloads';
 import type { AgentConfig } from './config.ts';
-import { pumpEvents } from './event-pump.ts';
+import { pumpEvents, tellAlert } from './event-pump.ts';
 import { boundHost, HOST_KEY } from './host-bound.ts';
 import { followFolder } from './follow-folder.ts';
 import { GateKeeper } from './start-gate.ts';
+import { IntegrityWatch } from './integrity-watch.ts';
 import type { LineOutput } from './line-output.ts';
 import { nodeStatus } from './node-status.ts';
 import { folderBackups } from './policy-files.ts';
@@ -104,6 +105,7 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
     run(gateKeeper.run(stop.signal));
     await keeper.resume();
     await keeper.rescan();
+    enforcer.guard([config.policyDir, config.stateDir]);
     run(followFolder(config.policyDir, () => keeper.rescan(), { signal: stop.signal }));
     run(workloads.run(stop.signal));
     await Promise.race([first.promise, failure.promise, sleep(FIRST_SYNC_MS, undefined, { ref: false })]);
@@ -116,6 +118,7 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
     await end();
     throw error;
   }
+  enforcer.guard([config.policyDir, config.stateDir, config.socket]);
   for (const name of SERVICES) health.set(name, true);
   // events that an agent before us left in the ring are of containers that are known by now
   run(pump(parts, protector, { waits: inherited, signal: stop.signal }));
@@ -238,13 +241,15 @@ interface ProbeKeeping {
 async function keepProbeFiles(parts: AgentParts, { keeper, addresses, signal }: ProbeKeeping): Promise<void> {
   const { config, enforcer, runtime, logger } = parts;
   const files = new ProbeFiles(logger);
+  const integrity = new IntegrityWatch({ enforcer, names: parts.names, tell: (alert) => tellAlert(alert, parts), logger });
   while (!signal.aborted) {
+    integrity.check();
     const policies = keeper.status();
     const facts = {
       ...parts.host,
       version: parts.names.version,
       enforcer: enforcer.report.name,
-      node: nodeStatus(enforcer.report, runtime.state, policies),
+      node: nodeStatus(enforcer.report, runtime.state, policies, integrity.reasons()),
       postures: config.postures,
       host: hostFacts(config),
       runtime: runtime.state,

@@ -66,10 +66,18 @@ function handle(event: KernelEvent, options: EventPumpOptions): void {
     json?.write(formatAgentJson(log));
     return;
   }
-  const alert: Alert = alertOf(event, context);
+  tellAlert(alertOf(event, context), options);
+}
+
+/** To streams, the console and the log file. */
+export function tellAlert(alert: Alert, { feed, lines, json }: Pick<EventPumpOptions, 'lines' | 'json'> & TellsAlerts): void {
   feed.publishAlert(alert);
-  options.lines.write(formatAgentLine(alert));
+  lines.write(formatAgentLine(alert));
   json?.write(formatAgentJson(alert));
+}
+
+interface TellsAlerts {
+  readonly feed: Pick<Feed, 'publishAlert'>;
 }
 
 function logFor(event: KernelEvent, context: EventContext, { visibilityOf, dropProcessResource }: EventPumpOptions): Log | undefined {

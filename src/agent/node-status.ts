@@ -20,8 +20,14 @@ export interface NodeStatus {
 const REASONS_MAX = 100;
 
 /** Judges what the node enforces. Pure. */
-export function nodeStatus(report: EnforcerReport, runtime: RuntimeState, policies: KeeperStatus): NodeStatus {
+export function nodeStatus(
+  report: EnforcerReport,
+  runtime: RuntimeState,
+  policies: KeeperStatus,
+  tampered: readonly Reason[] = [],
+): NodeStatus {
   const reasons: Reason[] = [
+    ...tampered,
     ...report.missing.map(({ hook, reason }) => ({
       problem: `the hook ${hook} is not attached: ${reason}`,
       cure: 'see docs/reference/kernels.md',

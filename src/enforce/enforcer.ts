@@ -78,6 +78,13 @@ export interface StartGate {
 /** For how long the kernel believes that an agent is there. */
 export const GATE_PATIENCE_MS = 10_000;
 
+/** Something of ours in the kernel that somebody else changed. */
+export interface Tampering {
+  readonly what: string;
+  /** Why it could not be set right; undefined where it was. */
+  readonly problem: string | undefined;
+}
+
 /** The port behind which rules become refusals. An enforcer knows rule sets and cgroups, never policies. */
 export interface Enforcer extends Disposable {
   readonly report: EnforcerReport;
@@ -107,4 +114,13 @@ export interface Enforcer extends Disposable {
   watch(onEvent: (event: KernelEvent) => void, signal: AbortSignal): Promise<void>;
   counters(): Counters;
   usage(): Usage;
+  /**
+   * From now on containers can change none of these files and directories, nor what is in them, nor move or cover what leads there.
+   * Replaces those of before. What does not exist is left out until `checkIntegrity` finds that it does.
+   *
+   * @throws {KubeArmorError} `LIMIT_EXCEEDED`, `KERNEL_CALL`, `HOST_IO`; some are guarded then
+   */
+  guard(paths: readonly string[]): void;
+  /** Compares the kernel's state with what was written, and writes again what differs. Cheap: for every few seconds. */
+  checkIntegrity(): readonly Tampering[];
 }

@@ -8,7 +8,7 @@ export { EventDecoder } from './bpf-lsm/decode-event.ts';
 export { claimPinDirectory, endLeftInForce, findLeftInForce } from './bpf-lsm/left-in-force.ts';
 export type { LeftInForce, LeftInForcePlace } from './bpf-lsm/left-in-force.ts';
 export { GATE_PATIENCE_MS } from './enforcer.ts';
-export type { Counters, Enforcer, EnforcerReport, HeldTask, ProtectOptions, StartGate, Usage, Visibility } from './enforcer.ts';
+export type { Counters, Enforcer, EnforcerReport, HeldTask, ProtectOptions, StartGate, Tampering, Usage, Visibility } from './enforcer.ts';
 export type EnforcerOptions = BpfLsmOptions;
 
 /** Opens the best enforcer of this node. */

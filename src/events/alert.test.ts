@@ -335,3 +335,23 @@ for (const [name, event, operation, resource, data, eventData] of logs) {
     assert.equal('Action' in log || 'PolicyName' in log, false);
   });
 }
+
+test('an attempt on the enforcement itself names no policy of the workload, and what it was directed at', () => {
+  const attempts: readonly (readonly [Partial<KernelEvent>, operation: string, resource: string])[] = [
+    [{ hook: 'BPF', path: 'scopes', tampering: { number: 1, target: 0 } }, 'Syscall', 'map=scopes'],
+    [{ hook: 'BPF', path: '', tampering: { number: 3, target: 0 } }, 'Syscall', 'link'],
+    [{ hook: 'TASK_KILL', path: '', tampering: { number: 9, target: 4711 } }, 'Process', 'signal=9 pid=4711'],
+    [{ hook: 'PTRACE', path: '', tampering: { number: 18, target: 4711 } }, 'Process', 'pid=4711'],
+    [{ hook: 'UNIX_CONNECT', path: '/run/a.sock', tampering: { number: 0, target: 0 } }, 'Network', '/run/a.sock'],
+    [{ hook: 'FILE_UNLINK', path: '/opt/x', tampering: { number: 0, target: 0 } }, 'File', '/opt/x'],
+  ];
+  for (const [over, operation, resource] of attempts) {
+    const event = { ...exec, ruleId: undefined, args: [], ...over };
+    const { rule: _, ...nobody } = context;
+    const alert = alertOf(event, nobody);
+    assert.deepEqual(
+      [alert.PolicyName, alert.Severity, alert.Type, alert.Action, alert.Operation, alert.Resource, alert.Data],
+      ['KubeArmorSelfProtection', '10', 'MatchedPolicy', 'Block', operation, resource, `lsm=${event.hook}`],
+    );
+  }
+});

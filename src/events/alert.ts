@@ -205,6 +205,16 @@ const POSTURE_FIELDS: RuleFields = {
   RuleField: '',
 };
 
+/** PolicyName of alerts that no policy asked for. */
+export const SELF_PROTECTION = 'KubeArmorSelfProtection';
+
+const SELF_FIELDS: RuleFields = {
+  ...POSTURE_FIELDS,
+  PolicyName: SELF_PROTECTION,
+  Severity: '10',
+  Message: 'an attempt to change or end KubeArmor itself was refused',
+};
+
 function ruleFields(rule: RuleInfo): RuleFields {
   return {
     PolicyName: rule.policy,
@@ -228,7 +238,7 @@ export function alertOf(event: KernelEvent, context: EventContext): Alert {
   return {
     ...common(event, context, describeAlert(event, rule?.family)),
     Type: context.workload.kind === 'host' ? 'MatchedHostPolicy' : 'MatchedPolicy',
-    ...(rule === undefined ? POSTURE_FIELDS : ruleFields(rule)),
+    ...(event.tampering === undefined ? (rule === undefined ? POSTURE_FIELDS : ruleFields(rule)) : SELF_FIELDS),
     Enforcer: context.enforcer,
     Action: actionOf(event, rule),
     MaxAlertsPerSec: 0,

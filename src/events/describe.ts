@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Family } from '#policy';
 import { capabilityName, domainName, openFlagNames, protocolName, socketTypeName } from './kernel-names.ts';
-import type { HookName, KernelEvent, SocketInfo } from './model.ts';
+import type { HookName, KernelEvent, SocketInfo, Tampering } from './model.ts';
 
 /** What was done to what: the part of a record that depends on the hook. */
 export interface Describe {
@@ -21,6 +21,9 @@ const mapOf = (pairs: readonly Pair[]): Record<string, string> =>
 function operationOf(hook: HookName): string {
   if (hook === 'SECURITY_BPRM_CHECK') return 'Process';
   if (hook === 'CAPABLE') return 'Capabilities';
+  if (hook === 'BPF') return 'Syscall';
+  if (hook === 'TASK_KILL' || hook === 'PTRACE') return 'Process';
+  if (hook === 'UNIX_CONNECT') return 'Network';
   return hook.startsWith('SOCKET_') ? 'Network' : 'File';
 }
 
@@ -62,6 +65,17 @@ function socketPairs(socket: SocketInfo): Pair[] {
   return NAMED_PROTOCOLS.has(protocol) ? [['protocol', protocolName(protocol)], type] : [type];
 }
 
+const OBJECT_OF_BPF: Readonly<Record<number, string>> = { 1: 'map', 2: 'program', 3: 'link' };
+
+/** What an attempt on the enforcement was directed at. */
+function tamperedResource({ hook, path }: KernelEvent, { number, target }: Tampering): string {
+  if (hook === 'TASK_KILL') return `signal=${number} pid=${target}`;
+  if (hook === 'PTRACE') return `pid=${target}`;
+  const object = hook === 'BPF' ? OBJECT_OF_BPF[number] : undefined;
+  if (object === undefined) return path;
+  return path === '' ? object : `${object}=${path}`;
+}
+
 /** Data `lsm=HOOK …` and Resource as KubeArmor's BPF enforcer writes them; an address is added to Data only. */
 export function describeAlert(event: KernelEvent, family: Family | undefined): Describe {
   const { hook, socket } = event;
@@ -76,7 +90,12 @@ export function describeAlert(event: KernelEvent, family: Family | undefined): D
     const pairs = [lsm, ...what, ...addressPairs(hook, socket)];
     return { operation, resource: pairText(what), data: pairText(pairs), eventData: mapOf(pairs) };
   }
-  const resource = hook === 'SECURITY_BPRM_CHECK' ? execText(event) : event.path;
+  const resource =
+    hook === 'SECURITY_BPRM_CHECK'
+      ? execText(event)
+      : event.tampering === undefined
+        ? event.path
+        : tamperedResource(event, event.tampering);
   return { operation, resource, data: pairText([lsm]), eventData: mapOf([lsm]) };
 }
 

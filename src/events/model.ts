@@ -25,7 +25,11 @@ export type HookName =
   | 'SOCKET_LISTEN'
   | 'SOCKET_ACCEPT'
   | 'SOCKET_SENDMSG'
-  | 'CAPABLE';
+  | 'CAPABLE'
+  | 'BPF'
+  | 'TASK_KILL'
+  | 'PTRACE'
+  | 'UNIX_CONNECT';
 
 /** One record of a kernel ring, decoded. Strings are what the kernel gave, invalid UTF-8 replaced by U+FFFD. */
 export interface KernelEvent {
@@ -67,6 +71,15 @@ export interface KernelEvent {
   readonly socket?: SocketInfo | undefined;
   /** Capability number. */
   readonly capability?: number | undefined;
+  /** An attempt on the enforcement itself, refused whatever the rules of the workload are. */
+  readonly tampering?: Tampering | undefined;
+}
+
+export interface Tampering {
+  /** TASK_KILL: the signal. PTRACE: PTRACE_MODE_*. BPF: 1 a map, 2 a program, 3 a link; of files nothing. */
+  readonly number: number;
+  /** TASK_KILL and PTRACE: host pid of the target. */
+  readonly target: number;
 }
 
 export interface SocketInfo {

@@ -35,7 +35,6 @@ interface Libbpf {
   bpf_program__attach(program: Pointer): Pointer | null;
   bpf_link__open(path: string): Pointer | null;
   bpf_link__fd(link: Pointer): number;
-  bpf_link__pin(link: Pointer, path: string): number;
   bpf_link__destroy(link: Pointer): number;
   bpf_map__fd(map: Pointer): number;
   bpf_map__reuse_fd(map: Pointer, fd: number): number;
@@ -48,6 +47,7 @@ interface Libbpf {
   bpf_map_lookup_and_delete_elem(fd: number, key: Uint8Array, value: Uint8Array): number;
   bpf_map_delete_elem(fd: number, key: Uint8Array): number;
   bpf_map_get_next_key(fd: number, key: Uint8Array | null, next: Uint8Array): number;
+  bpf_map_get_fd_by_id(id: number): number;
   bpf_map_freeze(fd: number): number;
   bpf_obj_get_info_by_fd(fd: number, info: Uint8Array, length: Uint8Array): number;
   bpf_obj_pin(fd: number, path: string): number;
@@ -92,7 +92,6 @@ const LIBBPF = {
   bpf_program__attach: 'void *bpf_program__attach(const void *)',
   bpf_link__open: 'void *bpf_link__open(const char *)',
   bpf_link__fd: 'int bpf_link__fd(const void *)',
-  bpf_link__pin: 'int bpf_link__pin(void *, const char *)',
   bpf_link__destroy: 'int bpf_link__destroy(void *)',
   bpf_map__fd: 'int bpf_map__fd(const void *)',
   bpf_map__reuse_fd: 'int bpf_map__reuse_fd(void *, int)',
@@ -105,6 +104,7 @@ const LIBBPF = {
   bpf_map_lookup_and_delete_elem: 'int bpf_map_lookup_and_delete_elem(int, const void *, void *)',
   bpf_map_delete_elem: 'int bpf_map_delete_elem(int, const void *)',
   bpf_map_get_next_key: 'int bpf_map_get_next_key(int, const void *, void *)',
+  bpf_map_get_fd_by_id: 'int bpf_map_get_fd_by_id(uint32_t)',
   bpf_map_freeze: 'int bpf_map_freeze(int)',
   bpf_obj_get_info_by_fd: 'int bpf_obj_get_info_by_fd(int, void *, void *)',
   bpf_obj_pin: 'int bpf_obj_pin(int, const char *)',

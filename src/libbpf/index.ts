@@ -10,7 +10,7 @@ export { BpfObject } from './object.ts';
 export type { OpenOptions } from './object.ts';
 export { kernelHasBtf, kernelHasHook, probeLsm } from './probe.ts';
 export type { LsmProbe } from './probe.ts';
-export { BpfProgram } from './program.ts';
+export { BpfProgram, PinnedProgram } from './program.ts';
 export type { TestResult, TestRun } from './program.ts';
 export { ReadableWatch } from './readable.ts';
 export { isBpffs, mountBpffs, peerCredentials } from './system.ts';

@@ -2,7 +2,7 @@
 import { closeSync } from 'node:fs';
 import { check, kernelError } from './errno.ts';
 import { lastErrno, libbpf, type Pointer } from './ffi.ts';
-import { openPinnedFd } from './pinned.ts';
+import { idOf, openPinnedFd } from './pinned.ts';
 
 /** An attachment of a program. Disposing detaches it, unless it is pinned: then it lives while the pin does. */
 export class BpfLink implements Disposable {
@@ -35,10 +35,15 @@ export class BpfLink implements Disposable {
     return this.#link === undefined ? -1 : libbpf().bpf_link__fd(this.#link);
   }
 
+  /** The kernel's id of the link. */
+  get id(): number {
+    return idOf(this.fd, `link ${this.#name}`);
+  }
+
   /** Keeps the program attached without us, under a path in a BPF file system, whose directory must exist. EEXIST where the path does. */
   pin(path: string): void {
     if (this.#link === undefined) throw new TypeError(`link ${this.#name} is disposed`);
-    check(libbpf().bpf_link__pin(this.#link, path), `pinning link ${this.#name} at ${path}`);
+    check(libbpf().bpf_obj_pin(this.fd, path), `pinning link ${this.#name} at ${path}`);
   }
 
   [Symbol.dispose](): void {

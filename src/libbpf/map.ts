@@ -165,6 +165,18 @@ export class BpfMap implements Disposable {
     return fd === undefined ? undefined : new BpfMap(fd, true);
   }
 
+  /**
+   * Opens a map by its id.
+   *
+   * @returns owned by the caller, or undefined where no map has this id
+   * @throws {KubeArmorError} `KERNEL_CALL`, e.g. EPERM
+   */
+  static openId(id: number): BpfMap | undefined {
+    const fd = libbpf().bpf_map_get_fd_by_id(id);
+    if (fd === -ENOENT) return undefined;
+    return new BpfMap(check(fd, `opening BPF map ${id}`), true);
+  }
+
   /** For system calls and for inner maps; -1 once disposed. */
   get fd(): number {
     return this.#fd;

@@ -229,6 +229,9 @@ test('links and maps survive in pins, are adopted, and go with them', { skip: no
     object.load();
     using link = object.program('live').attach();
     link.pin(path);
+    assert.ok(link.id > 0);
+    unlinkSync(path);
+    link.pin(path); // what lost its pin can be pinned again
     object.map('counts').update(u32(1), u64(2n));
     object.map('counts').pin(mapPath);
     assert.equal(failure(() => object.map('counts').pin(mapPath)).message, `pinning map counts at ${mapPath}: EEXIST`);
@@ -238,6 +241,9 @@ test('links and maps survive in pins, are adopted, and go with them', { skip: no
   assert.ok(link !== undefined && link.fd >= 0);
   using map = BpfMap.openPinned(mapPath);
   assert.deepEqual(map?.lookup(u32(1)), u64(2n));
+  using byId = BpfMap.openId(map!.info.id);
+  assert.deepEqual(byId?.lookup(u32(1)), u64(2n));
+  assert.equal(BpfMap.openId(0x7fff_fff0), undefined);
   assert.match(failure(() => BpfMap.openPinned(path)).message, /^opening the map pinned at .*live-link: it is anon_inode:.*link/);
   assert.match(failure(() => BpfLink.openPinned(mapPath)).message, /^opening the link pinned at .*counts: it is anon_inode:.*map/);
 

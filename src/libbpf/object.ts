@@ -4,6 +4,7 @@ import { check } from './errno.ts';
 import { addressOf, lastErrno, libbpf, type Pointer, viewOf } from './ffi.ts';
 import { loadError } from './load-error.ts';
 import { BpfMap } from './map.ts';
+import { idOf } from './pinned.ts';
 import { captureLog } from './print-log.ts';
 import { BpfProgram } from './program.ts';
 
@@ -157,6 +158,15 @@ export class BpfObject implements Disposable {
     const map = new BpfMap(libbpf().bpf_map__fd(handle), false, name);
     this.#maps.set(name, map);
     return map;
+  }
+
+  /** The ids of all its maps, those of global variables too. */
+  mapIds(): number[] {
+    const object = this.#require('loaded');
+    const ids: number[] = [];
+    for (let map = libbpf().bpf_object__next_map(object, null); map !== null; map = libbpf().bpf_object__next_map(object, map))
+      ids.push(idOf(libbpf().bpf_map__fd(map), 'a map'));
+    return ids;
   }
 
   /** A program by its C name. */

@@ -10,7 +10,7 @@ import { libbpf } from './ffi.ts';
  *
  * @returns a descriptor for the caller to close; undefined where nothing is pinned
  */
-export function openPinnedFd(path: string, kind: 'map' | 'link'): number | undefined {
+export function openPinnedFd(path: string, kind: 'map' | 'link' | 'prog'): number | undefined {
   const doing = `opening the ${kind} pinned at ${path}`;
   const fd = libbpf().bpf_obj_get(path);
   if (fd === -ENOENT) return undefined;
@@ -19,4 +19,16 @@ export function openPinnedFd(path: string, kind: 'map' | 'link'): number | undef
   if (/^anon_inode:\[?bpf[-_](\w+)\]?$/.exec(name)?.[1] === kind) return fd;
   closeSync(fd);
   throw new KubeArmorError('KERNEL_CALL', `${doing}: it is ${name}`);
+}
+
+/** struct bpf_map_info, bpf_prog_info and bpf_link_info (linux/bpf.h) begin alike: type, id. */
+const INFO = { size: 8, id: 4 } as const;
+
+/** The kernel's id of a map, program or link. Never reused while it lives. */
+export function idOf(fd: number, what: string): number {
+  const info = Buffer.alloc(INFO.size);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(INFO.size);
+  check(libbpf().bpf_obj_get_info_by_fd(fd, info, length), `reading the id of ${what}`);
+  return info.readUInt32LE(INFO.id);
 }

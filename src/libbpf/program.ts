@@ -4,6 +4,7 @@ import { KubeArmorError } from '#base';
 import { check, errnoName } from './errno.ts';
 import { addressOf, lastErrno, libbpf, type Pointer } from './ffi.ts';
 import { BpfLink } from './link.ts';
+import { idOf, openPinnedFd } from './pinned.ts';
 import { captureLog } from './print-log.ts';
 
 export interface TestRun {
@@ -90,22 +91,17 @@ export class BpfProgram {
    * @throws {KubeArmorError} `KERNEL_CALL`, e.g. ENOTSUPP: LSM and most tracing programs cannot be run
    */
   testRun(run: TestRun = {}): TestResult {
-    const data = run.data ?? new Uint8Array(0);
-    const context = run.context ?? new Uint8Array(0);
-    // One buffer for the options and what they point to: the call itself then keeps all of it alive.
-    const opts = Buffer.concat([Buffer.alloc(RUN_OPTS.size), data, context]);
-    const dataAt = RUN_OPTS.size;
-    const contextAt = dataAt + data.length;
-    const base = addressOf(opts);
-    opts.writeBigUInt64LE(BigInt(RUN_OPTS.size));
-    if (data.length > 0) opts.writeBigUInt64LE(base + BigInt(dataAt), RUN_OPTS.dataIn);
-    opts.writeUInt32LE(data.length, RUN_OPTS.dataSizeIn);
-    if (context.length > 0) opts.writeBigUInt64LE(base + BigInt(contextAt), RUN_OPTS.ctxIn);
-    opts.writeUInt32LE(context.length, RUN_OPTS.ctxSizeIn);
-    opts.writeInt32LE(run.repeat ?? 0, RUN_OPTS.repeat);
-    check(libbpf().bpf_prog_test_run_opts(this.fd, opts), `running program ${this.name}`);
-    context.set(opts.subarray(contextAt));
-    return { returned: opts.readUInt32LE(RUN_OPTS.retval), averageNs: opts.readUInt32LE(RUN_OPTS.duration) };
+    return runProgram(this.fd, this.name, run);
+  }
+
+  /** The kernel's id of the loaded program. */
+  get id(): number {
+    return idOf(this.fd, `program ${this.name}`);
+  }
+
+  /** Keeps the program under a path in a BPF file system, whose directory must exist. EEXIST where the path does. */
+  pin(path: string): void {
+    check(libbpf().bpf_obj_pin(this.fd, path), `pinning program ${this.name} at ${path}`);
   }
 
   #readAll(fd: number): Buffer {
@@ -133,5 +129,60 @@ export class BpfProgram {
   #open(): Pointer {
     if (!this.#isOpen()) throw new TypeError(`the object of program ${this.name} is disposed`);
     return this.#program;
+  }
+}
+
+function runProgram(fd: number, name: string, run: TestRun): TestResult {
+  const data = run.data ?? new Uint8Array(0);
+  const context = run.context ?? new Uint8Array(0);
+  // One buffer for the options and what they point to: the call itself then keeps all of it alive.
+  const opts = Buffer.concat([Buffer.alloc(RUN_OPTS.size), data, context]);
+  const dataAt = RUN_OPTS.size;
+  const contextAt = dataAt + data.length;
+  const base = addressOf(opts);
+  opts.writeBigUInt64LE(BigInt(RUN_OPTS.size));
+  if (data.length > 0) opts.writeBigUInt64LE(base + BigInt(dataAt), RUN_OPTS.dataIn);
+  opts.writeUInt32LE(data.length, RUN_OPTS.dataSizeIn);
+  if (context.length > 0) opts.writeBigUInt64LE(base + BigInt(contextAt), RUN_OPTS.ctxIn);
+  opts.writeUInt32LE(context.length, RUN_OPTS.ctxSizeIn);
+  opts.writeInt32LE(run.repeat ?? 0, RUN_OPTS.repeat);
+  check(libbpf().bpf_prog_test_run_opts(fd, opts), `running program ${name}`);
+  context.set(opts.subarray(contextAt));
+  return { returned: opts.readUInt32LE(RUN_OPTS.retval), averageNs: opts.readUInt32LE(RUN_OPTS.duration) };
+}
+
+/** A program that is pinned. */
+export class PinnedProgram implements Disposable {
+  readonly #path: string;
+  #fd: number;
+
+  private constructor(path: string, fd: number) {
+    this.#path = path;
+    this.#fd = fd;
+  }
+
+  /**
+   * @returns owned by the caller, or undefined where nothing is pinned at `path`
+   * @throws {KubeArmorError} `KERNEL_CALL`, e.g. EACCES, or where something else is pinned there
+   */
+  static open(path: string): PinnedProgram | undefined {
+    const fd = openPinnedFd(path, 'prog');
+    return fd === undefined ? undefined : new PinnedProgram(path, fd);
+  }
+
+  /** As `BpfProgram.testRun`. */
+  testRun(run: TestRun = {}): TestResult {
+    return runProgram(this.#fd, this.#path, run);
+  }
+
+  /** Pins it again, where its pin is gone. */
+  pin(path: string): void {
+    check(libbpf().bpf_obj_pin(this.#fd, path), `pinning program ${this.#path} at ${path}`);
+  }
+
+  [Symbol.dispose](): void {
+    const fd = this.#fd;
+    this.#fd = -1;
+    if (fd >= 0) closeSync(fd);
   }
 }

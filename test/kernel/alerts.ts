@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { KernelEvent } from '#events';
+import type { HookName, KernelEvent } from '#events';
 import { CAPABILITIES } from '#policy';
 import type { RuleInfo } from '#policy';
 
@@ -26,7 +26,17 @@ function plainPath(path: string): string {
   return text.length > 100 ? `${text.slice(0, 20)}…` : text;
 }
 
-function objectOf({ socket, capability, path }: KernelEvent): string {
+const OF_BPF: Readonly<Record<number, string>> = { 1: 'map', 2: 'program', 3: 'link' };
+
+function tamperedObject(hook: HookName, number: number): string | undefined {
+  if (hook === 'BPF') return OF_BPF[number] ?? 'what?';
+  if (hook === 'TASK_KILL') return `signal=${number}`;
+  return hook === 'PTRACE' ? 'task' : undefined;
+}
+
+function objectOf({ socket, capability, path, tampering, hook }: KernelEvent): string {
+  const tampered = tamperedObject(hook, tampering?.number ?? 0);
+  if (tampered !== undefined) return tampered;
   if (capability !== undefined) return CAPABILITIES[capability] ?? String(capability);
   if (socket === undefined) return plainPath(path);
   const name = `${FAMILIES[socket.domain] ?? socket.domain}/${TYPES[socket.type] ?? socket.type}/${socket.protocol}`;
@@ -37,11 +47,13 @@ function objectOf({ socket, capability, path }: KernelEvent): string {
  * One line an event: `OUTCOME HOOK OBJECT [RULE] [by SUBJECT]`.
  *
  * OBJECT is a path, a capability, or `family/type/protocol[@address:port]`; RULE the field path without `spec.`, with
- * `policy:` before it where there are several policies, or `posture`; telemetry has none. The subject stands there when it is not
+ * `policy:` before it where there are several policies, or `posture`, or `self` (tampering); telemetry has none. The subject stands there when it is not
  * /bin/stim.
  */
 export function lineOf({ event, rule }: Alert, several: boolean): string {
-  const field = rule?.field.replace(/^spec\./, '') ?? (event.ruleId === undefined ? 'posture' : `rule?${event.ruleId}`);
+  const field =
+    rule?.field.replace(/^spec\./, '') ??
+    (event.tampering !== undefined ? 'self' : event.ruleId === undefined ? 'posture' : `rule?${event.ruleId}`);
   const named = several && rule !== undefined ? `${rule.policy}:${field}` : field;
   const by = event.subject === '/bin/stim' ? '' : ` by ${event.subject === '' ? '-' : plainPath(event.subject)}`;
   return `${event.outcome} ${event.hook} ${objectOf(event)}${event.outcome === 'observed' ? '' : ` ${named}`}${by}`;

@@ -47,6 +47,13 @@ const MUTATIONS: readonly Mutation[] = [
     to: '\t\tverdict = FN(at)(c.w, x->found + 3) >> 16;\n\t\tverdict = verdict == VERDICT_BLOCK ? VERDICT_ALLOW : VERDICT_BLOCK;\n',
     cases: '^(process|file)',
   },
+  {
+    name: 'the agent’s places are not guarded',
+    file: 'self.bpf.h',
+    from: '\treturn self_guards(x, hook) ? -EPERM : 0;',
+    to: '\treturn 0;',
+    cases: '^self',
+  },
 ];
 
 const ROOT = join(import.meta.dirname, '../..');

@@ -17,7 +17,7 @@ import { buildOtherVersion } from './other-version.ts';
 import type { Alert } from './alerts.ts';
 import { Bench, judge, linesOf, runCase } from './run-case.ts';
 import type { Performed } from './run-case.ts';
-import { mountRoots, unmountRoots } from './stage.ts';
+import { mountRoots, setGuarded, unmountRoots } from './stage.ts';
 
 const OBJECT = join(import.meta.dirname, '../../.cache/bpf/kubearmor.bpf.o');
 const BUSYBOX = ['/bin/busybox', '/usr/bin/busybox'];
@@ -126,6 +126,7 @@ async function performAll(cases: readonly KernelCase[], bench: Bench): Promise<P
 
 async function runAll(cases: readonly KernelCase[], bench: Bench): Promise<void> {
   using _ping = allowPing();
+  using _guarded = setGuarded(bench.enforcer);
   const performed = await performAll(runnable(cases, bench.programs.stim), bench);
   const unsettled = await bench.settle();
   for (const result of performed) report(result, bench);

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, copyFileSync, linkSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
+import type { Enforcer } from '#enforce';
+import { GUARD } from './cases/self.ts';
 
 /**
  * What a root is made of, a string each, in order:
@@ -118,4 +121,20 @@ export function setStage(directory: string, tree: Tree, options: StageOptions): 
     rmSync(beside, { recursive: true, force: true });
   };
   return { root: options.overlay ? merged : directory, volume, clear };
+}
+
+/** Directories and sockets of the host that the enforcer guards as if they were the agent's (cases/self.ts). */
+export function setGuarded(enforcer: Pick<Enforcer, 'guard'>): Disposable {
+  rmSync(GUARD, { recursive: true, force: true });
+  for (const name of ['state', 'above/state', 'other']) mkdirSync(join(GUARD, name), { recursive: true });
+  for (const name of ['state/file', 'free']) writeFileSync(join(GUARD, name), 'some text');
+  const sockets = ['state/socket', 'open-socket'].map((name) => createServer().listen(join(GUARD, name)));
+  enforcer.guard([join(GUARD, 'state'), join(GUARD, 'above/state')]);
+  return {
+    [Symbol.dispose]: () => {
+      enforcer.guard([]);
+      for (const socket of sockets) socket.close();
+      rmSync(GUARD, { recursive: true, force: true });
+    },
+  };
 }

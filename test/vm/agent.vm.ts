@@ -19,6 +19,7 @@ import { LACKS } from './cases/lacks.ts';
 import { RESTART } from './cases/restart.ts';
 import { SURVIVAL } from './cases/survival.ts';
 import { STARTS } from './cases/starts.ts';
+import { TAMPERING } from './cases/tampering.ts';
 import { TROUBLE } from './cases/trouble.ts';
 import { UPGRADE } from './cases/upgrade.ts';
 import { Stage } from './stage.ts';
@@ -34,6 +35,7 @@ const GROUPS: Readonly<Record<string, readonly VmCase[]>> = {
   trouble: TROUBLE,
   survival: SURVIVAL,
   restart: RESTART,
+  tampering: TAMPERING,
   lacks: LACKS,
   starts: STARTS,
   entering: ENTERING,

@@ -50,6 +50,12 @@ export class Containerd {
     return this.#run([], id, command);
   }
 
+  /** As `run`, with all capabilities, the node's processes, and its files below /host. */
+  runPrivileged(id: string, ...command: readonly string[]): Promise<void> {
+    const options = ['--privileged', '--with-ns', 'pid:/proc/1/ns/pid', '--mount', 'type=bind,src=/,dst=/host,options=rbind:rw'];
+    return this.#run(options, id, command);
+  }
+
   /** As `run`, but between making it and starting its program `meanwhile` is done: runc waits in the container for that long. */
   async runHeld(id: string, meanwhile: () => Promise<void>, ...command: readonly string[]): Promise<void> {
     const runc = join(this.#home, 'held-runc');

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KubeArmorError } from '#base';
-import type { Counters, Enforcer, EnforcerReport, HeldTask, ProtectOptions, StartGate, Usage } from '#enforce';
+import type { Counters, Enforcer, EnforcerReport, HeldTask, ProtectOptions, StartGate, Tampering, Usage } from '#enforce';
 import type { KernelEvent } from '#events';
 import type { RuleInfo } from '#policy';
 
@@ -50,6 +50,8 @@ export class FakeEnforcer implements Enforcer {
   counts: Record<string, bigint> = { alerts_lost: 0n, logs_lost: 0n };
   /** While set, `protect` throws it. */
   failure: KubeArmorError | undefined;
+  /** What the next check of the kernel's state finds. */
+  readonly tampered: Tampering[] = [];
   isDisposed = false;
   /** What an agent before left unread. */
   readonly unread: KernelEvent[] = [];
@@ -71,6 +73,12 @@ export class FakeEnforcer implements Enforcer {
   }
   dropOthers(): void {
     this.calls.push('dropOthers');
+  }
+  guard(paths: readonly string[]): void {
+    this.calls.push(`guard ${paths.join(' ')}`);
+  }
+  checkIntegrity(): readonly Tampering[] {
+    return this.tampered.splice(0);
   }
   workloadOf(scopeId: number): string | undefined {
     return this.#scopes[scopeId - 1];

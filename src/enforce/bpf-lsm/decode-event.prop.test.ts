@@ -76,6 +76,7 @@ function naive(record: Buffer): object | undefined {
     openFlags: hook === 'FILE_OPEN' ? u32(AT.open_flags) : undefined,
     socket: hook.startsWith('SOCKET_') ? socket(record) : undefined,
     capability: hook === 'CAPABLE' ? u32(AT.capability) : undefined,
+    tampering: (flags & 8) === 0 ? undefined : { number: u32(AT.capability), target: u32(AT.open_flags) },
   };
   return { event, fold: record.readBigUInt64LE(AT.fold), foreign: (flags & 1) !== 0, cut: (flags & 4) !== 0 };
 }

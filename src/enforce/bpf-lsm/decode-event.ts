@@ -135,6 +135,7 @@ export class EventDecoder {
       openFlags: hook === 'FILE_OPEN' ? u32(AT.open_flags) : undefined,
       socket: SOCKET_HOOKS.has(hook) ? socketOf(buffer.subarray(start, end)) : undefined,
       capability: hook === 'CAPABLE' ? u32(AT.capability) : undefined,
+      tampering: (flags & EVENT_FLAG.SELF) === 0 ? undefined : { number: u32(AT.capability), target: u32(AT.open_flags) },
     };
     return {
       event,

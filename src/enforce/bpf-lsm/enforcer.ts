@@ -6,18 +6,21 @@ import type { Logger } from '#base';
 import type { KernelEvent } from '#events';
 import { RingReader, sumPerCpu, watchRing } from '#observe';
 import type { RuleInfo } from '#policy';
-import type { Counters, Enforcer, EnforcerReport, ProtectOptions, Usage } from '../enforcer.ts';
+import type { Counters, Enforcer, EnforcerReport, ProtectOptions, Tampering, Usage } from '../enforcer.ts';
 import { EventDecoder } from './decode-event.ts';
-import { COUNTER, SCOPE_MODE } from './event-layout.gen.ts';
+import { COUNTER } from './event-layout.gen.ts';
 import { Folds } from './folds.ts';
 import { BpfLsmGate } from './gate.ts';
 import { describeHost, HOST_CGROUP_ID, HOST_SCOPE } from './host-scope.ts';
 import type { MoreLaunchers } from './host-scope.ts';
-import { ImageStore, u32 } from './images.ts';
+import { ImageStore, u32, u64 } from './images.ts';
 import type { LoadedImage, SavedImage } from './images.ts';
 import { openPrograms } from './programs.ts';
 import type { Programs } from './programs.ts';
+import { checkIntegrity } from './integrity.ts';
 import { loadState, saveState, STATE_FILE } from './saved-state.ts';
+import { bindingOf, modeOf, NOT_STARTED, wordOf } from './scope-word.ts';
+import { SelfProtection } from './self-protection.ts';
 
 export interface BpfLsmOptions {
   /** The compiled programs. */
@@ -39,6 +42,8 @@ interface Scope {
   readonly cgroupId: bigint;
   started: boolean;
   image: LoadedImage | undefined;
+  /** As it was written. */
+  word: Buffer;
 }
 
 /** A cgroup that is bound in the kernel, and the image that its scope names. */
@@ -47,6 +52,7 @@ interface Bound {
   readonly cgroupId: bigint;
   readonly started: boolean;
   readonly image: SavedImage | undefined;
+  readonly word: Buffer;
 }
 
 /** A ring, with what repetitions of its records are counted in. */
@@ -64,8 +70,6 @@ const STREAMS: readonly Stream[] = [
 ];
 /** The last number: the agent and containers that nobody has bound (bpf/lib/scope.h). */
 const OUTSIDE_SCOPE = 16384 - 1;
-/** In a binding (bpf/lib/scope.h). */
-const NOT_STARTED = 2 ** 31;
 /** Takes in some 40,000 alerts while the agent is busy otherwise. */
 const ALERT_RING_BYTES = 8 << 20;
 /** How often repetitions are collected. */
@@ -79,24 +83,6 @@ const UNSAVED_IDS = 4096;
 const SAVE_MS = 50;
 const NOTHING_SAVED = { images: [], scopes: [], missing: [], nextImageId: FIRST_ID_AFTER_LOSS };
 
-/** A scope's word (bpf/lib/scope.h): image id, slot, size class, mode, image flags. */
-function wordOf(image: LoadedImage | undefined, mode: number): Buffer {
-  const bytes = Buffer.alloc(8);
-  const high = image === undefined ? 0 : image.slot | (image.sizeClass << 14) | (image.flags << 20);
-  bytes.writeUInt32LE(image?.id ?? 0, 0);
-  bytes.writeUInt32LE((high | (mode << 16)) >>> 0, 4);
-  return bytes;
-}
-
-function modeOf({ mode, visibility }: ProtectOptions): number {
-  return (
-    (mode === 'audited' ? SCOPE_MODE.AUDITED : 0) |
-    (visibility?.process ? SCOPE_MODE.SEE_PROCESS : 0) |
-    (visibility?.file ? SCOPE_MODE.SEE_FILE : 0) |
-    (visibility?.network ? SCOPE_MODE.SEE_NETWORK : 0)
-  );
-}
-
 /** Rounds of the iterator that adopts running tasks: a task made meanwhile inherits, so the second finds nothing. */
 const ADOPT_ROUNDS_MAX = 10;
 /** Others are dropped when no task without a scope was found for so long: one that is just being forked is in no list yet. */
@@ -104,18 +90,13 @@ const DROP_MS = 1_000;
 /** And again so long after the last binding. */
 const ADOPT_AGAIN_MS = [1_000, 10_000];
 
-function u64(value: bigint): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64LE(value);
-  return bytes;
-}
-
 /** The enforcer of kernels that take LSM programs. */
 export class BpfLsmEnforcer implements Enforcer {
   report: EnforcerReport;
   readonly gate: BpfLsmGate;
   readonly #programs: Programs;
   readonly #images: ImageStore;
+  readonly #self: SelfProtection;
   readonly #scopes = new Map<string, Scope>();
   readonly #keys = new Map<number, string>();
   readonly #freeScopes: number[] = [];
@@ -146,6 +127,8 @@ export class BpfLsmEnforcer implements Enforcer {
     this.#programs = programs;
     this.gate = new BpfLsmGate(programs);
     this.report = { name: 'BPFLSM', missing: this.#programs.missing };
+    this.#self = new SelfProtection(programs);
+    this.#self.claim();
     this.#images = new ImageStore([0, 1, 2].map((sizeClass) => this.#programs.map(`images_${sizeClass}`)));
     if (this.#programs.adopted) this.#adopt(alertRingBytes);
     // what is kept there is about programs that are gone: an agent after us must not take it for ours
@@ -160,8 +143,10 @@ export class BpfLsmEnforcer implements Enforcer {
     const scope = this.#scopes.get(key) ?? this.#newScope(cgroupId);
     const before = scope.image;
     const image = ruleSet === undefined || mode === 'disabled' ? undefined : this.#images.acquire(ruleSet);
-    this.#programs.map('scopes').update(u32(scope.number), wordOf(image, modeOf(options)));
+    const word = wordOf(image, modeOf(options));
+    this.#programs.map('scopes').update(u32(scope.number), word);
     scope.image = image;
+    scope.word = word;
     // bound last: the first task that finds the binding finds the rules too
     if (!this.#scopes.has(key) || scope.started !== started) this.#bind(key, scope, started);
     if (before !== undefined) this.#images.release(before);
@@ -184,10 +169,10 @@ export class BpfLsmEnforcer implements Enforcer {
   }
 
   dropOthers(): void {
-    if (!this.#programs.hasOthers()) return;
+    if (!this.#programs.others.exist) return;
     const round = (): void => {
       if (this.#adoptRunning() > 0) this.#dropping = setTimeout(round, DROP_MS).unref();
-      else this.#programs.dropOthers();
+      else this.#programs.others.drop();
     };
     clearTimeout(this.#dropping);
     this.#dropping = setTimeout(round, DROP_MS).unref();
@@ -244,6 +229,15 @@ export class BpfLsmEnforcer implements Enforcer {
     return { images: this.#images.count, mapBytes: this.#programs.mapBytes + this.#images.bytes };
   }
 
+  guard(paths: readonly string[]): void {
+    this.#self.guard([...paths, ...(this.#survive === undefined ? [] : [this.#survive.pinDirectory, this.#survive.stateDirectory])]);
+  }
+
+  checkIntegrity(): readonly Tampering[] {
+    const written = [...this.#scopes].map(([key, scope]) => ({ key, ...scope, binding: bindingOf(scope) }));
+    return [...this.#self.check(), ...checkIntegrity(this.#programs, this.#images, written)];
+  }
+
   /** Kept in the kernel's map, so that the sum of losses only grows, whichever agent reads it. */
   #countLost(counter: number, more: number): void {
     if (more === 0) return;
@@ -259,6 +253,7 @@ export class BpfLsmEnforcer implements Enforcer {
     this.#saveNow();
     this.#forgetLater();
     clearTimeout(this.#dropping);
+    this.#images[Symbol.dispose]();
     this.#programs[Symbol.dispose]();
   }
 
@@ -281,9 +276,9 @@ export class BpfLsmEnforcer implements Enforcer {
     const bound = this.#readBindings();
     this.#restoreImages(bound, images, nextImageId);
     const names = new Map(scopes.map((scope) => [scope.cgroupId, scope.key]));
-    for (const { number, cgroupId, started, image } of bound) {
+    for (const { number, cgroupId, started, image, word } of bound) {
       const key = names.get(String(cgroupId)) ?? `cgroup:${cgroupId}`;
-      this.#scopes.set(key, { number, cgroupId, started, image: image === undefined ? undefined : this.#images.reuse(image.id) });
+      this.#scopes.set(key, { number, cgroupId, started, word, image: image === undefined ? undefined : this.#images.reuse(image.id) });
       this.#keys.set(number, key);
       this.#nextScope = Math.max(this.#nextScope, number + 1);
     }
@@ -321,7 +316,7 @@ export class BpfLsmEnforcer implements Enforcer {
       const id = word.readUInt32LE(0);
       const high = word.readUInt32LE(4);
       const image = { id, slot: high & 0x3fff, sizeClass: (high >>> 14) & 3, flags: (high >>> 20) & 0xfff, key: `lost:${id}`, rules: [] };
-      return [{ number, cgroupId: cgroup.readBigUInt64LE(), started, image: id === 0 ? undefined : image }];
+      return [{ number, cgroupId: cgroup.readBigUInt64LE(), started, word, image: id === 0 ? undefined : image }];
     });
   }
 
@@ -359,15 +354,15 @@ export class BpfLsmEnforcer implements Enforcer {
       this.#scopes.delete(known[0]);
       return known[1];
     }
-    if (cgroupId === HOST_CGROUP_ID) return { number: HOST_SCOPE, cgroupId, started: true, image: undefined };
+    if (cgroupId === HOST_CGROUP_ID) return { number: HOST_SCOPE, cgroupId, started: true, image: undefined, word: Buffer.alloc(8) };
     const number = this.#nextScope < OUTSIDE_SCOPE ? this.#nextScope++ : this.#freeScopes.shift();
     if (number === undefined) throw new KubeArmorError('LIMIT_EXCEEDED', `binding a workload: all ${OUTSIDE_SCOPE - 1} scopes are in use`);
-    return { number, cgroupId, started: true, image: undefined };
+    return { number, cgroupId, started: true, image: undefined, word: Buffer.alloc(8) };
   }
 
   #bind(key: string, scope: Scope, started: boolean): void {
     scope.started = started;
-    this.#programs.map('bindings').update(u64(scope.cgroupId), u32(scope.number + (started ? 0 : NOT_STARTED)));
+    this.#programs.map('bindings').update(u64(scope.cgroupId), u32(bindingOf(scope)));
     this.#scopes.set(key, scope);
     this.#keys.set(scope.number, key);
     if (!started) return; // what is there is the runtime's

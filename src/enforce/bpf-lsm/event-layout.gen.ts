@@ -98,6 +98,10 @@ export const HOOK = {
   SOCKET_ACCEPT: 22,
   SOCKET_SENDMSG: 23,
   CAPABLE: 24,
+  BPF: 25,
+  TASK_KILL: 26,
+  PTRACE: 27,
+  UNIX_CONNECT: 28,
 } as const;
 
 export const OUTCOME = {
@@ -111,6 +115,7 @@ export const EVENT_FLAG = {
   FOREIGN: 1,
   UNKNOWN: 2,
   CUT: 4,
+  SELF: 8,
 } as const;
 
 export const COUNTER = {

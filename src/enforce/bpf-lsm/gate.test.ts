@@ -42,7 +42,7 @@ function bench(t: TestContext): Bench {
   ]);
   t.after(() => maps.forEach((map) => map[Symbol.dispose]()));
   let opened = 0;
-  const gate = new BpfLsmGate({ map: (name) => maps.get(name)!, openOtherGates: () => void opened++ });
+  const gate = new BpfLsmGate({ map: (name) => maps.get(name)!, others: { openGates: () => void opened++ } });
   const mode = (): number => maps.get('gate')!.lookup(u32(0))!.readUInt32LE(GATE.offsets.mode);
   return { gate, held: maps.get('held')!, settled: maps.get('settled')!, mode, opened: () => opened };
 }

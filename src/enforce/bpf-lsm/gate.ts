@@ -12,19 +12,24 @@ import type { Programs } from './programs.ts';
 const NS_PER_TICK = 10_000_000n;
 const ONE = u32(1);
 
+/** Of the programs. */
+interface GatePrograms extends Pick<Programs, 'map'> {
+  readonly others: Pick<Programs['others'], 'openGates'>;
+}
+
 /** The start gate of the programs whose maps these are (bpf/lib/gate.h). */
 export class BpfLsmGate implements StartGate {
-  readonly #programs: Pick<Programs, 'map' | 'openOtherGates'>;
+  readonly #programs: GatePrograms;
   #isKept = false;
 
-  constructor(programs: Pick<Programs, 'map' | 'openOtherGates'>) {
+  constructor(programs: GatePrograms) {
     this.#programs = programs;
   }
 
   beat(whenSilent: 'open' | 'wait'): void {
     setGate(this.#map('gate'), whenSilent === 'open' ? GATE_MODE.OPEN_WITHOUT_AGENT : GATE_MODE.SHUT_WITHOUT_AGENT);
     // who waited for another version comes to our gate
-    if (!this.#isKept) this.#programs.openOtherGates();
+    if (!this.#isKept) this.#programs.others.openGates();
     this.#isKept = true;
   }
 

@@ -4,6 +4,7 @@ import { KubeArmorError } from '#base';
 import { BpfMap } from '#libbpf';
 import { IMAGE_CLASS_WORDS, imageIdWord } from '#policy';
 import type { RuleInfo, RuleSet } from '#policy';
+import type { Tampering } from '../enforcer.ts';
 
 /** An image in the kernel. */
 export interface LoadedImage {
@@ -16,6 +17,8 @@ export interface LoadedImage {
 
 interface Entry extends LoadedImage {
   readonly key: string;
+  /** Held, so that it can be put back; undefined where an agent before us loaded it and it could not be opened. */
+  readonly inner: BpfMap | undefined;
   users: number;
 }
 
@@ -63,6 +66,7 @@ export class ImageStore {
     const entry = image as Entry;
     if (--entry.users > 0) return;
     this.#byKey.delete(entry.key);
+    entry.inner?.[Symbol.dispose]();
     this.waitForReaders(entry.sizeClass);
     this.#outers[entry.sizeClass]!.delete(u32(entry.slot));
     this.#free[entry.sizeClass]!.push(entry.slot);
@@ -77,12 +81,31 @@ export class ImageStore {
     this.#nextId = Math.max(this.#nextId, nextId);
     for (const image of images) this.#rules.set(image.id, image.rules);
     const loaded = images.filter(({ id }) => inUse.has(id));
-    for (const image of loaded) this.#byKey.set(image.key, { ...image, users: 0 });
+    for (const image of loaded) this.#byKey.set(image.key, { ...image, inner: this.#innerOf(image), users: 0 });
     for (const sizeClass of [0, 1, 2]) {
       const used = new Set(loaded.filter((image) => image.sizeClass === sizeClass).map((image) => image.slot));
       this.#next[sizeClass] = Math.max(-1, ...used) + 1;
       for (let slot = 0; slot < this.#next[sizeClass]!; slot++) if (!used.has(slot)) this.#free[sizeClass]!.push(slot);
     }
+  }
+
+  /** Puts back images that are no longer in their slots; gives what was wrong. */
+  check(): Tampering[] {
+    return [...this.#byKey.values()].flatMap((entry) => {
+      const { sizeClass, slot, inner } = entry;
+      if (inner === undefined || this.#outers[sizeClass]!.lookup(u32(slot))?.readUInt32LE() === inner.info.id) return [];
+      this.#outers[sizeClass]!.update(u32(slot), u32(inner.fd));
+      return [{ what: `image ${entry.id} was taken out of the kernel`, problem: undefined }];
+    });
+  }
+
+  [Symbol.dispose](): void {
+    for (const { inner } of this.#byKey.values()) inner?.[Symbol.dispose]();
+  }
+
+  #innerOf({ sizeClass, slot }: LoadedImage): BpfMap | undefined {
+    const id = this.#outers[sizeClass]!.lookup(u32(slot))?.readUInt32LE();
+    return id === undefined ? undefined : BpfMap.openId(id);
   }
 
   /** One user more of an image that was restored. */
@@ -139,12 +162,18 @@ export class ImageStore {
     const words = new Uint32Array(IMAGE_CLASS_WORDS[sizeClass]!);
     words.set(ruleSet.image);
     words[imageIdWord] = id;
-    using inner = createInner(sizeClass);
-    inner.update(u32(0), new Uint8Array(words.buffer));
-    const slot = this.#takeSlot(sizeClass);
-    this.#outers[sizeClass]!.update(u32(slot), u32(inner.fd));
-    this.#rules.set(id, ruleSet.rules);
-    return { id, slot, sizeClass, flags: ruleSet.flags, rules: ruleSet.rules, key, users: 0 };
+    const inner = createInner(sizeClass);
+    try {
+      inner.update(u32(0), new Uint8Array(words.buffer));
+      inner.freeze(); // nobody changes an image, not even root through bpf(2)
+      const slot = this.#takeSlot(sizeClass);
+      this.#outers[sizeClass]!.update(u32(slot), u32(inner.fd));
+      this.#rules.set(id, ruleSet.rules);
+      return { id, slot, sizeClass, flags: ruleSet.flags, rules: ruleSet.rules, key, inner, users: 0 };
+    } catch (error) {
+      inner[Symbol.dispose]();
+      throw error;
+    }
   }
 }
 
@@ -163,5 +192,11 @@ function createInner(sizeClass: number): BpfMap {
 export function u32(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(value);
+  return bytes;
+}
+
+export function u64(value: bigint): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(value);
   return bytes;
 }

@@ -2,7 +2,7 @@
 import { lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { KubeArmorError } from '#base';
-import { removePins } from './programs.ts';
+import { removePins } from './pins.ts';
 import { STATE_FILE } from './saved-state.ts';
 
 /** Rules that a version of the programs still enforces although their agent is gone. */

@@ -13,6 +13,8 @@ export interface Adjustments {
 /** The programs of one compiled object, loaded in parts over the same maps. */
 export interface Parts extends Disposable {
   map(name: string): BpfMap;
+  /** Ids of all maps. */
+  mapIds(): number[];
   /** Those that are loaded. */
   programs(): BpfProgram[];
   program(name: string): BpfProgram;
@@ -96,6 +98,10 @@ class LoadedParts implements Parts {
 
   map(name: string): BpfMap {
     return this.#objects[0]!.map(name);
+  }
+
+  mapIds(): number[] {
+    return this.#objects.flatMap((object) => object.mapIds());
   }
 
   programs(): BpfProgram[] {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { BpfMap } from '#libbpf';
-import type { BpfLink } from '#libbpf';
+import { BpfLink, BpfMap, PinnedProgram } from '#libbpf';
 import { KubeArmorError } from '#base';
 import type { EnforcerReport } from '../enforcer.ts';
-import { openGateBelow, releaseHeldBelow } from './gate.ts';
-import { nameAgent } from './host-scope.ts';
 import { loadParts } from './load-parts.ts';
 import type { Parts } from './load-parts.ts';
+import { HeldPins, ITERATOR, leaveHosts, OtherVersions, removePins } from './pins.ts';
+import type { LostPin, PinPlace } from './pins.ts';
+import { OwnIds } from './self-protection.ts';
 
 export interface ProgramsOptions {
   /** The compiled programs. */
@@ -25,17 +25,17 @@ export interface Programs extends Disposable {
   /** The programs were attached already, by an agent before us: their maps have a state. */
   readonly adopted: boolean;
   readonly missing: EnforcerReport['missing'];
+  /** What is pinned beside ours; until it is dropped it refuses too. */
+  readonly others: OtherVersions;
   map(name: string): BpfMap;
   /** Bytes of the maps, but for images. */
   readonly mapBytes: number;
   /** Gives running tasks of bound cgroups their scope; gives how many. */
   adoptTasks(): number;
-  /** Other versions are pinned too. */
-  hasOthers(): boolean;
-  /** Nobody waits at the gates of other versions any more: call when ours is kept. */
-  openOtherGates(): void;
-  /** Detaches what other versions left pinned. Until then theirs and ours both refuse. */
-  dropOthers(): void;
+  /** Runs ka_enroll (bpf/self.bpf.h) with its context; 0: done. */
+  enroll(context: Buffer): number;
+  /** Sees that what is pinned is still there, and pins again what is not. Gives what was missing. */
+  checkPins(): readonly LostPin[];
 }
 
 const MAPS = [
@@ -59,9 +59,11 @@ const MAPS = [
   'images_0',
   'images_1',
   'images_2',
+  'self_agent',
+  'self_own',
+  'self_places',
 ] as const;
-/** Pinned last: where it is, everything is. */
-const ITERATOR = 'iter_adopt';
+const ENROLL = 'prog_enroll';
 
 /** Loads and attaches the programs, or adopts those that are pinned by an agent with the very same object. */
 export async function openPrograms(options: ProgramsOptions): Promise<Programs> {
@@ -81,54 +83,9 @@ export async function openPrograms(options: ProgramsOptions): Promise<Programs> 
   }
 }
 
-/** What another version enforces on the host until it is dropped is not for us. */
-function leaveHosts(root: string): void {
-  for (const name of existsSync(root) ? readdirSync(root) : []) {
-    const iterator = join(root, name, ITERATOR);
-    using host = existsSync(iterator) ? BpfMap.openPinned(join(root, name, 'map_host')) : undefined;
-    if (host === undefined) continue;
-    nameAgent(host, process.pid);
-    readFileSync(iterator);
-  }
-}
-
 function load({ objectPath, alertRingBytes }: ProgramsOptions): Promise<Parts> {
   const hostMountNamespace = Number(statSync('/proc/1/ns/mnt', { bigint: true }).ino);
   return loadParts(objectPath, { alertRingBytes, hostMountNamespace });
-}
-
-/** Removes a directory of pins: what only they held is detached. */
-export function removePins(directory: string): void {
-  if (!existsSync(directory)) return;
-  openGateBelow(directory);
-  // links first: a program without its maps' pins still runs, a pin without its link does nothing
-  const names = readdirSync(directory);
-  const links = names.filter((name) => name.startsWith('link_'));
-  for (const name of links) unlinkSync(join(directory, name));
-  releaseHeldBelow(directory);
-  for (const name of names) if (!links.includes(name)) unlinkSync(join(directory, name));
-  rmdirSync(directory);
-}
-
-interface Pins {
-  readonly root: string;
-  readonly directory: string;
-}
-
-const otherVersions = ({ root, directory }: Pins): string[] =>
-  readdirSync(root)
-    .map((name) => join(root, name))
-    .filter((other) => other !== directory);
-
-function openGates(pins: Pins): void {
-  for (const other of otherVersions(pins)) {
-    openGateBelow(other);
-    releaseHeldBelow(other);
-  }
-}
-
-function dropAll(pins: Pins): void {
-  for (const other of otherVersions(pins)) removePins(other);
 }
 
 const bytesOf = (programs: Programs): number => MAPS.reduce((sum, name) => sum + programs.map(name).memoryBytes, 0);
@@ -138,16 +95,22 @@ class LoadedPrograms implements Programs {
   readonly missing: EnforcerReport['missing'];
   readonly #parts: Parts;
   readonly #links: BpfLink[] = [];
-  readonly #pins: Pins | undefined;
+  readonly others: OtherVersions;
+  readonly #pins: HeldPins | undefined;
+  readonly #own: OwnIds;
 
   /** Takes the parts over. */
-  constructor(parts: Parts, pins: Pins | undefined) {
-    this.#pins = pins;
+  constructor(parts: Parts, place: PinPlace | undefined) {
+    this.others = new OtherVersions(place);
+    this.#pins = place === undefined ? undefined : new HeldPins(place.directory);
     this.#parts = parts;
+    this.#own = new OwnIds(parts.map('self_own'));
     try {
       parts.program('ka_find_symbols').testRun();
+      for (const id of parts.mapIds()) this.#own.addMap(id);
+      for (const program of parts.programs()) this.#own.addProgram(program.id);
       this.missing = this.#attach();
-      if (pins !== undefined) this.#pin(pins.directory);
+      if (this.#pins !== undefined) this.#pin(this.#pins);
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
@@ -166,16 +129,12 @@ class LoadedPrograms implements Programs {
     return this.#parts.program('ka_adopt').runIterator().length;
   }
 
-  hasOthers(): boolean {
-    return this.#pins !== undefined && otherVersions(this.#pins).length > 0;
+  enroll(context: Buffer): number {
+    return this.#parts.program('ka_enroll').testRun({ context }).returned;
   }
 
-  openOtherGates(): void {
-    if (this.#pins !== undefined) openGates(this.#pins);
-  }
-
-  dropOthers(): void {
-    if (this.#pins !== undefined) dropAll(this.#pins);
+  checkPins(): readonly LostPin[] {
+    return this.#pins?.check() ?? [];
   }
 
   [Symbol.dispose](): void {
@@ -190,7 +149,8 @@ class LoadedPrograms implements Programs {
       try {
         const link = program.attach();
         this.#links.push(link);
-        if (this.#pins !== undefined) link.pin(join(this.#pins.directory, `link_${program.name}`));
+        this.#own.addLink(link.id);
+        this.#pins?.keep(`link_${program.name}`, link);
       } catch (error) {
         missing.push({ hook: program.name, reason: error instanceof Error ? error.message : String(error) });
       }
@@ -198,31 +158,44 @@ class LoadedPrograms implements Programs {
     return missing;
   }
 
-  #pin(directory: string): void {
-    for (const name of MAPS) this.#parts.map(name).pin(join(directory, `map_${name}`));
+  #pin(pins: HeldPins): void {
+    for (const name of MAPS) pins.keep(`map_${name}`, this.#parts.map(name));
+    pins.keep(ENROLL, this.#parts.program('ka_enroll'));
     const iterator = this.#parts.program('ka_adopt').attach();
     this.#links.push(iterator);
-    iterator.pin(join(directory, ITERATOR));
+    this.#own.addLink(iterator.id);
+    pins.keep(ITERATOR, iterator);
   }
 }
 
 class AdoptedPrograms implements Programs {
   readonly adopted = true;
   readonly missing: EnforcerReport['missing'] = [];
-  readonly #pins: Pins;
+  readonly others: OtherVersions;
+  readonly #directory: string;
+  readonly #pins: HeldPins;
   readonly #maps = new Map<string, BpfMap>();
+  readonly #held: Disposable[] = [];
+  readonly #enroll: PinnedProgram;
 
-  constructor(pins: Pins) {
-    this.#pins = pins;
+  constructor(place: PinPlace) {
+    const { directory } = place;
+    this.others = new OtherVersions(place);
+    this.#directory = directory;
+    this.#pins = new HeldPins(directory);
+    for (const name of readdirSync(directory))
+      if (name.startsWith('link_') || name === ITERATOR) this.#hold(name, (path) => BpfLink.openPinned(path));
+    for (const name of MAPS)
+      this.#maps.set(
+        name,
+        this.#hold(`map_${name}`, (path) => BpfMap.openPinned(path)),
+      );
+    this.#enroll = this.#hold(ENROLL, (path) => PinnedProgram.open(path));
   }
 
   map(name: string): BpfMap {
-    const known = this.#maps.get(name);
-    if (known !== undefined) return known;
-    const path = join(this.#pins.directory, `map_${name}`);
-    const map = BpfMap.openPinned(path);
-    if (map === undefined) throw new KubeArmorError('KERNEL_CALL', `adopting the programs: nothing is pinned at ${path}`);
-    this.#maps.set(name, map);
+    const map = this.#maps.get(name);
+    if (map === undefined) throw new RangeError(`no map ${name} is pinned`);
     return map;
   }
 
@@ -232,22 +205,27 @@ class AdoptedPrograms implements Programs {
 
   /** Reading a pinned iterator runs it. */
   adoptTasks(): number {
-    return readFileSync(join(this.#pins.directory, ITERATOR)).length;
+    return readFileSync(join(this.#directory, ITERATOR)).length;
   }
 
-  hasOthers(): boolean {
-    return otherVersions(this.#pins).length > 0;
+  enroll(context: Buffer): number {
+    return this.#enroll.testRun({ context }).returned;
   }
 
-  openOtherGates(): void {
-    openGates(this.#pins);
-  }
-
-  dropOthers(): void {
-    dropAll(this.#pins);
+  checkPins(): readonly LostPin[] {
+    return this.#pins.check();
   }
 
   [Symbol.dispose](): void {
-    for (const map of this.#maps.values()) map[Symbol.dispose]();
+    for (const held of this.#held) held[Symbol.dispose]();
+  }
+
+  #hold<T extends { pin(path: string): void } & Disposable>(name: string, open: (path: string) => T | undefined): T {
+    const path = join(this.#directory, name);
+    const held = open(path);
+    if (held === undefined) throw new KubeArmorError('KERNEL_CALL', `adopting the programs: nothing is pinned at ${path}`);
+    this.#held.push(held);
+    this.#pins.hold(name, held);
+    return held;
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KernelCase } from '../case.ts';
+import { ADVERSARY_CASES } from './adversary.ts';
 import { ALLOW_LIST_CASES } from './allow-lists.ts';
 import { APPLET_CASES } from './applets.ts';
 import { CAPABILITY_CASES } from './capabilities.ts';
@@ -16,6 +17,7 @@ import { PEER_CASES } from './peers.ts';
 import { PORT_CASES } from './ports.ts';
 import { PRECEDENCE_CASES } from './precedence.ts';
 import { PROCESS_CASES } from './process.ts';
+import { SELF_CASES } from './self.ts';
 import { TELEMETRY_CASES } from './telemetry.ts';
 import { URING_CASES } from './uring.ts';
 
@@ -34,6 +36,8 @@ export const CASES: readonly KernelCase[] = [
   ...CAPABILITY_CASES,
   ...URING_CASES,
   ...LIFECYCLE_CASES,
+  ...SELF_CASES,
+  ...ADVERSARY_CASES,
   ...DOCUMENT_CASES,
   ...MERGED_USR_CASES,
   ...ALLOW_LIST_CASES,

@@ -3,7 +3,7 @@
  * stim OPERATION...: performs each operation (one argument, its words parted by spaces) and prints `OK` or the name of its
  * error on a line of its own. `stim 'chdir /etc' 'open r shadow'`. Some operations go on elsewhere: after `fork`, `daemon`,
  * `thread` and `exec` the rest is done by the child, the daemon, the thread, the program (a stim under another name).
- * In a word %p stands for the pid of the process that performs the operation, %P for its parent's.
+ * In a word %p stands for the pid of the process that performs the operation, %P for its parent's, %c for a child's.
  */
 #include "stim.h"
 
@@ -11,6 +11,7 @@
 
 static int slots[SLOTS];
 char **rest;
+int child_pid;
 
 int slot_get(const char *name)
 {
@@ -36,9 +37,10 @@ static void say(long result)
 
 static const struct op *find(const char *name)
 {
-	const struct op *tables[] = { file_ops, mount_ops, task_ops, socket_ops, uring_ops };
+	const struct op *tables[] = { file_ops,   mount_ops, task_ops,
+				      socket_ops, uring_ops, attack_ops };
 
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 6; i++)
 		for (const struct op *op = tables[i]; op->name; op++)
 			if (!strcmp(op->name, name))
 				return op;
@@ -52,8 +54,13 @@ static char *with_pids(char *word)
 
 	if (!mark)
 		mark = strstr(word, "%P");
+	if (!mark)
+		mark = strstr(word, "%c");
 	if (!mark || asprintf(&out, "%.*s%d%s", (int)(mark - word), word,
-			      mark[1] == 'p' ? getpid() : getppid(), mark + 2) < 0)
+			      mark[1] == 'p'   ? getpid()
+			      : mark[1] == 'P' ? getppid()
+					       : child_pid,
+			      mark + 2) < 0)
 		return word;
 	return out;
 }

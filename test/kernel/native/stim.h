@@ -20,7 +20,7 @@ struct op {
 	long (*run)(char **w);
 };
 
-extern const struct op file_ops[], mount_ops[], task_ops[], socket_ops[], uring_ops[];
+extern const struct op file_ops[], mount_ops[], task_ops[], socket_ops[], uring_ops[], attack_ops[];
 
 /* Descriptors that outlive an operation, by a letter. */
 int slot_get(const char *name);
@@ -28,6 +28,9 @@ long slot_put(const char *name, int fd);
 
 /* Flags of open(2) from words joined by +. */
 int open_flags_of(const char *words);
+
+/* The last child of the operation `child`. */
+extern int child_pid;
 
 /* What is still to be done: for operations that go on in another task or program. */
 extern char **rest;

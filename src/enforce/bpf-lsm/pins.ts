@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { BpfMap } from '#libbpf';
+import { openGateBelow, releaseHeldBelow } from './gate.ts';
+import { nameAgent } from './host-scope.ts';
+
+/** Pinned last: where it is, everything is. */
+export const ITERATOR = 'iter_adopt';
+
+/** Where one version of the programs is pinned, and below what all are. */
+export interface PinPlace {
+  readonly root: string;
+  readonly directory: string;
+}
+
+/** A pin that was taken away: put back, or why not. */
+export interface LostPin {
+  readonly name: string;
+  readonly problem: string | undefined;
+}
+
+interface Pinnable {
+  pin(path: string): void;
+}
+
+/** Pins of one directory, with what they pin: what is held here lives on where its pin is taken away. */
+export class HeldPins {
+  readonly #directory: string;
+  readonly #held = new Map<string, Pinnable>();
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** Holds what is pinned under this name already. */
+  hold(name: string, what: Pinnable): void {
+    this.#held.set(name, what);
+  }
+
+  /** Pins it, and holds it. */
+  keep(name: string, what: Pinnable): void {
+    what.pin(join(this.#directory, name));
+    this.hold(name, what);
+  }
+
+  /** Pins again what is not pinned any more. */
+  check(): readonly LostPin[] {
+    const there = new Set(existsSync(this.#directory) ? readdirSync(this.#directory) : []);
+    const lost = [...this.#held].filter(([name]) => !there.has(name));
+    return lost.map(([name, what]) => ({ name, problem: this.#pinAgain(name, what) }));
+  }
+
+  #pinAgain(name: string, what: Pinnable): string | undefined {
+    try {
+      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      what.pin(join(this.#directory, name));
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+}
+
+/** Removes a directory of pins: what only they held is detached. */
+export function removePins(directory: string): void {
+  if (!existsSync(directory)) return;
+  openGateBelow(directory);
+  // links first: a program without its maps' pins still runs, a pin without its link does nothing
+  const names = readdirSync(directory);
+  const links = names.filter((name) => name.startsWith('link_'));
+  for (const name of links) unlinkSync(join(directory, name));
+  releaseHeldBelow(directory);
+  for (const name of names) if (!links.includes(name)) unlinkSync(join(directory, name));
+  rmdirSync(directory);
+}
+
+const otherVersions = ({ root, directory }: PinPlace): string[] =>
+  readdirSync(root)
+    .map((name) => join(root, name))
+    .filter((other) => other !== directory);
+
+/** Other versions of the programs, which are pinned beside ours. */
+export class OtherVersions {
+  readonly #place: PinPlace | undefined;
+
+  /** @param place absent: nothing is pinned, and there are none */
+  constructor(place: PinPlace | undefined) {
+    this.#place = place;
+  }
+
+  get exist(): boolean {
+    return this.#directories().length > 0;
+  }
+
+  /** Nobody waits at their gates any more. */
+  openGates(): void {
+    for (const other of this.#directories()) {
+      openGateBelow(other);
+      releaseHeldBelow(other);
+    }
+  }
+
+  drop(): void {
+    for (const other of this.#directories()) removePins(other);
+  }
+
+  #directories(): readonly string[] {
+    return this.#place === undefined ? [] : otherVersions(this.#place);
+  }
+}
+
+/** What other versions enforce on the host until they are dropped is not for us. */
+export function leaveHosts(root: string): void {
+  for (const name of existsSync(root) ? readdirSync(root) : []) {
+    const iterator = join(root, name, ITERATOR);
+    using host = existsSync(iterator) ? BpfMap.openPinned(join(root, name, 'map_host')) : undefined;
+    if (host === undefined) continue;
+    nameAgent(host, process.pid);
+    readFileSync(iterator);
+  }
+}
