@@ -193,13 +193,13 @@ export const STARTS: readonly VmCase[] = [
       await fleet.end();
       const bundle = join(stage.home, 'bundle');
       mkdirSync(bundle);
-      const config = {
-        ociVersion: '1.0.2',
-        root: { path: rootOf(stage) },
-        process: { args: ['/bin/only-a'], cwd: '/', user: { uid: 0, gid: 0 } },
-      };
+      const process = { args: ['/bin/only-a'], cwd: '/', user: { uid: 0, gid: 0 } };
+      const mounts = [{ destination: '/proc', type: 'proc', source: 'proc' }];
       const linux = { namespaces: [{ type: 'mount' }, { type: 'pid' }], cgroupsPath: '/runc-alone' };
-      writeFileSync(join(bundle, 'config.json'), JSON.stringify({ ...config, linux }));
+      writeFileSync(
+        join(bundle, 'config.json'),
+        JSON.stringify({ ociVersion: '1.0.2', root: { path: rootOf(stage) }, process, mounts, linux }),
+      );
       const ran = await run('runc', '--root', join(stage.home, 'runc'), 'run', '--bundle', bundle, 'alone');
       assert.equal(ran.code, RAN, ran.output);
       assert.ok(stage.kernel.entries('settled') >= 2);
