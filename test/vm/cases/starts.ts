@@ -252,6 +252,8 @@ export const STARTS: readonly VmCase[] = [
   {
     name: 'kubearmor -remove lets go who waits',
     async run(stage) {
+      await stage.agent?.stop();
+      await stage.start({ startGate: 'wait' });
       await ensureSides(stage);
       const fleet = new Fleet(stage.containerd.socket, rootOf(stage));
       await stage.agent!.stop();
