@@ -22,8 +22,7 @@ export const rootOf = (stage: Stage): string => join(stage.home, 'fleet-root');
 
 export async function ensureSides(stage: Stage): Promise<void> {
   const agent = await stage.ensureAgent();
-  mkdirSync(rootOf(stage), { recursive: true });
-  writeFleetRoot(rootOf(stage));
+  if (!existsSync(rootOf(stage))) writeFleetRoot(rootOf(stage));
   for (const side of SIDES) stage.writePolicy(`side-${side}.yaml`, sidePolicy(side));
   await until('both policies are there', () => {
     assert.ok(agent.isRunning, agent.stderr);
