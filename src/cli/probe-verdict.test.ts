@@ -114,6 +114,7 @@ test('parseAgentDetail takes what it understands', () => {
     containerPosture: { file: 'audit' },
     hostPosture: undefined,
     containerRuntime: undefined,
+    startGate: undefined,
   });
   for (const json of [null, 3, [], 'x']) assert.deepEqual(parseAgentDetail({ json })?.reasons, []);
   assert.equal(parseAgentDetail({ missing: 'f' }), undefined);
