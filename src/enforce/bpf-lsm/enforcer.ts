@@ -187,10 +187,18 @@ export class BpfLsmEnforcer implements Enforcer {
     if (!this.#programs.hasOthers()) return;
     const round = (): void => {
       if (this.#adoptRunning() > 0) this.#dropping = setTimeout(round, DROP_MS).unref();
-      else this.#programs.dropOthers();
+      else this.#drop(this.#programs.dropOthers());
     };
     clearTimeout(this.#dropping);
     this.#dropping = setTimeout(round, DROP_MS).unref();
+  }
+
+  #drop(steps: Generator<void>): void {
+    try {
+      if (steps.next().done !== true) this.#dropping = setTimeout(() => this.#drop(steps)).unref();
+    } catch (error) {
+      this.#logger.error('another version of the programs cannot be removed: both refuse', { reason: String(error) });
+    }
   }
 
   workloadOf(scopeId: number): string | undefined {

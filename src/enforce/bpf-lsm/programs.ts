@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { BpfMap } from '#libbpf';
-import type { BpfLink } from '#libbpf';
+import { BpfLink, BpfMap } from '#libbpf';
 import { KubeArmorError } from '#base';
 import type { EnforcerReport } from '../enforcer.ts';
 import { openGateBelow, releaseHeldBelow } from './gate.ts';
@@ -34,8 +33,8 @@ export interface Programs extends Disposable {
   hasOthers(): boolean;
   /** Nobody waits at the gates of other versions any more: call when ours is kept. */
   openOtherGates(): void;
-  /** Detaches what other versions left pinned. Until then theirs and ours both refuse. */
-  dropOthers(): void;
+  /** Detaches what other versions left pinned. Until then theirs and ours both refuse. In steps that each wait for the kernel. */
+  dropOthers(): Generator<void>;
 }
 
 const MAPS = [
@@ -97,17 +96,47 @@ function load({ objectPath, alertRingBytes }: ProgramsOptions): Promise<Parts> {
   return loadParts(objectPath, { alertRingBytes, hostMountNamespace });
 }
 
-/** Removes a directory of pins: what only they held is detached. */
+/** Removes a directory of pins: what only they held is detached when this returns. */
 export function removePins(directory: string): void {
+  for (const _ of removingPins(directory));
+}
+
+/**
+ * The same in steps, one program each: detaching waits for the kernel (a grace period, some 20 ms). Links first: a program without its maps'
+ * pins still runs, a pin without its link does nothing.
+ */
+function* removingPins(directory: string): Generator<void> {
   if (!existsSync(directory)) return;
   openGateBelow(directory);
-  // links first: a program without its maps' pins still runs, a pin without its link does nothing
+  rmSync(join(directory, ITERATOR), { force: true }); // nobody takes the rest for the whole, should we not come to the end
   const names = readdirSync(directory);
   const links = names.filter((name) => name.startsWith('link_'));
-  for (const name of links) unlinkSync(join(directory, name));
+  for (const name of links) {
+    detach(join(directory, name));
+    yield;
+  }
   releaseHeldBelow(directory);
   for (const name of names) if (!links.includes(name)) unlinkSync(join(directory, name));
   rmdirSync(directory);
+}
+
+/**
+ * The link is held while its pin goes, so that closing it detaches here and now. Left to the pins, the kernel detaches in work queues, all of
+ * them at once.
+ */
+function detach(path: string): void {
+  using _link = openLink(path);
+  unlinkSync(path);
+}
+
+/** Undefined where the pin is no link, or cannot be opened: it goes all the same. */
+function openLink(path: string): BpfLink | undefined {
+  try {
+    return BpfLink.openPinned(path);
+  } catch (error) {
+    if (error instanceof KubeArmorError) return undefined;
+    throw error;
+  }
 }
 
 interface Pins {
@@ -127,8 +156,8 @@ function openGates(pins: Pins): void {
   }
 }
 
-function dropAll(pins: Pins): void {
-  for (const other of otherVersions(pins)) removePins(other);
+function* dropAll(pins: Pins): Generator<void> {
+  for (const other of otherVersions(pins)) yield* removingPins(other);
 }
 
 const bytesOf = (programs: Programs): number => MAPS.reduce((sum, name) => sum + programs.map(name).memoryBytes, 0);
@@ -174,8 +203,8 @@ class LoadedPrograms implements Programs {
     if (this.#pins !== undefined) openGates(this.#pins);
   }
 
-  dropOthers(): void {
-    if (this.#pins !== undefined) dropAll(this.#pins);
+  *dropOthers(): Generator<void> {
+    if (this.#pins !== undefined) yield* dropAll(this.#pins);
   }
 
   [Symbol.dispose](): void {
@@ -243,8 +272,8 @@ class AdoptedPrograms implements Programs {
     openGates(this.#pins);
   }
 
-  dropOthers(): void {
-    dropAll(this.#pins);
+  dropOthers(): Generator<void> {
+    return dropAll(this.#pins);
   }
 
   [Symbol.dispose](): void {
