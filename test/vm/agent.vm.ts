@@ -15,6 +15,7 @@ import { DEFAULT_DENY } from './cases/default-deny.ts';
 import { GARBAGE } from './cases/garbage.ts';
 import { HOST } from './cases/host.ts';
 import { LACKS } from './cases/lacks.ts';
+import { MODES } from './cases/modes.ts';
 import { RESTART } from './cases/restart.ts';
 import { SURVIVAL } from './cases/survival.ts';
 import { TROUBLE } from './cases/trouble.ts';
@@ -33,6 +34,7 @@ const GROUPS: Readonly<Record<string, readonly VmCase[]>> = {
   restart: RESTART,
   lacks: LACKS,
   host: HOST,
+  modes: MODES,
 };
 
 const { only = Object.keys(GROUPS) } = parseArgs({ options: { only: { type: 'string', multiple: true } } }).values;
