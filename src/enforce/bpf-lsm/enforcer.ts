@@ -8,7 +8,7 @@ import { RingReader, sumPerCpu, watchRing } from '#observe';
 import type { RuleInfo } from '#policy';
 import type { Counters, Enforcer, EnforcerReport, ProtectOptions, Usage } from '../enforcer.ts';
 import { EventDecoder } from './decode-event.ts';
-import { COUNTER, SCOPE_MODE } from './event-layout.gen.ts';
+import { COUNTER } from './event-layout.gen.ts';
 import { Folds } from './folds.ts';
 import { BpfLsmGate } from './gate.ts';
 import { describeHost, HOST_CGROUP_ID, HOST_SCOPE } from './host-scope.ts';
@@ -18,6 +18,7 @@ import type { LoadedImage, SavedImage } from './images.ts';
 import { openPrograms } from './programs.ts';
 import type { Programs } from './programs.ts';
 import { loadState, saveState, STATE_FILE } from './saved-state.ts';
+import { modeOf, NOT_STARTED, wordOf } from './scope-word.ts';
 
 export interface BpfLsmOptions {
   /** The compiled programs. */
@@ -64,8 +65,6 @@ const STREAMS: readonly Stream[] = [
 ];
 /** The last number: the agent and containers that nobody has bound (bpf/lib/scope.h). */
 const OUTSIDE_SCOPE = 16384 - 1;
-/** In a binding (bpf/lib/scope.h). */
-const NOT_STARTED = 2 ** 31;
 /** Takes in some 40,000 alerts while the agent is busy otherwise. */
 const ALERT_RING_BYTES = 8 << 20;
 /** How often repetitions are collected. */
@@ -78,24 +77,6 @@ const FIRST_ID_AFTER_LOSS = 1 << 30;
 const UNSAVED_IDS = 4096;
 const SAVE_MS = 50;
 const NOTHING_SAVED = { images: [], scopes: [], missing: [], nextImageId: FIRST_ID_AFTER_LOSS };
-
-/** A scope's word (bpf/lib/scope.h): image id, slot, size class, mode, image flags. */
-function wordOf(image: LoadedImage | undefined, mode: number): Buffer {
-  const bytes = Buffer.alloc(8);
-  const high = image === undefined ? 0 : image.slot | (image.sizeClass << 14) | (image.flags << 20);
-  bytes.writeUInt32LE(image?.id ?? 0, 0);
-  bytes.writeUInt32LE((high | (mode << 16)) >>> 0, 4);
-  return bytes;
-}
-
-function modeOf({ mode, visibility }: ProtectOptions): number {
-  return (
-    (mode === 'audited' ? SCOPE_MODE.AUDITED : 0) |
-    (visibility?.process ? SCOPE_MODE.SEE_PROCESS : 0) |
-    (visibility?.file ? SCOPE_MODE.SEE_FILE : 0) |
-    (visibility?.network ? SCOPE_MODE.SEE_NETWORK : 0)
-  );
-}
 
 /** Rounds of the iterator that adopts running tasks: a task made meanwhile inherits, so the second finds nothing. */
 const ADOPT_ROUNDS_MAX = 10;
