@@ -10,7 +10,7 @@ import { KubeArmorError, noLogger } from '#base';
 import { dialGrpc, Feed, healthClient, policyClient, probeClient, watchFeed } from '#grpc';
 import type { GrpcTransport } from '#grpc';
 import type { Container, ContainerChange, ContainerSource } from '#runtimes';
-import { PolicyStatus, REASON_TRAILER, ServingStatus } from '#wire';
+import { PolicyStatus, REASON_TRAILER, ServingStatus, TRIAL_TRAILER } from '#wire';
 import { startAgent } from './agent.ts';
 import type { AgentParts, RunningAgent } from './agent.ts';
 import { readConfig } from './config.ts';
@@ -150,6 +150,19 @@ test('the reason of a refusal comes as a trailer; the policies of before stay', 
   assert.equal(answer.status, PolicyStatus.Invalid);
   assert.match(reason, /selektor/);
   assert.equal(enforcer.protected.get('default/web')?.ruleSet?.rules.length, 1);
+});
+
+test('a host policy on trial, over the wire: the trailer tells, and it ends by itself', { timeout: 20_000 }, async (t) => {
+  const { transport, enforcer } = await start(t, { flags: ['-enableKubeArmorHostPolicy', '-hostVisibility=none'] });
+  const spec = { nodeSelector: { matchLabels: { 'kubernetes.io/hostname': 'node' } }, process: { matchPaths: [{ path: '/x' }] } };
+  const policy = Buffer.from(JSON.stringify({ type: 'ADDED_FOR', seconds: 1, object: { metadata: { name: 'h' }, spec } }));
+  let trial: string | null = null;
+  const onTrailer = (trailer: Headers): void => void (trial = trailer.get(TRIAL_TRAILER));
+  assert.equal((await policyClient(transport).hostPolicy({ policy }, { onTrailer })).status, PolicyStatus.Applied);
+  assert.equal(trial, '1');
+  assert.equal(enforcer.protected.get('host')?.ruleSet?.rules.length, 1);
+  assert.deepEqual((await probeClient(transport).getProbeData({})).hostMap['node']?.policyList, ['h']);
+  await until(() => !enforcer.protected.has('host'));
 });
 
 test('a folder of policies is followed; a restart finds what was there', { timeout: 20_000 }, async (t) => {

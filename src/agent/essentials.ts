@@ -144,9 +144,9 @@ function ofRunning(program: string, one: RunningProgram, initExe: string): Essen
  * What init, sshd, the container runtime, kubelet and this agent cannot do without on this node, from what they are and have open
  * now and from what is known of them. Not everything that they ever do: what is not in here, a policy can still stop.
  *
- * @param agentFiles what the agent reads when it starts, before the host's rules leave it alone
+ * @param own what the agent reads, and is started by, before the host's rules leave it alone
  */
-export function findEssentials(agentFiles: readonly string[]): Essential[] {
+export function findEssentials(own: { readonly reads: readonly string[]; readonly starts: readonly string[] }): Essential[] {
   const self = process.pid;
   const programs = readRunningPrograms((pid, exe) => pid === 1 || pid === self || Object.hasOwn(KNOWN, path.basename(exe)));
   const initExe = programs.find(({ pid }) => pid === 1)?.exe ?? '/sbin/init';
@@ -159,7 +159,16 @@ export function findEssentials(agentFiles: readonly string[]): Essential[] {
       ...(path.basename(exe) === 'sshd' ? [startOf('sshd', exe, initExe)] : []),
       ...needed(path.basename(exe), exe, KNOWN[path.basename(exe)] ?? {}),
     ]),
-    ...(agent === undefined ? [] : agentFiles.flatMap((at) => read('the agent', agent.exe, at))),
-    ...(agent === undefined ? [] : needed('the agent', agent.exe, { capabilities: ['CAP_SYS_ADMIN', 'CAP_BPF', 'CAP_PERFMON'] })),
+    ...(agent === undefined ? [] : ofAgent(agent, initExe, own)),
+  ];
+}
+
+function ofAgent({ exe, parentExe = '' }: RunningProgram, initExe: string, own: Parameters<typeof findEssentials>[0]): Essential[] {
+  const program = 'the agent';
+  const starters = [...new Set([initExe, parentExe])].filter((by) => by !== '');
+  return [
+    ...own.starts.filter((at) => existsSync(at)).flatMap((at) => starters.map((by) => startOf(program, realpathSync(at), by))),
+    ...own.reads.flatMap((at) => read(program, exe, at)),
+    ...needed(program, exe, { capabilities: ['CAP_SYS_ADMIN', 'CAP_BPF', 'CAP_PERFMON'] }),
   ];
 }

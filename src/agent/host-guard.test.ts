@@ -104,9 +104,13 @@ test('the host has a scope only where something is asked of it', () => {
 });
 
 test('essentials of this machine: the agent’s own start', () => {
-  const mine = findEssentials([import.meta.filename]).filter(({ program }) => program === 'the agent');
+  const mine = findEssentials({ reads: [import.meta.filename], starts: ['/bin/sh'] }).filter(({ program }) => program === 'the agent');
   const texts = mine.map(({ what }) => what);
   for (const what of [`reading ${import.meta.filename}`, `mapping ${process.execPath}`, 'the capability CAP_SYS_ADMIN'])
     assert.ok(texts.includes(what), what);
+  assert.ok(
+    texts.some((what) => /^starting \S*(sh|busybox)\S* from /.test(what)),
+    'its launcher',
+  );
   assert.ok(texts.some((what) => what.startsWith(`starting ${process.execPath} from `)));
 });

@@ -33,7 +33,7 @@ function refusal({ program, what, access }: Essential, selected: readonly Policy
   if (culprits.some(isForced)) return undefined;
   const names = culprits.map(policyKey).join(', ');
   const by = rule === undefined ? `the default posture, through the Allow rules of ${names}` : `${names} ${rule.field}`;
-  return `it would stop ${program}: ${what} is denied by ${by}; to put it in force all the same: --force, or the annotation ${FORCE_ANNOTATION}: "true";`;
+  return `it would stop ${program}: ${what} is denied by ${by}; to put it in force all the same: --force, or the annotation ${FORCE_ANNOTATION}: "true"`;
 }
 
 function familyOf(kind: Essential['access']['kind']): Family {

@@ -126,7 +126,8 @@ export class Protector {
       const selected = selectedBy(policies, workload);
       if (isSame(selected, selectedBy(this.#policies, workload))) continue; // what is wrong there already is not this change's doing
       const compiled = this.#compile(guarded, selected);
-      if (compiled !== undefined && 'refused' in compiled) return { refused: `${compiled.refused} of ${nameOf(guarded)}` };
+      if (compiled !== undefined && 'refused' in compiled)
+        return { refused: workload.kind === 'host' ? compiled.refused : `${compiled.refused} of ${nameOf(guarded)}` };
       items.push({ key: guarded.bound.key, selected, ruleSet: compiled });
     }
     return { items };

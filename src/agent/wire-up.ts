@@ -38,6 +38,9 @@ export interface Console {
 
 const OWN_OBJECT = fileURLToPath(new URL('../../.cache/bpf/kubearmor.bpf.o', import.meta.url));
 
+/** The program that starts this one. */
+const LAUNCHER = fileURLToPath(new URL('../../kubearmor', import.meta.url));
+
 /**
  * Runs the agent on this node until the signal aborts.
  *
@@ -84,7 +87,7 @@ export async function runOnThisNode(config: AgentConfig, console: Console, signa
     json,
     toldLosses: toldLossesFile(path.join(config.stateDir, 'losses.json'), logger),
     logger,
-    hostGuard: hostGuard(() => findEssentials([objectPath, fileURLToPath(import.meta.url)])),
+    hostGuard: hostGuard(() => findEssentials({ reads: [objectPath, fileURLToPath(import.meta.url)], starts: [LAUNCHER] })),
     kubearmorProbePath: KUBEARMOR_PROBE_PATH,
   });
   lines.write(`KubeArmor ${AGENT_VERSION} is ready: ${agent.containers} containers protected, API at ${agent.addresses.join(', ')}`);

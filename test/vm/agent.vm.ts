@@ -16,6 +16,7 @@ import { ENTERING } from './cases/entering.ts';
 import { GARBAGE } from './cases/garbage.ts';
 import { HOST } from './cases/host.ts';
 import { LACKS } from './cases/lacks.ts';
+import { MODES } from './cases/modes.ts';
 import { RESTART } from './cases/restart.ts';
 import { SURVIVAL } from './cases/survival.ts';
 import { STARTS } from './cases/starts.ts';
@@ -41,6 +42,7 @@ const GROUPS: Readonly<Record<string, readonly VmCase[]>> = {
   entering: ENTERING,
   upgrade: UPGRADE,
   host: HOST,
+  modes: MODES,
 };
 
 /** Containers that start, are entered, and run while agents come and go: a suite of their own, as it takes as long as all the others. */

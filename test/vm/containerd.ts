@@ -56,6 +56,11 @@ export class Containerd {
     return this.#run(options, id, command);
   }
 
+  /** The same with more options of `ctr run`. */
+  runWith(options: readonly string[], id: string, ...command: readonly string[]): Promise<void> {
+    return this.#run(options, id, command);
+  }
+
   /** As `run`, but between making it and starting its program `meanwhile` is done: runc waits in the container for that long. */
   async runHeld(id: string, meanwhile: () => Promise<void>, ...command: readonly string[]): Promise<void> {
     const runc = join(this.#home, 'held-runc');

@@ -172,10 +172,18 @@ export class BpfLsmEnforcer implements Enforcer {
     if (!this.#programs.others.exist) return;
     const round = (): void => {
       if (this.#adoptRunning() > 0) this.#dropping = setTimeout(round, DROP_MS).unref();
-      else this.#programs.others.drop();
+      else this.#drop(this.#programs.others.drop());
     };
     clearTimeout(this.#dropping);
     this.#dropping = setTimeout(round, DROP_MS).unref();
+  }
+
+  #drop(steps: Generator<void>): void {
+    try {
+      if (steps.next().done !== true) this.#dropping = setTimeout(() => this.#drop(steps)).unref();
+    } catch (error) {
+      this.#logger.error('another version of the programs cannot be removed: both refuse', { reason: String(error) });
+    }
   }
 
   workloadOf(scopeId: number): string | undefined {

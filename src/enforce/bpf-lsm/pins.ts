@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { BpfMap } from '#libbpf';
+import { KubeArmorError } from '#base';
+import { BpfLink, BpfMap } from '#libbpf';
 import { openGateBelow, releaseHeldBelow } from './gate.ts';
 import { nameAgent } from './host-scope.ts';
 
@@ -62,17 +63,47 @@ export class HeldPins {
   }
 }
 
-/** Removes a directory of pins: what only they held is detached. */
+/** Removes a directory of pins: what only they held is detached when this returns. */
 export function removePins(directory: string): void {
+  for (const _ of removingPins(directory));
+}
+
+/**
+ * The same in steps, one program each: detaching waits for the kernel (a grace period, some 20 ms). Links first: a program without its maps'
+ * pins still runs, a pin without its link does nothing.
+ */
+function* removingPins(directory: string): Generator<void> {
   if (!existsSync(directory)) return;
   openGateBelow(directory);
-  // links first: a program without its maps' pins still runs, a pin without its link does nothing
+  rmSync(join(directory, ITERATOR), { force: true }); // nobody takes the rest for the whole, should we not come to the end
   const names = readdirSync(directory);
   const links = names.filter((name) => name.startsWith('link_'));
-  for (const name of links) unlinkSync(join(directory, name));
+  for (const name of links) {
+    detach(join(directory, name));
+    yield;
+  }
   releaseHeldBelow(directory);
   for (const name of names) if (!links.includes(name)) unlinkSync(join(directory, name));
   rmdirSync(directory);
+}
+
+/**
+ * The link is held while its pin goes, so that closing it detaches here and now. Left to the pins, the kernel detaches in work queues, all of
+ * them at once.
+ */
+function detach(path: string): void {
+  using _link = openLink(path);
+  unlinkSync(path);
+}
+
+/** Undefined where the pin is no link, or cannot be opened: it goes all the same. */
+function openLink(path: string): BpfLink | undefined {
+  try {
+    return BpfLink.openPinned(path);
+  } catch (error) {
+    if (error instanceof KubeArmorError) return undefined;
+    throw error;
+  }
 }
 
 const otherVersions = ({ root, directory }: PinPlace): string[] =>
@@ -101,8 +132,9 @@ export class OtherVersions {
     }
   }
 
-  drop(): void {
-    for (const other of this.#directories()) removePins(other);
+  /** Detaches them. Until then theirs and ours both refuse. In steps that each wait for the kernel. */
+  *drop(): Generator<void> {
+    for (const other of this.#directories()) yield* removingPins(other);
   }
 
   #directories(): readonly string[] {

@@ -83,9 +83,9 @@ export const HOST_CASES: readonly KernelCase[] = [
           open r ROOT/etc/shadow OK
           open r ROOT/etc/passwd EACCES`,
     expect: [
-      'denied FILE_OPEN ROOT/etc/shadow file.matchPaths[0] by ROOT/bin/stim',
-      'would-deny FILE_OPEN ROOT/etc/shadow file.matchPaths[0] by ROOT/bin/stim',
-      'denied FILE_OPEN ROOT/etc/passwd file.matchPaths[0] by ROOT/bin/stim',
+      'denied FILE_OPEN ROOT/etc/shadow p0:file.matchPaths[0] by ROOT/bin/stim',
+      'would-deny FILE_OPEN ROOT/etc/shadow p0:file.matchPaths[0] by ROOT/bin/stim',
+      'denied FILE_OPEN ROOT/etc/passwd s1p0:file.matchPaths[0] by ROOT/bin/stim',
     ],
   },
   {

@@ -106,7 +106,7 @@ export const HOST: readonly VmCase[] = [
       await mustAdd(stage, 'no-tcp', { network: { matchProtocols: [{ protocol: 'tcp', fromSource: [{ path: tool }] }] } });
       assert.match((await run(tool, 'nc', '127.0.0.1', '1')).output, /Permission denied/);
       await mustAdd(stage, 'no-chown', { capabilities: { matchCapabilities: [{ capability: 'chown', fromSource: [{ path: tool }] }] } });
-      assert.match((await run(tool, 'chown', '1000', below)).output, /Operation not permitted/);
+      assert.match((await run(tool, 'chown', '1000', tool)).output, /Operation not permitted/);
       for (const [name, operation] of [
         ['no-below', 'File'],
         ['no-tool', 'Process'],
@@ -115,7 +115,7 @@ export const HOST: readonly VmCase[] = [
       ])
         assert.equal((await alerts!.until(name!, ({ PolicyName }) => PolicyName === name)).Operation, operation);
       for (const name of ['no-tcp', 'no-chown']) await mustDelete(stage, name);
-      assertDone(await run(tool, 'chown', '1000', below));
+      assertDone(await run(tool, 'chown', '1000', tool));
     },
   },
   {
@@ -175,11 +175,12 @@ export const HOST: readonly VmCase[] = [
     name: 'host: under an allow-list of programs and files containers are still made, and entered',
     async run(stage) {
       const { tool } = placeOf(stage);
-      const programs = ['/usr/', '/bin/', '/sbin/', join(process.execPath, '../../')].map((dir) => ({
-        dir: `${dir.replace(/\/$/, '')}/`,
+      const ours = `/${process.execPath.split('/')[1]}/`;
+      const programs = ['/usr/', '/bin/', '/sbin/', ours].map((dir) => ({ dir, recursive: true }));
+      const files = ['/run/', '/var/', '/dev/', '/proc/', '/sys/', '/etc/', '/tmp/', '/usr/', '/lib/', ours].map((dir) => ({
+        dir,
         recursive: true,
       }));
-      const elsewhere = [`${stage.home}/containerd/`, '/run/', '/var/', '/dev/', '/proc/', '/sys/', '/etc/', '/tmp/', '/usr/', '/lib/'];
       await stage.agent!.stop();
       alerts?.close();
       await stage.start({ ...HOST_ON, hostDefaultFilePosture: 'block' });
@@ -193,9 +194,7 @@ export const HOST: readonly VmCase[] = [
       assert.equal(alert.Type, 'MatchedHostPolicy');
       await stage.containerd.run('strict', '/bin/sleep', '1000');
       assertDone(await stage.containerd.exec('strict', '/bin/busybox-forbidden', 'true'));
-      const ours = `/${process.execPath.split('/')[1]}/`;
-      const files = [...elsewhere, ours].map((dir) => ({ dir: `${dir.replace(/\/$/, '')}/`, recursive: true }));
-      await mustAdd(stage, 'only-there', { action: 'Allow', file: { matchDirectories: files, matchPaths: [{ path: '/' }] } });
+      await mustAdd(stage, 'only-there', { action: 'Allow', file: { matchDirectories: [...files, { dir: '/' }] } });
       await stage.containerd.run('strict2', '/bin/sleep', '1000');
       assert.deepEqual(await stage.containerd.exec('strict2', '/bin/cat', '/etc/secret'), { code: 0, output: 'secret\n' });
       for (const name of ['only-these', 'only-there']) await mustDelete(stage, name);

@@ -22,8 +22,7 @@ export const rootOf = (stage: Stage): string => join(stage.home, 'fleet-root');
 
 export async function ensureSides(stage: Stage): Promise<void> {
   const agent = await stage.ensureAgent();
-  mkdirSync(rootOf(stage), { recursive: true });
-  writeFleetRoot(rootOf(stage));
+  if (!existsSync(rootOf(stage))) writeFleetRoot(rootOf(stage));
   for (const side of SIDES) stage.writePolicy(`side-${side}.yaml`, sidePolicy(side));
   await until('both policies are there', () => {
     assert.ok(agent.isRunning, agent.stderr);
@@ -193,13 +192,13 @@ export const STARTS: readonly VmCase[] = [
       await fleet.end();
       const bundle = join(stage.home, 'bundle');
       mkdirSync(bundle);
-      const config = {
-        ociVersion: '1.0.2',
-        root: { path: rootOf(stage) },
-        process: { args: ['/bin/only-a'], cwd: '/', user: { uid: 0, gid: 0 } },
-      };
+      const process = { args: ['/bin/only-a'], cwd: '/', user: { uid: 0, gid: 0 } };
+      const mounts = [{ destination: '/proc', type: 'proc', source: 'proc' }];
       const linux = { namespaces: [{ type: 'mount' }, { type: 'pid' }], cgroupsPath: '/runc-alone' };
-      writeFileSync(join(bundle, 'config.json'), JSON.stringify({ ...config, linux }));
+      writeFileSync(
+        join(bundle, 'config.json'),
+        JSON.stringify({ ociVersion: '1.0.2', root: { path: rootOf(stage) }, process, mounts, linux }),
+      );
       const ran = await run('runc', '--root', join(stage.home, 'runc'), 'run', '--bundle', bundle, 'alone');
       assert.equal(ran.code, RAN, ran.output);
       assert.ok(stage.kernel.entries('settled') >= 2);
@@ -252,6 +251,8 @@ export const STARTS: readonly VmCase[] = [
   {
     name: 'kubearmor -remove lets go who waits',
     async run(stage) {
+      await stage.agent?.stop();
+      await stage.start({ startGate: 'wait' });
       await ensureSides(stage);
       const fleet = new Fleet(stage.containerd.socket, rootOf(stage));
       await stage.agent!.stop();
