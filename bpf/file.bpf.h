@@ -164,7 +164,7 @@ SEC("lsm/file_open")
 int BPF_PROG(ka_file_open, struct file *file, int ret)
 {
 	int layer = file->f_mode & FMODE_NOACCOUNT && !is_backing(file);
-	int result = 0, second = 0;
+	int result = 0, second = 0, made;
 	struct task *x;
 	u64 word;
 
@@ -183,10 +183,13 @@ int BPF_PROG(ka_file_open, struct file *file, int ret)
 		if (second > 0 || is_nameless(file->f_path.dentry))
 			return 0;
 	}
+	/* this open made the file just now, which is the same access */
+	made = file->f_mode & FMODE_CREATED && x->hook == HOOK_FILE_MKNOD && x->told;
 	prepare(x, word);
 	if (layer)
 		return check_layer(file, x);
 	x->alias = second < 0;
+	x->mute = made && !x->alias;
 	x->mnt = (u64)file->f_path.mnt;
 	x->dentry = (u64)file->f_path.dentry;
 	x->access = access_of(file);

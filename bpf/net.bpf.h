@@ -8,12 +8,12 @@
  *         COUNTER_SCOPE_FAILED); a request that cannot be judged is refused (COUNTER_REQUEST_FAILED).
  */
 
-/* Whose Audit rule spoke when a socket was made (an image): later hooks of the same socket do not repeat it. */
+/* What was told when a socket was made (as task.net_told): later hooks of the same socket do not repeat it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
-	__type(value, u32);
+	__type(value, u64);
 } sockets SEC(".maps");
 
 /*
@@ -163,6 +163,8 @@ int BPF_PROG(ka_socket_create, int family, int type, int protocol, int kern, int
 	x->told = 0;
 	result = conclude_socket(x);
 	x->net_told = x->told ? SCOPE_IMAGE(x->word) : 0;
+	if (x->told && x->rule == EVENT_NO_RULE)
+		x->net_told |= NET_TOLD_POSTURE;
 	return result;
 }
 
@@ -172,7 +174,7 @@ int BPF_PROG(ka_socket_post_create, struct socket *sock, int family, int type, i
 {
 	struct sock *sk = sock->sk;
 	struct task *x;
-	u32 *image;
+	u64 *told;
 	u64 word;
 
 	if (ret || !sk)
@@ -183,12 +185,12 @@ int BPF_PROG(ka_socket_post_create, struct socket *sock, int family, int type, i
 		return x ? know_listener(sock, x) : 0;
 	}
 	x = wanting(WANTS_IMAGE(IMAGE_FLAG_NET), &word);
-	if (!x || x->net_told != SCOPE_IMAGE(word))
+	if (!x || (u32)x->net_told != SCOPE_IMAGE(word))
 		return 0;
-	/* without memory an Audit rule may speak twice */
-	image = bpf_sk_storage_get(&sockets, sk, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (image)
-		*image = SCOPE_IMAGE(word);
+	/* without memory it may be told twice */
+	told = bpf_sk_storage_get(&sockets, sk, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (told)
+		*told = x->net_told;
 	return 0;
 }
 
@@ -197,14 +199,14 @@ static __always_inline struct task *begin_socket(struct socket *sock, u32 hook, 
 {
 	struct sock *sk = sock->sk;
 	struct task *x;
-	u32 *image;
+	u64 *told;
 
 	x = begin(wanted);
 	if (!x || !sk)
 		return 0;
 	set_socket(x, sk->__sk_common.skc_family, sock->type, sk->sk_protocol);
-	image = bpf_sk_storage_get(&sockets, sk, 0, 0);
-	x->net_seen = image && *image == SCOPE_IMAGE(x->word);
+	told = bpf_sk_storage_get(&sockets, sk, 0, 0);
+	x->net_seen = told && (u32)*told == SCOPE_IMAGE(x->word) ? *told : 0;
 	x->hook = hook;
 	x->net_op = op;
 	return x;

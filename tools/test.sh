@@ -104,6 +104,21 @@ lifetime_cases() {
   done
 }
 
+# KubeArmor's behaviour as cases: our own, those that must fail, and the collection beside the repository where it is there.
+conformance_cases() {
+  local kernel kernels=6.12 shared paths=("$PWD/test/conformance/cases") options=(--failing "$PWD/test/conformance/failing")
+  if shared=$(realpath -qe ../shared/conformance/cases); then paths+=("$shared")
+  else echo '        conformance: ../shared/conformance/cases is not here: only our own cases'; fi
+  if tools/lsm-probe; then
+    cases conformance-local timeout 1800 tools/node test/conformance/run.ts "${options[@]}" "${paths[@]}"
+    [ "$mode" = --full ] || return
+  fi
+  [ "$mode" != --full ] || kernels='6.12 6.1'
+  for kernel in $kernels; do
+    cases "conformance-$kernel" tools/vm --kernel "$kernel" --timeout 1500 -- "$PWD/tools/node" "$PWD/test/conformance/run.ts" --kernel "$kernel" "${options[@]}" "${paths[@]}"
+  done
+}
+
 # Programs that are broken on purpose: the cases must see each.
 mutants() {
   cases mutants timeout 3600 tools/node test/kernel/mutants.ts
@@ -128,6 +143,7 @@ check generated tools/generate.sh --check
 unit
 [ "$mode" != --unit ] || finish
 kernel_cases
+conformance_cases
 agent_cases
 lifetime_cases
 [ "$mode" != --full ] || mutants

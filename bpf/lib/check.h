@@ -139,7 +139,7 @@ __noinline int conclude_global(struct task *x, int posture)
 			x->rule = a->audit_rule;
 		else if (rest && b->audit)
 			x->rule = b->audit_rule;
-		else if (!open || posture != POSTURE_AUDIT)
+		else if (!open || posture != POSTURE_AUDIT || x->net_seen & NET_TOLD_POSTURE)
 			return 0;
 	}
 	if (x->outcome == OUTCOME_AUDITED && x->mute)

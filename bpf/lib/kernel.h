@@ -330,6 +330,7 @@ static __always_inline u64 seq_of(struct mnt_namespace *ns)
 #define FMODE_READ 0x1
 #define FMODE_WRITE 0x2
 #define FMODE_EXEC 0x20
+#define FMODE_CREATED 0x100000
 #define FMODE_NOACCOUNT 0x20000000
 /* Bit 25 from 6.5 to 6.13, 24 since; always with FMODE_NOACCOUNT, which the other uses of these bits never come with. */
 #define FMODE_BACKING 0x3000000

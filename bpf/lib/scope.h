@@ -39,6 +39,8 @@
 #define CLASS_NOBODY 0  /* subject class: no subject of any rule */
 #define CLASS_UNKNOWN 1 /* subject class: matches the subjects of Block rules only */
 
+#define NET_TOLD_POSTURE (1ULL << 32) /* in net_told: the default posture; else an Audit rule */
+
 enum task_flag {
 	TASK_RUNTIME = 1,      /* the first exec has not completed */
 	TASK_SUBJECT_LONG = 2, /* `subject` holds only the beginning of the path */
@@ -138,8 +140,8 @@ struct task {
 	u32 other;
 	u32 capability;
 	u32 net_op;
-	u32 net_told;    /* the image that raised an alert when the last socket was made */
-	u32 net_seen;    /* and that was this socket: its audits are told */
+	u64 net_told; /* what was told when the last socket was made: an image, and NET_TOLD_POSTURE */
+	u64 net_seen;    /* and that was this socket, of the image that judges now: it is told */
 	u32 addr_family; /* of peer[]: an IPv4 address in an IPv6 socket is IPv4 */
 	u32 peer[4];
 	u32 rule_protocol; /* as rules speak of it; sock_protocol is as the socket has it */

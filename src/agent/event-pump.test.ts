@@ -88,6 +88,36 @@ test('telemetry is no alert, and only what is visible is told', async () => {
   assert.equal(dropped.logs[0]?.Resource, '');
 });
 
+test('the source of a log is the command line that the kernel told of, of an alert the program', async () => {
+  const exec = kernelEvent({ outcome: 'observed', ruleId: undefined, path: '/bin/cat', args: ['-n', '/etc/hosts'], hostPid: 7 });
+  const opened = kernelEvent({
+    outcome: 'observed',
+    ruleId: undefined,
+    hook: 'FILE_OPEN',
+    subject: '/bin/cat',
+    path: '/etc/hosts',
+    hostPid: 7,
+  });
+  const events = [
+    opened,
+    kernelEvent({ ...exec, outcome: 'denied' }),
+    opened,
+    exec,
+    opened,
+    { ...opened, hostPid: 8, hostPpid: 7 },
+    { ...opened, hostPid: 9, hostPpid: 8 },
+    { ...opened, subject: '/bin/dd' },
+    kernelEvent({ ...opened, outcome: 'denied' }),
+  ];
+  const { alerts, logs } = await pumped(events);
+  assert.deepEqual(
+    logs.filter(({ Operation }) => Operation === 'File').map(({ Source }) => Source),
+    ['/bin/cat', '/bin/cat', '/bin/cat -n /etc/hosts', '/bin/cat -n /etc/hosts', '/bin/cat', '/bin/dd'],
+  );
+  assert.equal(logs.find(({ Operation }) => Operation === 'Process')?.Source, '/bin/x');
+  assert.equal(alerts.at(-1)?.Source, '/bin/cat');
+});
+
 test('telemetry that nobody reads is not described', async () => {
   const events = [kernelEvent({ outcome: 'observed', ruleId: undefined })];
   assert.equal((await pumped(events, { json: undefined }, new FakeEnforcer(), 0)).logs.length, 0);

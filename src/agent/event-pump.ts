@@ -5,6 +5,7 @@ import { alertOf, formatAgentJson, formatAgentLine, logOf } from '#events';
 import type { Alert, EventContext, KernelEvent, Log } from '#events';
 import type { Feed } from '#grpc';
 import type { Workload } from '#policy';
+import { CommandLines } from './command-lines.ts';
 import type { LineOutput } from './line-output.ts';
 import type { LossTotals, ToldLosses } from './told-losses.ts';
 
@@ -43,24 +44,26 @@ const POLL_MS = 1_000;
 /** Turns what the kernel tells into alerts and logs, for streams and lines, until aborted. */
 export async function pumpEvents(options: EventPumpOptions, signal: AbortSignal): Promise<void> {
   const loss = new LossPoll(options);
+  const commands = new CommandLines();
   const timer = setInterval(() => loss.poll(), POLL_MS);
   try {
-    await options.enforcer.watch((event) => handle(event, options), signal);
+    await options.enforcer.watch((event) => handle(event, commands, options), signal);
   } finally {
     clearInterval(timer);
     loss.poll();
   }
 }
 
-function handle(event: KernelEvent, options: EventPumpOptions): void {
+function handle(event: KernelEvent, commands: CommandLines, options: EventPumpOptions): void {
   const { enforcer, names, feed, json } = options;
+  commands.note(event);
   // a busy node makes many: none is described that nobody reads
   if (event.outcome === 'observed' && json === undefined && feed.stats('logs').subscribers === 0) return;
   const workload = options.workloadOf(event.scopeId) ?? UNKNOWN;
   const rule = event.ruleId === undefined ? undefined : enforcer.ruleOf(event.imageId, event.ruleId);
   const context: EventContext = { ...names, workload, rule, enforcer: enforcer.report.name };
   if (event.outcome === 'observed') {
-    const log = logFor(event, context, options);
+    const log = logFor(event, { ...context, commandArgs: commands.of(event) }, options);
     if (log === undefined) return;
     feed.publishLog(log);
     json?.write(formatAgentJson(log));

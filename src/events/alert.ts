@@ -102,6 +102,8 @@ export interface EventContext {
   /** The rule that `imageId` and `ruleId` name; absent for a default posture and for telemetry. */
   readonly rule?: RuleInfo | undefined;
   readonly workload: Workload;
+  /** What the acting program was executed with, where that is known: a log's Source tells it. */
+  readonly commandArgs?: readonly string[] | undefined;
   readonly owner?: Owner | undefined;
   readonly clusterName: string;
   readonly hostName: string;
@@ -256,8 +258,12 @@ export function alertOf(event: KernelEvent, context: EventContext): Alert {
  * @param event with outcome `observed`
  */
 export function logOf(event: KernelEvent, context: EventContext): Log {
+  const described = describeLog(event);
+  // of an exec it is the program that calls execve, alone; so it is in alerts, which KubeArmor's enforcer makes
+  const args = described.operation === 'Process' ? [] : (context.commandArgs ?? []);
   return {
-    ...common(event, context, describeLog(event)),
+    ...common(event, context, described),
+    Source: [event.subject, ...args].join(' '),
     Type: context.workload.kind === 'host' ? 'HostLog' : 'ContainerLog',
   };
 }

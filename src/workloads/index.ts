@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-export { hostWorkload } from './identify.ts';
+export { describeWorkload, hostWorkload } from './identify.ts';
 export { Workloads } from './workloads.ts';
 export type { WorkloadListener } from './workloads.ts';
 export type { BoundWorkload, ExpectedWorkload, WorkloadChange, WorkloadIdentity, WorkloadSettings } from './workload-change.ts';

@@ -250,4 +250,25 @@ export const DESCRIPTOR_CASES: readonly KernelCase[] = [
       (event) => `denied ${event} file.matchDirectories[0]`,
     ),
   },
+  {
+    name: 'descriptors: an open that makes its file is one access, audited once',
+    policies: [
+      'file: { matchDirectories: [{ dir: /data/, recursive: true, action: Audit }, { dir: /tmp/, action: Block, readOnly: true }] }',
+    ],
+    run: `open w+creat /data/new OK
+          open rw+creat+excl /data/sub/new OK
+          open w+creat /data/a OK
+          mknod /data/node file OK
+          open w /data/node OK
+          open w+creat /tmp/x EACCES`,
+    expect: [
+      'audited FILE_MKNOD /data/new',
+      'audited FILE_MKNOD /data/sub/new',
+      'audited FILE_OPEN /data/a',
+      'audited FILE_MKNOD /data/node',
+      'audited FILE_OPEN /data/node',
+    ]
+      .map((event) => `${event} file.matchDirectories[0]`)
+      .concat('denied FILE_MKNOD /tmp/x file.matchDirectories[1]'),
+  },
 ];

@@ -167,6 +167,18 @@ export const NETWORK_CASES: readonly KernelCase[] = [
     expect: [`audited SOCKET_CREATE ${UDP} posture`],
   },
   {
+    name: 'network: a posture is told once of a socket, at its creation or, where that left it open, at its first use',
+    policies: ['network: { matchProtocols: [{ protocol: tcp, action: Allow }, { protocol: udp, port: 53, action: Allow }] }'],
+    run: `sock a inet raw 1 OK
+          sendto a 127.0.0.1 OK
+          connect a 127.0.0.1 OK
+          sock b inet dgram OK
+          sendto b 127.0.0.1 53 OK
+          sendto b 127.0.0.1 54 OK
+          sendto b 127.0.0.1 53 OK`,
+    expect: ['audited SOCKET_CREATE inet/raw/1 posture', `audited SOCKET_SENDMSG ${UDP}@127.0.0.1:54 posture`],
+  },
+  {
     name: 'network: only the posture of the network counts',
     posture: { file: 'block', capabilities: 'block' },
     policies: [rule('protocol: tcp, action: Allow')],

@@ -10,6 +10,7 @@
  *   --pidns              a pid name space too
  *   --uid UID            executes PROGRAM as this user, without capabilities
  *   --service            only a mount name space of its own, with its volumes: as a service manager does
+ *   --caps MASK          the capabilities, in hexadecimal, that PROGRAM and what it executes may have, as a runtime drops them
  *   --enter PID          the mount name space of PID instead of a new one: exec into a container
  */
 #define _GNU_SOURCE
@@ -22,6 +23,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -35,7 +37,7 @@ struct options {
 	const char *bind[BINDS_MAX];
 	int read_only[BINDS_MAX];
 	int binds, memfd, setup, pid_ns, service;
-	const char *uid, *enter;
+	const char *uid, *enter, *caps;
 	const char *root, *cgroup;
 	char **program;
 };
@@ -67,6 +69,8 @@ static struct options read_options(char **argv)
 			o.pid_ns = 1;
 		} else if (!strcmp(*a, "--uid")) {
 			o.uid = *++a;
+		} else if (!strcmp(*a, "--caps")) {
+			o.caps = *++a;
 		} else if (!strcmp(*a, "--enter")) {
 			o.enter = *++a;
 		} else {
@@ -153,6 +157,15 @@ static void enter(const char *pid)
 	close(fd);
 }
 
+static void keep_caps(const char *mask)
+{
+	unsigned long keep = strtoul(mask, NULL, 16);
+
+	for (int cap = 0; prctl(PR_CAPBSET_READ, cap) >= 0; cap++)
+		if (!(keep >> cap & 1))
+			must(!prctl(PR_CAPBSET_DROP, cap), "caps");
+}
+
 static void set_up(void)
 {
 	int fd = open("/etc/passwd", O_RDONLY);
@@ -205,6 +218,8 @@ int main(int argc, char **argv)
 	}
 	if (o.setup)
 		set_up();
+	if (o.caps)
+		keep_caps(o.caps); /* the exec of PROGRAM gives root what is left */
 	if (o.uid)
 		must(!setresgid(atoi(o.uid), atoi(o.uid), atoi(o.uid)) &&
 			     !setresuid(atoi(o.uid), atoi(o.uid), atoi(o.uid)),

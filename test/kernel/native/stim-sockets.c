@@ -162,6 +162,26 @@ static long do_sendto(char **w)
 	return sendto(slot_get(w[0]), "12345678", 8, MSG_NOSIGNAL, (void *)&to, length);
 }
 
+/* ask S NAME ADDRESS PORT: a DNS question for NAME's address, RFC 1035 */
+static long do_ask(char **w)
+{
+	unsigned char message[300] = { 0x12, 0x34, 1, 0, 0, 1 }, *at = message + 12;
+	struct sockaddr_storage to;
+	socklen_t length = address_of(&to, w[2], w[3]);
+	char name[256], *save = NULL;
+
+	snprintf(name, sizeof(name), "%s", w[1]);
+	for (char *part = strtok_r(name, ".", &save); part; part = strtok_r(NULL, ".", &save)) {
+		size_t n = strlen(part);
+
+		*at++ = n;
+		memcpy(at, part, n);
+		at += n;
+	}
+	memcpy(at, "\0\0\1\0\1", 5);
+	return sendto(slot_get(w[0]), message, at + 5 - message, MSG_NOSIGNAL, (void *)&to, length);
+}
+
 /* send S: on a connected socket */
 static long do_send(char **w)
 {
@@ -291,6 +311,7 @@ const struct op socket_ops[] = {
 	{ "listen", do_listen },
 	{ "accept", do_accept },
 	{ "sendto", do_sendto },
+	{ "ask", do_ask },
 	{ "send", do_send },
 	{ "sendmsg", do_sendmsg },
 	{ "sendmmsg", do_sendmmsg },
