@@ -55,7 +55,7 @@ export class Recorder {
           wallClock: (bootNs) => new Date(clock.toWallMs(bootNs)),
         },
         // which logs there are is the enforcer's to decide, by workload
-        visibility: new Set(['process', 'file', 'network', 'capabilities']),
+        visibilityOf: () => new Set(['process', 'file', 'network', 'capabilities']),
         get dropProcessResource() {
           return settings.dropProcessResource;
         },

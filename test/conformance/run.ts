@@ -114,8 +114,8 @@ function programsNearby(): Bench['programs'] {
     copyFileSync(path, copy);
     return copy;
   };
-  const { cell, stim } = buildNative();
-  return { cell: near('cell', cell), stim: near('stim', stim), busybox: near('busybox', busybox) };
+  const { cell, stim, fleet } = buildNative();
+  return { cell: near('cell', cell), stim: near('stim', stim), fleet, busybox: near('busybox', busybox) };
 }
 
 async function run(): Promise<void> {

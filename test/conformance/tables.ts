@@ -83,7 +83,7 @@ const marshalLog: Row = async ({ Operation, drop }) => {
         stats: () => ({ subscribers: 1, published: 0n, lostQueue: 0n }) as never,
       },
       names: { clusterName: '', hostName: '', nodeId: '', version: '', wallClock: () => new Date(0) },
-      visibility: new Set(['process', 'file', 'network', 'capabilities']),
+      visibilityOf: () => new Set(['process', 'file', 'network', 'capabilities']),
       dropProcessResource: drop === true,
       lines: { write: () => {}, close: () => {}, lost: 0 },
       json: undefined,

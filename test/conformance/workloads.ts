@@ -110,6 +110,8 @@ export function describePlace(id: string, { pod, container }: Place, env: string
     image: pod.image ?? '',
     labels,
     isSandbox: false,
+    isPod: env === 'k8s',
+    policyAnnotation: undefined,
   };
   return describeWorkload(id, identity, { posturesOf: () => postures });
 }
