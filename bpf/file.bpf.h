@@ -176,7 +176,8 @@ int BPF_PROG(ka_file_open, struct file *file, int ret)
 	if (file->f_mode & FMODE_WRITE &&
 	    guards(x, file->f_path.mnt, file->f_path.dentry, HOOK_FILE_OPEN))
 		return -EPERM;
-	if (!(SCOPE_WANTS(word) & (WANTS_IMAGE(IMAGE_FLAG_FILE) | SCOPE_MODE_SEE_FILE)))
+	if (!(SCOPE_WANTS(word) & (WANTS_IMAGE(IMAGE_FLAG_FILE) | SCOPE_MODE_SEE_FILE)) ||
+	    reads_itself(x, file))
 		return 0;
 	if (!layer) {
 		second = second_open(file, x, word);

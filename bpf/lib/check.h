@@ -75,13 +75,13 @@ static __always_inline void prepare(struct task *x, u64 word)
 		reclassify(x);
 }
 
-/* The current task with its scope's word, or NULL where it has none. */
+/* The current task with its scope's word, or NULL where it has none. While it sets up what it launches no rules are its own. */
 static __always_inline struct task *scoped(u64 *word)
 {
 	struct task *x = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
 
 	if (x)
-		*word = scope_word(x->scope);
+		*word = sets_up(x) ? 0 : scope_word(x->scope);
 	return x;
 }
 
@@ -90,7 +90,7 @@ static __always_inline struct task *wanting(u32 wanted, u64 *word)
 {
 	struct task *x = scoped(word);
 
-	return x && SCOPE_WANTS(*word) & wanted && !sets_up(x) ? x : 0;
+	return x && SCOPE_WANTS(*word) & wanted ? x : 0;
 }
 
 /* The same, ready for a check. */

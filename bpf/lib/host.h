@@ -71,6 +71,16 @@ static __always_inline int sets_up(struct task *x)
 	       mount_ns_seq(bpf_get_current_task_btf()) != x->ns_seq;
 }
 
+/* A runtime that runs a sealed copy of itself looks whether it is one. */
+static __always_inline int reads_itself(struct task *x, struct file *file)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	u32 sealed = TASK_LAUNCHES_CONTAINER | TASK_FOREIGN;
+
+	return (x->task_flags & sealed) == sealed && !(file->f_mode & FMODE_WRITE) &&
+	       file->f_inode == BPF_CORE_READ(task, mm, exe_file, f_inode);
+}
+
 /*
  * Whether the program that spell_program() wrote is a launcher: one of root's in the first user name space, as anybody can make
  * containers of his own. A launcher that runs a sealed copy of itself, which has no path, stays one.
