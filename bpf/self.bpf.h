@@ -279,8 +279,9 @@ int BPF_PROG(ka_task_kill, struct task_struct *task, void *info, int sig, const 
 #define PTRACE_MODE_ATTACH 2
 
 /*
- * Changing or reading the memory of another task (ptrace, process_vm_readv, /proc/PID/mem), taking its descriptors. Of the agent and of
- * the host: never; of other containers: not where the task has rules, which it would leave so.
+ * Changing or reading the memory of another task (ptrace, process_vm_readv, /proc/PID/mem), taking its descriptors. Of the agent: never; of
+ * the host and of other containers: not where the task has rules, which it would leave so. Debuggers and profilers of a node run in
+ * containers without rules.
  */
 SEC("lsm/ptrace_access_check")
 int BPF_PROG(ka_ptrace_access_check, struct task_struct *child, u32 mode, int ret)
@@ -294,8 +295,7 @@ int BPF_PROG(ka_ptrace_access_check, struct task_struct *child, u32 mode, int re
 		return 0;
 	if (!is_agent(child)) {
 		c = bpf_task_storage_get(&tasks, child, 0, 0);
-		if (c && is_confined(c) &&
-		    (c->scope == x->scope || !SCOPE_IMAGE(scope_word(x->scope))))
+		if (!SCOPE_IMAGE(scope_word(x->scope)) || (c && c->scope == x->scope))
 			return 0;
 	}
 	name_tampering(x, HOOK_PTRACE, mode, child->tgid);

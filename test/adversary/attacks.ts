@@ -234,7 +234,7 @@ const SCOPES: readonly Attack[] = [
     name: 'the host’s pid name space',
     from: 'B2',
     proofs: [
-      'self: memory and descriptors of the agent and of the host',
+      'self: memory and descriptors of the agent; a debugger of the node, which has no rules, works',
       'pid namespace: files of the container by the number of a process, Block',
       'pid namespace: an allow list holds no file and no program of the host',
     ],
@@ -334,9 +334,13 @@ const OURSELVES: readonly Attack[] = [
   {
     name: 'the agent: ptrace, `/proc/PID/mem`, its descriptors',
     from: 'ours',
-    proofs: ['self: memory and descriptors of the agent and of the host', TAMPERED],
+    proofs: ['self: memory and descriptors of the agent; a debugger of the node, which has no rules, works', TAMPERED],
   },
-  { name: 'tasks of the host: ptrace', from: 'ours', proofs: ['self: memory and descriptors of the agent and of the host', TAMPERED] },
+  {
+    name: 'tasks of the host: ptrace, from a workload with rules',
+    from: 'ours',
+    proofs: ['self: memory and descriptors of the host, of a workload with rules'],
+  },
   {
     name: 'its policies and state: write, remove, move, cover',
     from: 'ours',

@@ -49,18 +49,28 @@ export const SELF_CASES: readonly KernelCase[] = [
     expect: ['denied TASK_KILL signal=9 self', 'denied TASK_KILL signal=19 self'],
   },
   {
-    name: 'self: memory and descriptors of the agent and of the host',
+    name: 'self: memory and descriptors of the agent; a debugger of the node, which has no rules, works',
     policies: [],
     run: `ptrace %P EPERM
           vmread %P EPERM
           open rw /proc/%P/mem EACCES
           steal d %P 0 EPERM
-          ptrace 1 EPERM
+          vmread 1 EFAULT
           open r /proc/%P/status OK
           child OK
           ptrace %c OK
           vmread %c EFAULT`,
-    expect: ['denied PTRACE task self x5'],
+    expect: ['denied PTRACE task self x4'],
+  },
+  {
+    name: 'self: memory and descriptors of the host, of a workload with rules',
+    policies: ['file: { matchPaths: [{ path: /etc/shadow }] }'],
+    run: `ptrace 1 EPERM
+          vmread 1 EPERM
+          steal d 1 0 EPERM
+          child OK
+          ptrace %c OK`,
+    expect: ['denied PTRACE task self x3'],
   },
   {
     name: 'self: the agent’s directories cannot be written',

@@ -51,7 +51,6 @@ async function attackEverything(stage: Stage): Promise<void> {
     [`vmread ${pid}`]: 'EPERM',
     [`open rw /proc/${pid}/mem`]: 'EACCES',
     [`steal d ${pid} 0`]: 'EPERM',
-    'ptrace 1': 'EPERM',
     'bpf-ids map': 'EPERM',
     'bpf-ids prog': 'EPERM',
     'bpf-ids link': 'EPERM',
