@@ -205,7 +205,10 @@ export class BpfLsmEnforcer implements Enforcer {
     const decoder = new EventDecoder();
     const onRecord = (buffer: Buffer, offset: number, length: number): void => {
       const decoded = decoder.decode(buffer, offset, length);
-      if (decoded === undefined) return this.#logger.error('a kernel record cannot be read', { ring: stream.ring, length });
+      if (decoded === undefined) {
+        this.#countLost(stream.repeatsLost, 1);
+        return this.#logger.error('a kernel record cannot be read', { ring: stream.ring, length });
+      }
       folds.note(decoded.fold, decoded.event);
       onEvent(decoded.event);
     };
