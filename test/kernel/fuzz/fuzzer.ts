@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdtempSync, rmSync, utimesSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildNative } from '../native.ts';
@@ -37,12 +37,13 @@ export class Fuzzer implements Disposable {
     this.#bench = bench;
     this.#home = mkdtempSync(join(tmpdir(), 'kernel-fuzz-'));
     const directories = ROOT_KINDS.map((kind) => join(this.#home, kind));
-    mountRoots(directories);
+    if (bench !== undefined) mountRoots(directories);
+    else for (const directory of directories) mkdirSync(directory); // rule paths are resolved there, nothing else
     const programs = bench?.programs ?? { ...buildNative() };
     for (const kind of ROOT_KINDS) {
-      const options = { overlay: kind === 'overlay', mergedUsr: kind === 'merged-usr', programs: { ...programs } };
+      const options = { overlay: kind === 'overlay' && bench !== undefined, mergedUsr: kind === 'merged-usr', programs: { ...programs } };
       const stage = setStage(join(this.#home, kind), ROOT, options);
-      if (kind === 'overlay') copyUp(stage.root);
+      if (options.overlay) copyUp(stage.root);
       for (const name of ['proc', 'dev']) rmSync(join(stage.root, name), { recursive: true, force: true }); // nobody mounts them then
       this.#stages.set(kind, stage);
     }
@@ -50,7 +51,7 @@ export class Fuzzer implements Disposable {
 
   [Symbol.dispose](): void {
     for (const stage of this.#stages.values()) stage.clear();
-    unmountRoots(ROOT_KINDS.map((kind) => join(this.#home, kind)));
+    if (this.#bench !== undefined) unmountRoots(ROOT_KINDS.map((kind) => join(this.#home, kind)));
     rmSync(this.#home, { recursive: true, force: true });
   }
 
