@@ -56,7 +56,7 @@ export const PARTS: readonly Part[] = [
     name: 'fuzz-parsers',
     what: 'random and mutated input to every parser',
     units: 1,
-    command: (unit, seed) => node('test/parsers/fuzz.ts', '--minutes', '10', '--seed', seedOf(seed, unit)),
+    command: (unit, seed) => node('test/parsers/fuzz.ts', '--minutes', '5', '--seed', seedOf(seed, unit)),
     secondsMax: 1_800,
     measures: [{ of: 'inputs', pattern: /^(\d+) inputs to \d+ parsers/m }],
   },

@@ -109,7 +109,9 @@ function inBackground(): void {
     stdio: ['ignore', log, log],
   });
   child.unref();
-  console.log(`runs in the background as process ${child.pid}; its log: ${LOG}\nhow far it is: make test-full-status`);
+  console.log(
+    `runs in the background as process ${child.pid}; its log: ${LOG}\nhow far it is: make test-full-status; to stop it: kill -- -${child.pid}`,
+  );
 }
 
 mkdirSync(HOME, { recursive: true });

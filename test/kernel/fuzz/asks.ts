@@ -28,6 +28,7 @@ export interface Move {
   readonly asks: readonly Ask[];
   /** Where nothing is denied: an error that follows from what was done before, or `any`: all but a refusal. `OK` where absent. */
   readonly result?: string;
+  /** @param told whether the first access raised an alert */
   readonly done?: (told: boolean) => void;
 }
 

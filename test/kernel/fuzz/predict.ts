@@ -94,16 +94,17 @@ class Predictor {
   #step(text: string, actor: Actor, move: Move): Expected {
     const alerts: string[] = [];
     const asks = judgesPeers(this.#inForce) ? move.asks : move.asks.filter((ask) => !isRequest(ask));
-    let told = false;
+    let [told, saidFirst] = [false, false];
     for (const ask of asks) {
       const verdict = this.#judge(text, ask.access);
       const line: string | undefined = this.#isSaid(verdict, { ask, actor, told }) ? this.#lineOf(verdict, ask) : undefined;
       if (line !== undefined) alerts.push(line);
       told ||= line !== undefined;
+      if (ask === asks[0]) saidFirst = told;
       if (verdict.outcome === 'denied' && !this.#world.scenario.audited) return { text, result: ask.refusal, alerts };
       ask.passed?.();
     }
-    move.done?.(told);
+    move.done?.(saidFirst);
     return { text, result: move.result ?? 'OK', alerts };
   }
 
