@@ -93,6 +93,7 @@ kernel_cases() {
   [ "$mode" != --full ] || kernels="$kernels newest"
   for kernel in $kernels; do
     cases "kernel-$kernel" tools/vm --kernel "$kernel" --timeout 1500 --console "$logs/console-$kernel" --rw "$logs" -- "$PWD/tools/node" "$PWD/test/kernel/run.ts" --kernel "$kernel"
+    sed -nE 's/^[^ ]+: ([0-9]+\.[0-9]+\.[^,]*), enforcer open.*/Linux \1/p' "$logs/kernel-$kernel.log"
     fuzz "$kernel"
   done
 }
