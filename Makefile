@@ -3,7 +3,7 @@
 NODE_BIN = $(CURDIR)/.cache/node-$(shell cat tools/node-version)/bin
 export PATH := $(NODE_BIN):$(PATH)
 
-.PHONY: all setup build generate format lint unit test test-full demo bench
+.PHONY: all setup build generate format lint unit test test-full test-full-wait test-full-status demo bench
 
 all: build
 
@@ -31,8 +31,15 @@ unit:
 test:
 	@tools/test.sh
 
-test-full:
-	@tools/test.sh --full
+# Hours, in the background: goes on where it was, and writes docs/reference/verification.md.
+test-full: build
+	@tools/node tools/full/run.ts
+
+test-full-wait: build
+	@tools/node tools/full/run.ts --wait
+
+test-full-status:
+	@tools/node tools/full/run.ts --status
 
 demo: build
 	@tools/demo.sh

@@ -90,6 +90,22 @@ static __always_inline int is_backing(struct file *file)
 }
 
 /*
+ * Whether the container's own overlay does this, as when it copies a file up: it works with the credentials that it keeps of its
+ * mounter, and no other file system has the same ones. An overlay that the task mounted has others.
+ */
+static __always_inline int done_by_root(struct task *x)
+{
+	struct super_block *sb = (void *)x->root_sb;
+	struct ovl_fs *overlay = 0;
+
+	if (!bpf_core_field_exists(overlay->creator_cred) ||
+	    FIELD(super_block, sb, s_magic) != OVERLAYFS_SUPER_MAGIC)
+		return 0;
+	overlay = BPF_CORE_READ(sb, s_fs_info);
+	return BPF_CORE_READ(overlay, creator_cred) == bpf_get_current_task_btf()->cred;
+}
+
+/*
  * overlayfs opens files itself: every file a second time (since 6.5 as the layer's own file; before, see check_layer), and
  * what it copies up, under mounts of its own. That is no access of the task: only Block rules count, and nothing where
  * the container's own root file system is opened; an overlay that shows a protected directory elsewhere is not.
@@ -112,6 +128,8 @@ static __always_inline int second_open(struct file *file, struct task *x, u64 wo
 		}
 	} else if (ns >= (u64)-4095) {
 		/* MNT_NS_INTERNAL, and not one of the kernel's own file systems, as memfd's */
+		if (done_by_root(x))
+			return 1;
 		alias = !(file->f_path.dentry->d_sb->s_flags & SB_KERNMOUNT);
 	}
 	return !alias ? 0 : SCOPE_FLAGS(word) & IMAGE_FLAG_BLOCK_PATH ? -1 : 1;
@@ -446,7 +464,7 @@ static __always_inline int check_attribute(struct dentry *d)
 	x->owner = owns(FIELD(dentry, d, d_inode));
 	if ((u64)FIELD(dentry, d, d_sb) == x->root_sb)
 		return check_object(x);
-	return check_alias(x);
+	return done_by_root(x) ? 0 : check_alias(x);
 }
 
 SEC("lsm/inode_setxattr")

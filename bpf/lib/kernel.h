@@ -44,6 +44,7 @@ struct super_block {
 	struct dentry *s_root;
 	unsigned long s_flags;
 	unsigned long s_magic;
+	void *s_fs_info;
 };
 
 struct hlist_node {
@@ -121,6 +122,11 @@ struct file {
 struct backing_file {
 	struct file file;
 	struct path user_path;
+};
+
+/* fs/overlayfs/ovl_entry.h; of a module, so only known where that was there when the programs were loaded */
+struct ovl_fs {
+	const struct cred *creator_cred;
 };
 
 struct linux_binprm {
@@ -341,6 +347,7 @@ static __always_inline u64 seq_of(struct mnt_namespace *ns)
 /* include/uapi/linux/magic.h */
 #define TMPFS_MAGIC 0x01021994
 #define BPF_FS_MAGIC 0xcafe4a11
+#define OVERLAYFS_SUPER_MAGIC 0x794c7630
 /* include/linux/sched.h */
 #define PF_KTHREAD 0x00200000
 #define PF_IO_WORKER 0x00000010

@@ -282,9 +282,6 @@ static long FN(try_net)(u32 k, struct run *c)
 	x->at = at + NET_ENTRY;
 	if (!(what & op & 0xff) || !kind_matches(x, (what >> 8) & 0xff, FN(at)(c->w, at + 4)))
 		return 0;
-	/* told when the socket was made */
-	if (x->net_seen && what & NET_OP_CREATE && ((what >> 16) & 0xff) == VERDICT_AUDIT)
-		return 0;
 	if (op != NET_OP_CREATE && !FN(address_matches)(c->w, x, at, what))
 		return 0;
 	if (!FN(in_column)(c->w, x, FN(at)(c->w, at + 2), (what >> 16) & 0xff))
@@ -320,6 +317,8 @@ __noinline int FN(judge_net)(struct task *x)
 	if (x->found) {
 		x->hit[0].audit = 1;
 		x->hit[0].audit_rule = FN(at)(c.w, x->found + 1);
+		/* what it says was said when the socket was made, and no less specific rule speaks in its place */
+		x->mute = x->net_seen && FN(at)(c.w, x->found + 3) & NET_OP_CREATE;
 	}
 	return FN(at)(c.w, HEAD_AT(posture) + FAMILY_NETWORK);
 }

@@ -262,7 +262,14 @@ const SCOPES: readonly Attack[] = [
     ],
   },
   { name: 'fork while memory is short', from: 'ours', open: 'memory for the scope of a task that runs already' },
-  { name: 'start race: the first program of a container', from: 'B11, measured, users', open: 'the first instructions of a new container' },
+  {
+    name: 'start race: the first program of a container',
+    from: 'B11, measured, users',
+    proofs: [
+      agent('a process that waits goes on waiting when somebody else lets it go on, and dies when it is killed'),
+      agent('containers that do at once what they may not, while the agent stumbles: none succeeds'),
+    ],
+  },
   {
     name: 'a process that runs before the policy',
     from: 'B11',

@@ -17,7 +17,7 @@ const LOGS = join(ROOT, '.cache/logs');
 const AGENT = 'agent: ';
 const GUEST_SECONDS = '1200';
 /** Groups of test/vm/agent.vm.ts that have the cases of the agent. */
-const AGENT_GROUPS = ['tampering'];
+const AGENT_GROUPS = ['tampering', 'starts'];
 
 const { values: options } = parseArgs({
   options: { kernel: { type: 'string', multiple: true, default: ['6.12', '6.1'] }, only: { type: 'string', default: '' } },

@@ -9,7 +9,7 @@ export interface Alert {
   readonly rule: RuleInfo | undefined;
 }
 
-const FAMILIES: Readonly<Record<number, string>> = {
+export const FAMILY_NAMES: Readonly<Record<number, string>> = {
   1: 'unix',
   2: 'inet',
   10: 'inet6',
@@ -18,7 +18,7 @@ const FAMILIES: Readonly<Record<number, string>> = {
   38: 'alg',
   40: 'vsock',
 };
-const TYPES: Readonly<Record<number, string>> = { 1: 'stream', 2: 'dgram', 3: 'raw', 4: 'rdm', 5: 'seqpacket', 6: 'dccp' };
+export const TYPE_NAMES: Readonly<Record<number, string>> = { 1: 'stream', 2: 'dgram', 3: 'raw', 4: 'rdm', 5: 'seqpacket', 6: 'dccp' };
 
 /** Numbers of unnamed files, which differ from run to run, become `#N`; a long path is cut to its first 20 bytes and `…`. */
 function plainPath(path: string): string {
@@ -39,7 +39,7 @@ function objectOf({ socket, capability, path, tampering, hook }: KernelEvent): s
   if (tampered !== undefined) return tampered;
   if (capability !== undefined) return CAPABILITIES[capability] ?? String(capability);
   if (socket === undefined) return plainPath(path);
-  const name = `${FAMILIES[socket.domain] ?? socket.domain}/${TYPES[socket.type] ?? socket.type}/${socket.protocol}`;
+  const name = `${FAMILY_NAMES[socket.domain] ?? socket.domain}/${TYPE_NAMES[socket.type] ?? socket.type}/${socket.protocol}`;
   return socket.port === undefined ? name : `${name}@${socket.address}:${socket.port}`;
 }
 

@@ -21,7 +21,8 @@ function document(text: string, name: string, host: boolean): string {
   return [...head, 'spec:', '  selector: { matchLabels: { app: web } }', ...body.map((line) => `  ${line}`)].join('\n');
 }
 
-function policiesOf(texts: readonly string[], prefix: string, host: boolean): Policy[] {
+/** Policies of documents, or of what stands below `spec`, named by their place behind `prefix`. */
+export function policiesOf(texts: readonly string[], prefix: string, host = false): Policy[] {
   return texts.flatMap((text, index) =>
     parsePolicyText(document(text, `${prefix}${index}`, host), `policy ${index}`).map(({ policy, issues }) => {
       if (policy === undefined) throw new Error(`a policy is refused: ${issues.map(formatIssue).join('; ')}`);
@@ -65,7 +66,8 @@ function globNames(root: ContainerRoot, glob: string): PathObject[] {
   return root.resolve(prefix.slice(0, cut)).names.map((name) => ({ kind: 'glob', glob: name + glob.slice(cut) }));
 }
 
-function resolver(root: ContainerRoot): PathResolver {
+/** Rule paths as they are in a root. */
+export function resolverOf(root: ContainerRoot): PathResolver {
   return (object, role) => {
     switch (object.kind) {
       case 'path':
@@ -91,7 +93,7 @@ export function ruleSetsOf(test: KernelCase, root: string, mounts: readonly Decl
   return [test.policies, ...(test.swaps ?? [])].map((texts, index) => {
     const policies = policiesOf(texts, index === 0 ? 'p' : `s${index}p`, test.host === true).filter((policy) => selects(policy, workload));
     if (policies.length === 0) return undefined;
-    const set = compile(policies, workload, resolver(opened));
+    const set = compile(policies, workload, resolverOf(opened));
     if ('exceeded' in set) throw new Error(`beyond the limit of ${set.limit} ${set.exceeded}`);
     if (set.notEnforced.length > 0)
       throw new Error(`not enforced: ${set.notEnforced.map(({ rule, reason }) => `${rule.field}: ${reason}`).join('; ')}`);

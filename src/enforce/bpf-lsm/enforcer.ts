@@ -21,6 +21,8 @@ import { checkIntegrity } from './integrity.ts';
 import { loadState, saveState, STATE_FILE } from './saved-state.ts';
 import { bindingOf, modeOf, NOT_STARTED, wordOf } from './scope-word.ts';
 import { SelfProtection } from './self-protection.ts';
+import { STREAMS } from './streams.ts';
+import type { Stream } from './streams.ts';
 
 export interface BpfLsmOptions {
   /** The compiled programs. */
@@ -55,19 +57,6 @@ interface Bound {
   readonly word: Buffer;
 }
 
-/** A ring, with what repetitions of its records are counted in. */
-interface Stream {
-  readonly ring: string;
-  readonly folds: string;
-  readonly repeatsLost: number;
-  /** Records in one go: a flood of telemetry leaves room for alerts and requests between two. */
-  readonly batch: number;
-}
-
-const STREAMS: readonly Stream[] = [
-  { ring: 'alerts', folds: 'folds', repeatsLost: COUNTER.REPEATS_LOST, batch: 2048 },
-  { ring: 'logs', folds: 'log_folds', repeatsLost: COUNTER.LOG_REPEATS_LOST, batch: 128 },
-];
 /** The last number: the agent and containers that nobody has bound (bpf/lib/scope.h). */
 const OUTSIDE_SCOPE = 16384 - 1;
 /** Takes in some 40,000 alerts while the agent is busy otherwise. */
@@ -218,7 +207,10 @@ export class BpfLsmEnforcer implements Enforcer {
     const decoder = new EventDecoder();
     const onRecord = (buffer: Buffer, offset: number, length: number): void => {
       const decoded = decoder.decode(buffer, offset, length);
-      if (decoded === undefined) return this.#logger.error('a kernel record cannot be read', { ring: stream.ring, length });
+      if (decoded === undefined) {
+        this.#countLost(stream.repeatsLost, 1);
+        return this.#logger.error('a kernel record cannot be read', { ring: stream.ring, length });
+      }
       folds.note(decoded.fold, decoded.event);
       onEvent(decoded.event);
     };

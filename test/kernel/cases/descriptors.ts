@@ -202,6 +202,20 @@ export const DESCRIPTOR_CASES: readonly KernelCase[] = [
     expect: ['denied FILE_OPEN /etc/passwd posture'],
   },
   {
+    name: 'overlay: a file that is allowed by name is copied up although a glob blocks its name in the layer',
+    overlay: true,
+    policies: [
+      `file:
+        matchPaths: [{ path: /data/a, action: Allow }]
+        matchPatterns: [{ pattern: /**/a, action: Block }]`,
+    ],
+    run: `open r /data/a OK
+          open w /data/a OK
+          truncate /data/a 1 OK
+          setxattr /data/a OK`,
+    expect: [],
+  },
+  {
     name: 'overlay: an allow list lets a mapping become executable',
     overlay: true,
     posture: 'block',

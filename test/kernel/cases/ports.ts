@@ -158,6 +158,18 @@ export const PORT_CASES: readonly KernelCase[] = [
     expect: [`denied SOCKET_CONNECT ${TCP}@127.0.0.1:1801 ${FIRST}`],
   },
   {
+    name: 'ports: what an Audit rule said of a socket no less specific one says again',
+    policies: [
+      `network:
+        matchProtocols:
+          - { protocol: udp, action: Audit, fromSource: [{ path: /bin/stim }] }
+          - { protocol: dgram, port: 8081, action: Audit }`,
+    ],
+    run: `sock a inet dgram OK
+          sendto a 127.0.0.1 8081 OK`,
+    expect: ['audited SOCKET_CREATE inet/dgram/17 network.matchProtocols[0]'],
+  },
+  {
     name: 'ports: Audit of a port',
     policies: [rule('protocol: tcp, port: 1900, action: Audit')],
     run: `sock a inet stream OK

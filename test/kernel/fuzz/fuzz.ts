@@ -1,27 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// fuzz.ts [--sets N] [--minutes M] [--seed S] [--object FILE]: random policy sets and accesses on this kernel; the kernel and the
-// evaluator must agree on every verdict and every alert. Ends with `N passed, N failed`, one for each set. Needs what run.ts needs.
-import { existsSync } from 'node:fs';
+// fuzz.ts [--sets N | --planned FILE] [--minutes M] [--seed S] [--object FILE] [--out DIR] [--predict] [--no-shrink] [--replay FILE]: random policy sets and
+// accesses; this kernel, the evaluator and a naive model of the design page must agree on every verdict, every rule and every
+// alert. --predict: without a kernel, evaluator and naive model alone; with --plan FILE what is
+// predicted is kept there for --planned. A failure is made smaller, printed as a kernel case
+// and written below --out, as JSON for --replay too. Stops at the first. Ends with `N passed, N failed`, one for each set.
+// Needs what run.ts needs.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import fc from 'fast-check';
 import { noLogger } from '#base';
 import { openEnforcer } from '#enforce';
-import { lineOf } from '../alerts.ts';
-import { kernelRelease } from '../features.ts';
+import { allowPing, kernelRelease } from '../features.ts';
 import { buildNative } from '../native.ts';
 import { Bench } from '../run-case.ts';
-import { mountRoots, unmountRoots } from '../stage.ts';
-import { policySet, programs } from './arbitraries.ts';
-import type { PolicySet, Program } from './arbitraries.ts';
-import { play } from './play.ts';
-import type { Played } from './play.ts';
+import { asCase } from './as-case.ts';
+import { scenario } from './arbitraries.ts';
+import { Fuzzer } from './fuzzer.ts';
+import { keepPlans, readPlans } from './plan.ts';
+import type { Planned } from './plan.ts';
+import type { Scenario } from './scenario.ts';
 
-const ROOTS = '/run/kernel-fuzz';
 const RING_BYTES = 8 << 20;
-/** Tries to make a failure smaller. */
-const SHRINKS_MAX = 300;
+/** Sets whose alerts are awaited together: the last counts of repeated ones come seconds later. */
+const BATCH = 10;
 
 const { values: options } = parseArgs({
   options: {
@@ -29,93 +32,70 @@ const { values: options } = parseArgs({
     minutes: { type: 'string', default: '60' },
     seed: { type: 'string', default: String(Date.now() % 0x7fffffff) },
     object: { type: 'string', default: join(import.meta.dirname, '../../../.cache/bpf/kubearmor.bpf.o') },
+    out: { type: 'string', default: join(import.meta.dirname, '../../../.cache/fuzz') },
+    predict: { type: 'boolean', default: false },
+    'no-shrink': { type: 'boolean', default: false },
+    replay: { type: 'string' },
+    plan: { type: 'string' },
+    planned: { type: 'string' },
   },
 });
 
-const fuzzed = fc.record({ set: policySet, programs });
-type Fuzzed = { readonly set: PolicySet; readonly programs: readonly Program[] };
-
-/** Plays sets, each under a key of its own, and judges their alerts once all have come. */
-class Fuzzer {
-  readonly #bench: Bench;
-  readonly #played = new Map<string, { readonly played: Played; readonly fuzzed: Fuzzed }>();
-  accesses = 0;
-
-  constructor(bench: Bench) {
-    this.#bench = bench;
-  }
-
-  async play(given: Fuzzed): Promise<Played> {
-    const key = `set ${this.#played.size}`;
-    const directory = `${ROOTS}/${this.#played.size}`;
-    mountRoots([directory]);
-    try {
-      const played = await play(given.set, given.programs, { key, bench: this.#bench, directory });
-      this.#played.set(key, { played, fuzzed: given });
-      this.accesses += played.accesses;
-      return played;
-    } finally {
-      unmountRoots([directory]);
-    }
-  }
-
-  #eventsOf(key: string, line: string): string {
-    const events = this.#bench.alertsOf(key).filter(({ event }) => line === `${event.outcome} ${event.ruleId ?? 'posture'}`);
-    return events.map((alert) => `${lineOf(alert, true)} x${alert.event.count}`).join(', ');
-  }
-
-  /** What is wrong with the alerts of all sets. */
-  async alertProblems(): Promise<string[]> {
-    const unsettled = await this.#bench.settle();
-    const problems = unsettled === undefined ? [] : [unsettled];
-    for (const [key, { played, fuzzed: given }] of this.#played) {
-      const came = new Map<string, number>();
-      for (const { event } of this.#bench.alertsOf(key)) {
-        const line = `${event.outcome} ${event.ruleId ?? 'posture'}`;
-        came.set(line, (came.get(line) ?? 0) + event.count);
-      }
-      for (const line of new Set([...came.keys(), ...played.alerts.keys()])) {
-        const [want, have] = [played.alerts.get(line) ?? 0, came.get(line) ?? 0];
-        if (want !== have)
-          problems.push(`${key}: ${line}: ${want} alerts expected, ${have} came: ${this.#eventsOf(key, line)}\n${JSON.stringify(given)}`);
-      }
-    }
-    return problems;
+function* scenarios(): Generator<readonly Scenario[]> {
+  if (options.replay !== undefined) return yield [JSON.parse(readFileSync(options.replay, 'utf8')) as Scenario];
+  for (let done = 0; done < Number(options.sets); done += BATCH) {
+    const seed = (Number(options.seed) + done) % 0x7fffffff;
+    yield fc.sample(scenario, { seed, numRuns: Math.min(BATCH, Number(options.sets) - done) });
   }
 }
 
-const busybox = ['/bin/busybox', '/usr/bin/busybox'].find((path) => existsSync(path)) ?? '/bin/busybox';
-const seed = Number(options.seed);
+/** Sets by seed or as they were planned, a batch at a time. */
+function* batches(fuzzer: Fuzzer): Generator<readonly Planned[]> {
+  const planned = options.planned === undefined ? undefined : readPlans(options.planned);
+  if (planned === undefined) for (const batch of scenarios()) yield batch.map((one) => fuzzer.plan(one));
+  else for (let done = 0; done < planned.length; done += BATCH) yield planned.slice(done, done + BATCH);
+}
+
+async function openBench(): Promise<Bench> {
+  const busybox = ['/bin/busybox', '/usr/bin/busybox'].find((path) => existsSync(path)) ?? '/bin/busybox';
+  const logger = { ...noLogger, warn: console.error, error: console.error };
+  const enforcer = await openEnforcer({ objectPath: options.object, alertRingBytes: RING_BYTES, logger });
+  return new Bench(enforcer, { ...buildNative(), busybox });
+}
+
+async function reportFailure(fuzzer: Fuzzer, failed: Scenario): Promise<void> {
+  const small = options['no-shrink'] ? failed : await fuzzer.shrunk(failed);
+  const { played, differences } = await fuzzer.judge(small);
+  mkdirSync(options.out, { recursive: true });
+  const path = join(options.out, `failure-${options.seed}`);
+  const text = played === undefined ? JSON.stringify(small, undefined, 1) : asCase(played, differences);
+  writeFileSync(`${path}.ts.txt`, `${text}\n`);
+  writeFileSync(`${path}.json`, `${JSON.stringify(small, undefined, 1)}\n`);
+  console.log(`FAILED  made smaller, as a kernel case (${path}.ts.txt; play it again: --replay ${path}.json):\n${text}`);
+}
+
 const started = performance.now();
-const logger = { ...noLogger, warn: console.error, error: console.error };
-using enforcer = await openEnforcer({ objectPath: options.object, alertRingBytes: RING_BYTES, logger });
-const bench = new Bench(enforcer, { ...buildNative(), busybox });
-const fuzzer = new Fuzzer(bench);
-console.log(`Linux ${kernelRelease()}, seed ${seed} (--seed ${seed} repeats it)`);
-
-const property = fc.asyncProperty(fuzzed, async (given) => {
-  const { differences } = await fuzzer.play(given);
-  if (differences.length > 0) throw new Error(differences.join('\n'));
-});
-const run = await fc.check(property, {
-  seed,
-  numRuns: Number(options.sets),
-  interruptAfterTimeLimit: Number(options.minutes) * 60_000,
-  markInterruptAsFailure: false,
-  maxSkipsPerRun: SHRINKS_MAX,
-});
-let failed = 0;
-if (run.failed) {
-  failed++;
-  console.log(`FAILED  after ${run.numRuns} sets, ${run.numShrinks} times made smaller:`);
-  console.log(JSON.stringify(run.counterexample?.[0], undefined, 1));
-  console.log(run.errorInstance instanceof Error ? run.errorInstance.message : 'interrupted');
+const bench = options.predict ? undefined : await openBench();
+console.log(
+  `${bench === undefined ? 'predictions only' : `Linux ${kernelRelease()}`}, seed ${options.seed} (--seed ${options.seed} repeats it)`,
+);
+using _ping = bench === undefined ? undefined : allowPing();
+using fuzzer = new Fuzzer(bench);
+let failure: Scenario | undefined;
+const plans: Planned[] = [];
+for (const batch of batches(fuzzer)) {
+  failure = await fuzzer.batch(batch);
+  if (options.plan !== undefined) plans.push(...batch);
+  const minutes = (performance.now() - started) / 60_000;
+  console.log(`${fuzzer.sets} sets, ${fuzzer.accesses} accesses, ${minutes.toFixed(1)} minutes`);
+  if (failure !== undefined || minutes > Number(options.minutes)) break;
 }
-const problems = await fuzzer.alertProblems();
-for (const problem of problems.slice(0, 5)) console.log(`FAILED  ${problem}`);
-failed += problems.length;
-await bench.stop();
+if (options.plan !== undefined && failure === undefined) keepPlans(options.plan, plans);
+if (failure !== undefined) await reportFailure(fuzzer, failure);
+await bench?.stop();
+bench?.enforcer[Symbol.dispose]();
 const seconds = Math.round((performance.now() - started) / 1000);
-console.log(`${fuzzer.accesses} accesses over ${run.numRuns} policy sets compared with the evaluator in ${seconds} s`);
-console.log(`${Math.max(0, run.numRuns - failed)} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+console.log(`${fuzzer.accesses} accesses over ${fuzzer.sets} policy sets compared in ${seconds} s, seed ${options.seed}`);
+const failed = failure === undefined ? 0 : 1;
+console.log(`${fuzzer.sets - failed} passed, ${failed} failed`);
+process.exitCode = failed === 0 && fuzzer.sets > 0 ? 0 : 1;

@@ -1,124 +1,137 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdirSync, statSync } from 'node:fs';
-import { basename } from 'node:path';
-import { evaluate } from '#policy';
-import type { Access, RuleSet } from '#policy';
+import { mkdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { openContainerRoot } from '#host';
 import type { Process } from '../case.ts';
 import { runProcess } from '../drive.ts';
 import type { Host, Outcome } from '../drive.ts';
-import { ruleSetsOf } from '../rule-sets.ts';
+import { lineOf } from '../alerts.ts';
+import { resolverOf } from '../rule-sets.ts';
 import { removeCgroup } from '../run-case.ts';
 import type { Bench } from '../run-case.ts';
-import { setStage } from '../stage.ts';
-import type { PolicySet, Program, Step } from './arbitraries.ts';
-import { DIRECTORIES, FILES, PROGRAMS, ROOT } from './universe.ts';
+import { predict } from './predict.ts';
+import type { Expected, Prediction } from './predict.ts';
+import { prepare, workloadFor } from './scenario.ts';
+import type { Planned } from './plan.ts';
+import type { Scenario } from './scenario.ts';
+import { scratchOf } from './universe.ts';
 
 const CGROUPS = '/sys/fs/cgroup';
-const OWNERS = new Map([...FILES, ...DIRECTORIES, ...PROGRAMS].map(({ path, uid }) => [path, uid]));
+/** What a denied step ends with: what passes must end otherwise. */
+const REFUSALS = new Set(['EACCES', 'EPERM', 'ETIMEDOUT']);
 
-/** What the evaluator says of a whole run: differences so far, and how often each rule must have raised an alert. */
+/** What came of each step of a process: its start, then its steps; swaps have none. */
+export type Came = readonly string[];
+
 export interface Played {
+  readonly key: string;
+  readonly scenario: Scenario;
+  readonly prediction: Prediction;
+  /** By program. */
+  readonly came: readonly Came[];
+  /** Where evaluator, naive model and kernel part. */
   readonly differences: readonly string[];
-  readonly accesses: number;
-  /** By `OUTCOME RULE`, RULE being an id or `posture`. */
-  readonly alerts: ReadonlyMap<string, number>;
 }
 
-const documentOf = (spec: object, index: number): string =>
-  [
-    'apiVersion: security.kubearmor.com/v1',
-    'kind: KubeArmorPolicy',
-    `metadata: { name: p${index}, namespace: default }`,
-    `spec: ${JSON.stringify({ selector: { matchLabels: { app: 'web' } }, ...spec })}`,
-  ].join('\n');
-
-/** The access of a step, and how it ends where that is denied. */
-function accessOf(step: Step, { path: subject, uid }: Program): { readonly access: Access; readonly refusal: string } {
-  if (step.kind === 'capability') return { access: { kind: 'capability', capability: step.capability, subject }, refusal: step.refusal };
-  if (step.kind === 'socket') {
-    const [domain, type, protocol] = step.socket;
-    return { access: { kind: 'socket', op: 'create', domain, type, protocol, subject }, refusal: 'EACCES' };
-  }
-  const owner = OWNERS.get(step.path) === uid;
-  return { access: { kind: step.kind, object: { path: step.path }, owner, subject }, refusal: 'EACCES' };
+/** Where scenarios are played: a root of their kind, and a kernel that judges. Without a bench there are only predictions. */
+export interface Stand {
+  readonly root: string;
+  readonly volume: string;
+  readonly bench?: Bench | undefined;
 }
 
-/** Compares what came with the evaluator, access by access. */
-class Comparison {
-  readonly differences: string[] = [];
-  readonly alerts = new Map<string, number>();
-  accesses = 0;
-  readonly #image: Uint32Array | undefined;
-
-  constructor(ruleSet: RuleSet | undefined) {
-    this.#image = ruleSet?.image;
-  }
-
-  /** Takes in one access; gives whether it is denied. */
-  take(what: string, { access, refusal }: { access: Access; refusal: string }, result: string): boolean {
-    this.accesses++;
-    const verdict = this.#image === undefined ? ({ outcome: 'passed' } as const) : evaluate(this.#image, access);
-    if (verdict.outcome !== 'passed') {
-      const line = `${verdict.outcome} ${verdict.rule ?? 'posture'}`;
-      this.alerts.set(line, (this.alerts.get(line) ?? 0) + 1);
-    }
-    const denied = verdict.outcome === 'denied';
-    if ((result === refusal) !== denied || (!denied && result !== 'OK'))
-      this.differences.push(`${what}: the evaluator says ${denied ? refusal : 'OK'} (${JSON.stringify(verdict)}), the kernel ${result}`);
-    return denied;
-  }
-
-  program(program: Program, [start, ...outcomes]: readonly Outcome[]): void {
-    const owner = OWNERS.get(program.path) === program.uid;
-    const access: Access = { kind: 'exec', object: { path: program.path }, owner, subject: { runtime: true } };
-    const who = `${program.path} as ${program.uid}`;
-    if (this.take(`start of ${who}`, { access, refusal: 'EACCES' }, start?.result ?? 'none')) return;
-    for (const [index, step] of program.steps.entries())
-      this.take(`${who}: ${step.text}`, accessOf(step, program), outcomes[index]?.result ?? 'none');
-  }
+/** Says what must come of a scenario, without playing it. */
+export function planFor(scenario: Scenario, root: string): Planned {
+  const workload = workloadFor(scenario, 'fuzz');
+  using opened = openContainerRoot(root);
+  const resolve = resolverOf(opened);
+  const prepared = prepare(scenario, workload, resolve);
+  return { scenario, prepared, prediction: predict({ scenario, prepared, workload, resolve }) };
 }
 
-function processOf({ path, uid, steps }: Program): Process {
-  const operations = steps.map(({ text }) => ({ kind: 'operation', text, result: 'OK' }) as const);
-  return { kind: 'process', options: uid === 0 ? [] : ['--uid', String(uid)], program: path, result: 'OK', steps: operations };
+function processOf({ path, uid, steps }: Scenario['programs'][number]): Process {
+  const parsed = steps.map((text) =>
+    text.startsWith('! ')
+      ? ({ kind: 'action', words: text.slice(2).split(' ') } as const)
+      : ({ kind: 'operation', text, result: 'OK' } as const),
+  );
+  return { kind: 'process', options: uid === 0 ? [] : ['--uid', String(uid)], program: path, result: 'OK', steps: parsed };
 }
 
-/**
- * Puts a set in force for a container of its own and lets its programs run.
- *
- * @param key names the workload; its alerts come under it
- * @param directory a tmpfs of its own, empty
- * @throws where the set is refused or cannot be put in force: the generator makes something that nobody may write
- */
-export async function play(set: PolicySet, programs: readonly Program[], { key, bench, directory }: Stand): Promise<Played> {
-  const cgroup = `${CGROUPS}/fuzz-${basename(directory)}`;
+function compareStep({ text, result }: Expected, came: string): string[] {
+  const asExpected = result === 'any' ? !REFUSALS.has(came) : came === result;
+  return asExpected ? [] : [`${text}: the evaluator says ${result}, the kernel ${came}`];
+}
+
+/** The steps that have an outcome: swaps have none. */
+const performed = (steps: readonly Expected[]): Expected[] => steps.filter(({ text }) => !text.startsWith('! '));
+
+function compare({ programs }: Prediction, came: readonly Came[]): string[] {
+  return programs.flatMap(({ program, start, steps }, index) => {
+    const [started = 'none', ...rest] = came[index] ?? [];
+    const found = [...compareStep(start, started), ...performed(steps).flatMap((step, at) => compareStep(step, rest[at] ?? 'none'))];
+    return found.map((difference) => `${program.path} as ${program.uid}: ${difference}`);
+  });
+}
+
+/** Plays a scenario under a key of its own; its alerts are judged by {@link alertDifferences} once the bench has settled. */
+export async function play({ scenario, prepared, prediction }: Planned, key: string, { root, volume, bench }: Stand): Promise<Played> {
+  const result = { key, scenario, prediction };
+  if (bench === undefined) return { ...result, came: [], differences: prediction.differences };
+  const cgroup = `${CGROUPS}/${key.replace(' ', '-')}`;
   mkdirSync(cgroup);
-  const stage = setStage(directory, ROOT, { overlay: false, mergedUsr: false, programs: { ...bench.programs } });
+  const cgroupId = statSync(cgroup, { bigint: true }).ino;
+  const swap = (set: number): void =>
+    bench.enforcer.protect(key, {
+      cgroupId,
+      started: false, // what is in the cgroup before its own exec is the runtime, also for those who look for running tasks later
+      mode: scenario.audited ? 'audited' : 'enabled',
+      ruleSet: prepared[set]?.ruleSet,
+    });
+  const host: Host = {
+    ...bench.programs,
+    root,
+    volume,
+    cgroups: { bound: cgroup, below: cgroup, unbound: CGROUPS },
+    options: [],
+    act: ([, set]) => swap(Number(set)),
+  };
   try {
-    const test = { name: key, policies: set.specs.map(documentOf), posture: set.postures, run: '', expect: [] };
-    const [ruleSet] = ruleSetsOf(test, stage.root, []);
-    const cgroupId = statSync(cgroup, { bigint: true }).ino;
-    bench.enforcer.protect(key, { cgroupId, mode: 'enabled', ruleSet });
-    const host: Host = {
-      ...bench.programs,
-      root: stage.root,
-      volume: stage.volume,
-      cgroups: { bound: cgroup, below: cgroup, unbound: CGROUPS },
-      options: [],
-      act: () => {},
-    };
-    const comparison = new Comparison(ruleSet);
-    for (const program of programs) comparison.program(program, await runProcess(processOf(program), host));
-    return comparison;
+    const came: Came[] = [];
+    for (const program of scenario.programs) {
+      swap(0);
+      const outcomes: readonly Outcome[] = await runProcess(processOf(program), host);
+      came.push(outcomes.map((outcome) => outcome.result));
+    }
+    return { ...result, came, differences: [...prediction.differences, ...compare(prediction, came)] };
   } finally {
     bench.enforcer.release(key);
-    stage.clear();
+    for (const { files, directories } of [scratchOf(0), scratchOf(1000)])
+      for (const path of [...files, ...directories]) rmSync(join(root, path), { recursive: true, force: true });
     removeCgroup(cgroup);
   }
 }
 
-export interface Stand {
-  readonly key: string;
-  readonly bench: Bench;
-  readonly directory: string;
+const tally = (lines: readonly string[]): Map<string, number> => {
+  const found = new Map<string, number>();
+  for (const line of lines) found.set(line, (found.get(line) ?? 0) + 1);
+  return found;
+};
+
+/** Every alert that a scenario must raise, line by line as alerts.ts writes them. */
+export const expectedAlerts = ({ programs }: Prediction): string[] =>
+  programs.flatMap(({ start, steps }) => [start, ...steps].flatMap(({ alerts }) => alerts));
+
+/** What differs between the alerts that were due and those that came. */
+export function alertDifferences({ key, prediction }: Played, bench: Bench): string[] {
+  const wanted = tally(expectedAlerts(prediction));
+  const found = new Map<string, number>();
+  for (const alert of bench.alertsOf(key)) {
+    const line = lineOf(alert, true);
+    found.set(line, (found.get(line) ?? 0) + alert.event.count);
+  }
+  return [...new Set([...wanted.keys(), ...found.keys()])].flatMap((line) => {
+    const [want, have] = [wanted.get(line) ?? 0, found.get(line) ?? 0];
+    return want === have ? [] : [`alert ${line}: ${want} expected, ${have} came`];
+  });
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** A file or program of the fuzzer's root. */
+/** A file, directory or program of the fuzzer's root. */
 export interface Entry {
   readonly path: string;
   readonly uid: number;
@@ -16,19 +16,8 @@ export const FILES: readonly Entry[] = [
 ];
 
 export const DIRECTORIES: readonly Entry[] = [
-  ...of(
-    0,
-    '/srv',
-    '/srv/sub',
-    '/srv/sub/deep',
-    '/srv/sub/deep/er',
-    '/srvx',
-    '/var/log',
-    '/var/log/app',
-    '/opt/conf',
-    '/opt/conf/app.d',
-    '/opt',
-  ),
+  ...of(0, '/srv', '/srv/sub', '/srv/sub/deep', '/srv/sub/deep/er', '/srvx'),
+  ...of(0, '/var/log', '/var/log/app', '/opt/conf', '/opt/conf/app.d', '/opt'),
   ...of(1000, '/home/u', '/home/u/d'),
 ];
 
@@ -43,9 +32,42 @@ export const PROGRAMS: readonly Entry[] = of(
   '/tool',
 );
 
+/** What a process may make and remove, by its uid: files of others could not be told from files that a rule denies. */
+export const scratchOf = (uid: number): { readonly files: readonly string[]; readonly directories: readonly string[] } => ({
+  files: [`/srv/new${uid}`, `/srv/sub/deep/new${uid}`, `/home/u/new${uid}.txt`],
+  directories: [`/srv/sub/dir${uid}`, `/opt/conf/dir${uid}`],
+});
+
+/** Links by which an object may be named, in rules and in accesses. */
+const LINKS: readonly (readonly [link: string, target: string])[] = [['/lnk', '/srv/sub']];
+
+/** How a root is made: a plain one, an overlay, one with `/bin` linked into `/usr`. */
+export type RootKind = 'plain' | 'overlay' | 'merged-usr';
+export const ROOT_KINDS: readonly RootKind[] = ['plain', 'overlay', 'merged-usr'];
+
+/** Where a path leads: what the kernel sees. */
+export function realPath(path: string, root: RootKind): string {
+  const links = root === 'merged-usr' ? [...LINKS, ['/bin', '/usr/bin'] as const] : LINKS;
+  for (const [link, target] of links) if (path === link || path.startsWith(`${link}/`)) return target + path.slice(link.length);
+  return path;
+}
+
+const OWNERS = new Map([...FILES, ...DIRECTORIES, ...PROGRAMS].map(({ path, uid }) => [path, uid]));
+
+/** Who owns what stands in every root from the beginning; undefined for what a process made. */
+export const ownerOf = (path: string): number | undefined => OWNERS.get(path);
+
 /** The same for stage.ts. Open to everybody: what fails fails by a rule. */
 export const ROOT: readonly string[] = [
   ...DIRECTORIES.map(({ path, uid }) => `${path}/ @${uid}:777`),
   ...FILES.map(({ path, uid }) => `${path} @${uid}:666`),
   ...PROGRAMS.filter(({ path }) => path !== '/bin/stim').map(({ path }) => `${path} = stim`),
+  ...LINKS.map(([link, target]) => `${link} -> ${target}`),
 ];
+
+/** What a scenario is mostly about: few names, so that rules and accesses meet. */
+export interface Focus {
+  readonly files: readonly string[];
+  readonly directories: readonly string[];
+  readonly programs: readonly string[];
+}
