@@ -265,6 +265,14 @@ export const DESCRIPTOR_CASES: readonly KernelCase[] = [
     ),
   },
   {
+    name: 'descriptors: an open that makes its file is one access, told once in mode audited too',
+    mode: 'audited',
+    policies: ['file: { matchDirectories: [{ dir: /data/, recursive: true }] }'],
+    run: `open w+creat /data/new OK
+          rename /data/new /data/other OK`,
+    expect: ['would-deny FILE_MKNOD /data/new file.matchDirectories[0]', 'would-deny FILE_RENAME /data/new file.matchDirectories[0]'],
+  },
+  {
     name: 'descriptors: an open that makes its file is one access, audited once',
     policies: [
       'file: { matchDirectories: [{ dir: /data/, recursive: true, action: Audit }, { dir: /tmp/, action: Block, readOnly: true }] }',
