@@ -126,6 +126,31 @@ static __always_inline int wanted_scope(struct task *have, struct task_struct *t
 	return have ? NOT_BOUND : HOST_SCOPE;
 }
 
+/* The first process of its pid name space. */
+static __always_inline int is_init(struct task_struct *task)
+{
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	u32 level = BPF_CORE_READ(pid, level), nr = 0;
+
+	/* struct upid holds nr and its name space's pointer: 16 bytes a level */
+	bpf_probe_read_kernel(&nr, 4, &pid->numbers[0].nr + (level & 31) * 4);
+	return nr == 1;
+}
+
+/*
+ * A task in a container's cgroup whose program is none of the container's: the runtime on its way in, whose first exec will bind it. Not so
+ * the container's own init, or a child of a task that has its scope, running what has no name there (memfd).
+ */
+static __always_inline int is_on_its_way(struct task *x, struct task_struct *task)
+{
+	struct task *parent;
+
+	if (!(x->flags & EVENT_FLAG_FOREIGN) || is_init(task))
+		return 0;
+	parent = bpf_task_storage_get(&tasks, task->real_parent, 0, 0);
+	return !parent || !is_container(parent);
+}
+
 /* Gives one running task its scope, with the program that it runs as subject. Writes a byte for each: run until none. */
 SEC("iter/task")
 int ka_adopt(struct bpf_iter__task *ctx)
@@ -160,6 +185,8 @@ int ka_adopt(struct bpf_iter__task *ctx)
 		find_root(x, task, ns, exe, h);
 	else
 		name_program(x, exe);
+	if (is_container(x) && is_on_its_way(x, task))
+		return 0;
 	if (SCOPE_IMAGE(x->word))
 		BY_CLASS(x->word, judge, x);
 	spell_program(x);

@@ -203,6 +203,7 @@ struct task_struct {
 	u32 flags;
 	char comm[16];
 	struct task_struct *real_parent;
+	struct pid *thread_pid;
 	struct task_struct *group_leader;
 	u64 start_boottime;
 	struct files_struct *files;

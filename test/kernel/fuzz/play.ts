@@ -82,12 +82,7 @@ export async function play({ scenario, prepared, prediction }: Planned, key: str
   mkdirSync(cgroup);
   const cgroupId = statSync(cgroup, { bigint: true }).ino;
   const swap = (set: number): void =>
-    bench.enforcer.protect(key, {
-      cgroupId,
-      started: false, // what is in the cgroup before its own exec is the runtime, also for those who look for running tasks later
-      mode: scenario.audited ? 'audited' : 'enabled',
-      ruleSet: prepared[set]?.ruleSet,
-    });
+    bench.enforcer.protect(key, { cgroupId, mode: scenario.audited ? 'audited' : 'enabled', ruleSet: prepared[set]?.ruleSet });
   const host: Host = {
     ...bench.programs,
     root,
