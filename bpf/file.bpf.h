@@ -31,7 +31,7 @@ static __always_inline int check_object_of(struct vfsmount *mnt, struct dentry *
 	if (!(SCOPE_WANTS(word) & WANTS_IMAGE(IMAGE_FLAG_FILE)))
 		return 0;
 	prepare(x, word);
-	x->mute = second && x->told;
+	x->mute = second && x->told ? MUTE_ALL : 0;
 	x->told = 0;
 	if (is_nameless(d))
 		return 0;
@@ -208,7 +208,7 @@ int BPF_PROG(ka_file_open, struct file *file, int ret)
 	if (layer)
 		return check_layer(file, x);
 	x->alias = second < 0;
-	x->mute = made && !x->alias;
+	x->mute = made && !x->alias ? MUTE_ALL : 0;
 	x->mnt = (u64)file->f_path.mnt;
 	x->dentry = (u64)file->f_path.dentry;
 	x->access = access_of(file);

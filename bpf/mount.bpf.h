@@ -23,7 +23,7 @@ static __always_inline int check_mount_point(struct vfsmount *mnt, struct dentry
 		return 0;
 	if (!in_own_namespace(x))
 		return 0;
-	x->mute = moved && x->told;
+	x->mute = moved && x->told ? MUTE_ALL : 0;
 	x->told = 0;
 	x->mnt = (u64)mnt;
 	x->dentry = (u64)d;

@@ -142,7 +142,8 @@ __noinline int conclude_global(struct task *x, int posture)
 		else if (!open || posture != POSTURE_AUDIT || x->net_seen & NET_TOLD_POSTURE)
 			return 0;
 	}
-	if (x->outcome != OUTCOME_DENIED && x->mute)
+	if (x->outcome == OUTCOME_AUDITED ? x->mute
+					  : x->outcome == OUTCOME_WOULD_DENY && x->mute == MUTE_ALL)
 		return 0;
 	x->told = 1;
 	if (!x->silent && admit(x))

@@ -318,7 +318,8 @@ __noinline int FN(judge_net)(struct task *x)
 		x->hit[0].audit = 1;
 		x->hit[0].audit_rule = FN(at)(c.w, x->found + 1);
 		/* what it says was said when the socket was made, and no less specific rule speaks in its place */
-		x->mute = x->net_seen && FN(at)(c.w, x->found + 3) & NET_OP_CREATE;
+		x->mute =
+			x->net_seen && FN(at)(c.w, x->found + 3) & NET_OP_CREATE ? MUTE_AUDITS : 0;
 	}
 	return FN(at)(c.w, HEAD_AT(posture) + FAMILY_NETWORK);
 }

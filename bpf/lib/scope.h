@@ -50,6 +50,10 @@ enum task_flag {
 	TASK_LAUNCHES_CONTAINER = 16, /* the host's only: a container runtime */
 };
 
+/* of task.mute */
+#define MUTE_AUDITS 1 /* an Audit rule spoke already, a Block rule may have to in mode audited */
+#define MUTE_ALL 2    /* judged for the second object of one access */
+
 struct hit {
 	u32 rank;
 	u32 rule;
@@ -114,7 +118,7 @@ struct task {
 	u32 walked;  /* `comp` and what belongs to it are the object's already */
 	u32 any_hit; /* some rule matched */
 	u32 told;    /* this access raised an alert already */
-	u32 mute;    /* ... and is judged for its second object: no second audit */
+	u32 mute;    /* ... and is not told of again: MUTE_AUDITS or MUTE_ALL that is not denied */
 	u32 alias; /* another name of an object that was judged: only Block rules count, no posture, no audit */
 	/* out */
 	u32 record_class;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { SocketAccess } from '#policy';
 import { FAMILY_NAMES, TYPE_NAMES } from '../alerts.ts';
-import type { Actor, Ask, Move } from './asks.ts';
+import type { Actor, Ask, Move, Told } from './asks.ts';
 
 const numberOf = (table: Readonly<Record<number, string>>, word: string): number =>
   Number(Object.keys(table).find((number) => table[Number(number)] === word));
@@ -12,6 +12,7 @@ interface Slot {
   readonly socket: Socket;
   /** Rules under which its making raised an alert. */
   told: number | undefined;
+  by: Told | undefined;
   address: string;
   port: number;
 }
@@ -71,12 +72,12 @@ export function socketMoves(actor: Actor, verb: string, words: readonly string[]
 function make(actor: Actor, [slot = '', ...words]: readonly string[]): Move {
   const socket = socketOf(words);
   const { subject } = actor;
-  const made: Slot = { socket, told: undefined, address: '', port: 0 };
+  const made: Slot = { socket, told: undefined, by: undefined, address: '', port: 0 };
   const needsRaw = (INTERNET.includes(socket.domain) && socket.type === RAW) || socket.domain === PACKET;
   return {
     asks: [ask({ socket, subject }, { op: 'create' }), ...(needsRaw ? [actor.capable(13)] : [])],
     done: (told) => {
-      if (told) made.told = actor.rules;
+      if (told !== undefined) Object.assign(made, { told: actor.rules, by: told });
       if (slot !== '') actor.sockets.slots.set(slot, made);
     },
   };

@@ -7,6 +7,9 @@ import type { Program } from './scenario.ts';
 import { ownerOf, realPath } from './universe.ts';
 import type { RootKind } from './universe.ts';
 
+/** What an alert names: a rule, or the default posture. */
+export type Told = 'rule' | 'posture';
+
 /** One access that a step asks the rules about. */
 export interface Ask {
   readonly access: Access;
@@ -15,10 +18,10 @@ export interface Ask {
   readonly object: string;
   /** How the step ends where this is denied. */
   readonly refusal: string;
-  /** A second object of one access: where the first raised an alert, an audit of this one raises none. */
+  /** A second object of one access: where the first raised an alert, this one raises none but for a denial. */
   readonly second?: boolean;
-  /** What raised an alert when it was made says the same of each later access only once. */
-  readonly socket?: { told: number | undefined };
+  /** What raised an alert when it was made, under which rules, says the same of each later access only once. */
+  readonly socket?: { told: number | undefined; by: Told | undefined };
   /** Effects that stay where a later access of the step is denied. */
   readonly passed?: () => void;
 }
@@ -28,8 +31,8 @@ export interface Move {
   readonly asks: readonly Ask[];
   /** Where nothing is denied: an error that follows from what was done before, or `any`: all but a refusal. `OK` where absent. */
   readonly result?: string;
-  /** @param told whether the first access raised an alert */
-  readonly done?: (told: boolean) => void;
+  /** @param told what the first access raised an alert of */
+  readonly done?: (told: Told | undefined) => void;
 }
 
 /** What is in slots of stim. */
@@ -137,7 +140,7 @@ export class Actor {
   #open(flags: string, path: string): Move {
     const kind = flags === 'r' ? 'read' : flags === 'rw' ? 'read-write' : 'write';
     const opened = this.#on(kind, path, 'FILE_OPEN');
-    if (flags === 'w+creat' && !this.#exists(path)) return { asks: [this.#toBeMade(path, 'FILE_MKNOD'), opened] };
+    if (flags === 'w+creat' && !this.#exists(path)) return { asks: [this.#toBeMade(path, 'FILE_MKNOD'), { ...opened, second: true }] };
     if (!this.#exists(path)) return { asks: [], result: 'ENOENT' };
     return { asks: flags === 'w+trunc' ? [opened, this.#on('write', path, 'FILE_TRUNCATE')] : [opened] };
   }

@@ -4,7 +4,7 @@ import type { Access, PathResolver, RuleSet, Verdict, Workload } from '#policy';
 import { naiveEvaluate, ruleKey } from '#policy/testing';
 import type { Decision } from '#policy/testing';
 import { Actor } from './asks.ts';
-import type { Ask, Move } from './asks.ts';
+import type { Ask, Move, Told } from './asks.ts';
 import type { Prepared, Program, Scenario } from './scenario.ts';
 
 /** What the rules make of one step. */
@@ -94,17 +94,16 @@ class Predictor {
   #step(text: string, actor: Actor, move: Move): Expected {
     const alerts: string[] = [];
     const asks = judgesPeers(this.#inForce) ? move.asks : move.asks.filter((ask) => !isRequest(ask));
-    let [told, saidFirst] = [false, false];
+    let first: Told | undefined;
     for (const ask of asks) {
       const verdict = this.#judge(text, ask.access);
-      const line: string | undefined = this.#isSaid(verdict, { ask, actor, told }) ? this.#lineOf(verdict, ask) : undefined;
-      if (line !== undefined) alerts.push(line);
-      told ||= line !== undefined;
-      if (ask === asks[0]) saidFirst = told;
+      const isSaid = this.#isSaid(verdict, { ask, actor, told: alerts.length > 0 });
+      if (isSaid) alerts.push(this.#lineOf(verdict, ask));
+      if (isSaid && ask === asks[0]) first = this.#ruleOf(verdict) === undefined ? 'posture' : 'rule';
       if (verdict.outcome === 'denied' && !this.#world.scenario.audited) return { text, result: ask.refusal, alerts };
       ask.passed?.();
     }
-    move.done?.(saidFirst);
+    move.done?.(first);
     return { text, result: move.result ?? 'OK', alerts };
   }
 
@@ -133,10 +132,12 @@ class Predictor {
 
   /** Whether there is an alert: what was said before, of the same access or socket, is not said again. */
   #isSaid(verdict: Verdict, { ask, actor, told }: { ask: Ask; actor: Actor; told: boolean }): boolean {
-    if (verdict.outcome !== 'audited') return verdict.outcome === 'denied';
+    const isRefused = verdict.outcome === 'denied' && !this.#world.scenario.audited;
+    if (verdict.outcome === 'passed' || isRefused) return isRefused;
     if (ask.second === true && told) return false;
+    if (verdict.outcome === 'denied' || ask.socket?.told !== actor.rules) return true;
     const rule = this.#ruleOf(verdict);
-    return rule === undefined || ask.socket?.told !== actor.rules || !saidAtCreation(this.#inForce, rule);
+    return rule === undefined ? ask.socket.by !== 'posture' : !saidAtCreation(this.#inForce, rule);
   }
 
   #lineOf(verdict: Verdict, { access, hook, object }: Ask): string {
