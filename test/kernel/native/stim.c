@@ -53,7 +53,7 @@ static const struct op *find(const char *name)
 	const struct op *tables[] = { file_ops,  mount_ops,  task_ops,   socket_ops,
 				      uring_ops, attack_ops, control_ops };
 
-	for (int i = 0; i < 6; i++)
+	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
 		for (const struct op *op = tables[i]; op->name; op++)
 			if (!strcmp(op->name, name))
 				return op;
