@@ -7,6 +7,7 @@ import { CASES } from '../kernel/cases/index.ts';
 import { STARTS } from '../vm/cases/starts.ts';
 import { TAMPERING } from '../vm/cases/tampering.ts';
 import { ATTACKS } from './attacks.ts';
+import { outcomeOf, readResults } from './results.ts';
 
 const attacks = Object.values(ATTACKS).flat();
 const page = readFileSync(join(import.meta.dirname, '../../docs/threat-model.md'), 'utf8');
@@ -23,4 +24,15 @@ test('every attack is proved by cases that exist, or open with a row of the thre
     names.filter((name, i) => names.indexOf(name) !== i),
     [],
   );
+});
+
+test('no attack passes that the threat model does not list, on each kernel', () => {
+  const results = readResults();
+  assert.deepEqual(Object.keys(results).toSorted(), ['6.1', '6.12']);
+  for (const [kernel, { cases }] of Object.entries(results)) {
+    for (const attack of attacks) {
+      const outcome = outcomeOf(attack, cases);
+      assert.ok(['denied', 'open', 'not there'].includes(outcome), `${kernel}: ${attack.name}: ${outcome}`);
+    }
+  }
 });
