@@ -76,6 +76,7 @@ export const HOST: readonly VmCase[] = [
       writeFileSync(secret, 'secret\n');
       writeFileSync(join(below, 'file'), 'deep\n');
       copyFileSync('/bin/busybox', tool);
+      if (stage.agent?.isRunning === true) await stage.agent.kill('SIGTERM');
       await stage.start(HOST_ON);
       alerts = new Alerts(stage.socket);
       assertDone(await cat(secret));
