@@ -32,7 +32,7 @@ const objectsOf = ({ files, directories, programs }: Focus): Objects => ({
 
 const one = (text: fc.Arbitrary<string>): fc.Arbitrary<Story> => text.map((line) => [line]);
 
-const LOCAL = ['127.0.0.1', '127.0.0.2', '127.1.0.1'];
+const LOCAL = ['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.1.0.1', '127.200.0.1'];
 const address = (family: string): fc.Arbitrary<string> => (family === 'inet' ? fc.constantFrom(...LOCAL, '10.9.8.7') : fc.constant('::1'));
 const local = (family: string): fc.Arbitrary<string> => (family === 'inet' ? fc.constantFrom(...LOCAL) : fc.constant('::1'));
 const FAR_PORTS = ['53', '1053', '8080', '8081', '8443', '9999'];
