@@ -9,7 +9,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { KubeArmorError, noLogger } from '#base';
 import { dialGrpc, Feed, healthClient, policyClient, probeClient, watchFeed } from '#grpc';
 import type { GrpcTransport } from '#grpc';
-import type { Container, ContainerChange, ContainerSource } from '#runtimes';
+import type { ContainerChange, ContainerSource } from '#runtimes';
+import { sampleContainer } from '#runtimes/testing';
 import { PolicyStatus, REASON_TRAILER, ServingStatus, TRIAL_TRAILER } from '#wire';
 import { startAgent } from './agent.ts';
 import type { AgentParts, RunningAgent } from './agent.ts';
@@ -18,23 +19,14 @@ import { RuntimeSource } from './runtime-source.ts';
 import { FakeEnforcer } from './testing/fake-enforcer.ts';
 import { kernelEvent, plainRoot, policyObject } from './testing/samples.ts';
 
-const web: Container = {
-  key: 'default/web',
-  id: 'web',
-  runtimeNamespace: 'default',
-  name: 'web',
+const web = sampleContainer({
   image: 'busybox',
-  imageDigest: undefined,
   labels: { app: 'web' },
-  pod: undefined,
-  policyAnnotation: undefined,
   status: 'running',
   initPid: 7,
   cgroupPath: '/default/web',
   cgroup: { id: 7n, path: '/c', directory: '/sys/fs/cgroup/c', version: 2 },
-  createdNs: 5n,
-  mounts: [],
-};
+});
 
 /** Tells of the containers, then of nothing until aborted. */
 function sourceOf(...changes: readonly ContainerChange[]): ContainerSource {

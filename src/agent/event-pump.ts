@@ -4,6 +4,7 @@ import type { Counters, Enforcer } from '#enforce';
 import { alertOf, formatAgentJson, formatAgentLine, logOf } from '#events';
 import type { Alert, EventContext, KernelEvent, Log } from '#events';
 import type { Feed } from '#grpc';
+import { ANY_WORKLOAD } from '#policy';
 import type { Workload } from '#policy';
 import { CommandLines } from './command-lines.ts';
 import type { LineOutput } from './line-output.ts';
@@ -28,17 +29,7 @@ export interface EventPumpOptions {
 }
 
 /** KubeArmor's word for a container whose description has not come. */
-const UNKNOWN: Workload = {
-  id: '',
-  kind: 'container',
-  namespace: 'Unknown',
-  podName: 'Unknown',
-  containerName: 'Unknown',
-  image: '',
-  labels: {},
-  mode: 'enabled',
-  postures: { file: 'audit', network: 'audit', capabilities: 'audit' },
-};
+const UNKNOWN: Workload = { ...ANY_WORKLOAD, namespace: 'Unknown', podName: 'Unknown', containerName: 'Unknown' };
 const POLL_MS = 1_000;
 
 /** Turns what the kernel tells into alerts and logs, for streams and lines, until aborted. */

@@ -4,6 +4,7 @@ import type { Logger } from '#base';
 import type { Enforcer, Tampering } from '#enforce';
 import { alertOf } from '#events';
 import type { Alert, EventContext, KernelEvent } from '#events';
+import { ANY_WORKLOAD } from '#policy';
 import type { Workload } from '#policy';
 import type { Reason } from './node-status.ts';
 
@@ -18,17 +19,7 @@ export interface IntegrityWatchOptions {
 const REMEMBERED_MS = 600_000;
 const CURE = 'find out who changes the kernel’s state beside the agent: it takes root on the node';
 
-const NODE: Workload = {
-  id: '',
-  kind: 'host',
-  namespace: '',
-  podName: '',
-  containerName: '',
-  image: '',
-  labels: {},
-  mode: 'enabled',
-  postures: { file: 'audit', network: 'audit', capabilities: 'audit' },
-};
+const NODE: Workload = { ...ANY_WORKLOAD, kind: 'host' };
 const OURS: KernelEvent = {
   bootNs: 0n,
   scopeId: 0,

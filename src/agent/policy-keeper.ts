@@ -2,8 +2,8 @@
 import path from 'node:path';
 import { KubeArmorError } from '#base';
 import type { Logger } from '#base';
-import { asWritten, compile } from '#policy';
-import type { CompileExceeded, NotEnforced, Policy, PolicyKind, Workload } from '#policy';
+import { ANY_WORKLOAD, asWritten, compile } from '#policy';
+import type { CompileExceeded, NotEnforced, Policy, PolicyKind } from '#policy';
 import { backupText, listPolicyFiles, parsePolicyFile, readPolicyFile } from './policy-files.ts';
 import type { Backups } from './policy-files.ts';
 import { policyKey } from './policy-identity.ts';
@@ -55,19 +55,6 @@ export interface KeeperStatus {
 const TRIALS_FILE = '.trials.json';
 /** After a roll-back that failed. */
 const RETRY_MS = 1_000;
-
-/** Whom a policy is compiled for that selects nobody yet: what it cannot do here shows all the same. */
-const NOBODY: Workload = {
-  id: 'nobody',
-  kind: 'container',
-  namespace: '',
-  podName: '',
-  containerName: '',
-  image: '',
-  labels: {},
-  mode: 'enabled',
-  postures: { file: 'audit', network: 'audit', capabilities: 'audit' },
-};
 
 /**
  * All policies of this node and their way into force: from the folder and from the RPC, one change after the other.
@@ -163,7 +150,7 @@ export class PolicyKeeper {
   #compiledAlone(policy: Policy): readonly NotEnforced[] | CompileExceeded {
     const known = this.#alone.get(policy);
     if (known !== undefined) return known;
-    const compiled = compile([policy], NOBODY, asWritten);
+    const compiled = compile([policy], ANY_WORKLOAD, asWritten); // also of a policy that selects nobody yet
     const kept = 'exceeded' in compiled ? compiled : compiled.notEnforced;
     this.#alone.set(policy, kept);
     return kept;

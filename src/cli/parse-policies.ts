@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Issue } from '#base';
-import type { ParsedDocument, Policy, Workload } from '#policy';
+import type { ParsedDocument, Policy } from '#policy';
 
 /** One document of a file: taken, or refused with the reasons. Warnings come with either. */
 export interface CheckedDocument extends Pick<ParsedDocument, 'issues' | 'isForeign' | 'placeOf'> {
@@ -9,19 +9,6 @@ export interface CheckedDocument extends Pick<ParsedDocument, 'issues' | 'isFore
 
 /** Parses and compiles a file's text: what the agent would say to it, without the agent. */
 export type CheckPolicies = (text: string, file: string) => readonly CheckedDocument[];
-
-/** Stands for any container: limits and what can be enforced do not depend on which. */
-const ANY_WORKLOAD: Workload = {
-  id: '',
-  kind: 'container',
-  namespace: '',
-  podName: '',
-  containerName: '',
-  image: '',
-  labels: {},
-  mode: 'enabled',
-  postures: { file: 'audit', network: 'audit', capabilities: 'audit' },
-};
 
 /** An issue without its place. */
 type Finding = Pick<Issue, 'severity' | 'code' | 'at' | 'problem' | 'cure'>;
@@ -46,7 +33,7 @@ const RPC_REFUSES = { empty: WITHOUT_SELECTOR, 'name beside labels': NAME_BESIDE
 
 /** Loads parser and compiler; they are not needed for `--help`. */
 export async function loadPolicyChecker(): Promise<CheckPolicies> {
-  const { compile, parsePolicyText, rpcSelectorProblem } = await import('#policy');
+  const { ANY_WORKLOAD, compile, parsePolicyText, rpcSelectorProblem } = await import('#policy');
 
   const findings = (policy: Policy): Finding[] => {
     const result = compile([policy], ANY_WORKLOAD);

@@ -2,33 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Container } from './container.ts';
 import { ownsCgroup } from './containerd-inventory.ts';
 import { ContainerdTracker } from './containerd-tracker.ts';
 import { openContainerd } from './containerd.ts';
 import { PrivateContainerd, whyNoContainers } from './testing/private-containerd.ts';
+import { sampleContainer as container } from './testing/sample-container.ts';
 
 const HEX = 'ab'.repeat(32);
 const GONE = 4_194_304; // above every pid
-
-const container = (over: Partial<Container> = {}): Container => ({
-  key: 'default/web',
-  id: 'web',
-  runtimeNamespace: 'default',
-  name: 'web',
-  image: '',
-  imageDigest: undefined,
-  labels: {},
-  pod: undefined,
-  policyAnnotation: undefined,
-  status: 'created',
-  initPid: undefined,
-  cgroupPath: undefined,
-  cgroup: undefined,
-  createdNs: 5n,
-  mounts: [],
-  ...over,
-});
 
 const OWNERS: readonly (readonly [id: string, declared: string | undefined, cgroup: string, owns: boolean])[] = [
   ['web', '/default/web', '/default/web', true],

@@ -8,29 +8,10 @@ import { ContainerdTracker } from './containerd-tracker.ts';
 import { ContainerDeleteSchema, TaskCreateSchema, TaskDeleteSchema, TaskExitSchema, TaskStartSchema } from './gen/event-types_pb.ts';
 import { EnvelopeSchema } from './gen/events_pb.ts';
 import type { Envelope } from './gen/events_pb.ts';
+import { sampleContainer as container } from './testing/sample-container.ts';
 
 const NOBODY = 4_194_304; // above every pid: no cgroup is found for it
 
-function container(over: Partial<Container> = {}): Container {
-  return {
-    key: 'default/web',
-    id: 'web',
-    runtimeNamespace: 'default',
-    name: 'web',
-    image: 'nginx',
-    imageDigest: undefined,
-    labels: {},
-    pod: undefined,
-    policyAnnotation: undefined,
-    status: 'created',
-    initPid: undefined,
-    cgroupPath: undefined,
-    cgroup: undefined,
-    createdNs: 5n,
-    mounts: [],
-    ...over,
-  };
-}
 const running = container({ status: 'running', initPid: NOBODY });
 const envelope = (topic: string, value: Uint8Array): Envelope =>
   create(EnvelopeSchema, { namespace: 'default', topic, event: { typeUrl: '', value } });
