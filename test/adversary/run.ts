@@ -22,6 +22,11 @@ const AGENT_GROUPS = ['tampering', 'starts'];
 const { values: options } = parseArgs({
   options: { kernel: { type: 'string', multiple: true, default: ['6.12', '6.1'] }, only: { type: 'string', default: '' } },
 });
+const unknown = options.kernel.filter((kernel) => kernel !== '6.12' && kernel !== '6.1');
+if (unknown.length > 0) {
+  console.error(`adversary: no kernel ${unknown.join(', ')} here; there are 6.12 and 6.1`);
+  process.exit(2);
+}
 const only = new RegExp(options.only);
 const attacks = Object.values(ATTACKS)
   .flat()
