@@ -132,10 +132,13 @@ function pathRules({ files, directories: holders, programs }: Focus): {
 }
 
 const PORTS = [53, 1053, 1054, 8080, 8081, 8443];
+/** Of the addresses that are asked for some lie on each side of the last bit of a network, and of the bit behind it. */
 const CIDRS = [
   '127.0.0.0/8',
+  '127.0.0.0/9',
   '127.0.0.1/32',
   '127.0.0.2/31',
+  '127.0.0.0/30',
   '127.1.0.0/16',
   '10.0.0.0/8',
   '10.9.8.7',
@@ -144,14 +147,14 @@ const CIDRS = [
   '::/0',
   '::/127',
 ];
-/** By protocol; a range of two ports, one port, or none. Peers of a listening socket are known of TCP only. */
-const detail = fc.record({
-  protocol: fc.constantFrom('tcp', 'tcp', 'udp', 'stream', 'dgram', 'all'),
-  port: maybe(fc.constantFrom(...PORTS)),
-  more: rarely(fc.constantFrom(0, 1, 400)),
-  cidr: rarely(fc.constantFrom(...CIDRS)),
-  direction: fc.constantFrom(undefined, undefined, 'ingress', 'egress'),
-});
+const common = { protocol: fc.constantFrom('tcp', 'tcp', 'udp', 'stream', 'dgram', 'all'), more: rarely(fc.constantFrom(0, 1, 400)) };
+const direction = fc.constantFrom(undefined, undefined, 'ingress', 'egress');
+const port = fc.constantFrom(...PORTS);
+/** By protocol; a range of two ports, one port, or none; mostly ports or an address. Peers of a listening socket are known of TCP only. */
+const detail = fc.oneof(
+  fc.record({ ...common, port: maybe(port), cidr: rarely(fc.constantFrom(...CIDRS)), direction }),
+  fc.record({ ...common, port: rarely(port), cidr: fc.constantFrom(...CIDRS), direction }),
+);
 const target = detail.map(({ more, ...item }) => ({
   ...item,
   endPort: item.port === undefined || more === undefined ? undefined : item.port + more,

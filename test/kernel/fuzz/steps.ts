@@ -132,8 +132,8 @@ function story(uid: number, objects: Objects): fc.Arbitrary<Story> {
     { weight: 1, arbitrary: one(objects.program.map((path) => `exec ${path}`)) },
     { weight: 2, arbitrary: opened(objects) },
     { weight: 2, arbitrary: made },
-    { weight: 2, arbitrary: client },
-    { weight: 2, arbitrary: sender },
+    { weight: 3, arbitrary: client },
+    { weight: 3, arbitrary: sender },
     { weight: 2, arbitrary: server },
     { weight: 1, arbitrary: receiver },
   ];

@@ -26,7 +26,7 @@ const TRIES = {
   /** An applet of the binary whose other applets are allowed. */
   mkfifo: ['/bin/mkfifo', '/tmp/strict'],
   secret: ['/bin/cat', '/etc/secret'],
-  write: ['/bin/ash', '-c', `echo >> ${OPEN}`],
+  write: ['/bin/ash', '-c', `true >> ${OPEN}`],
   tcp: ['/bin/nc', '127.0.0.1', '9'],
   raw: ['/bin/ping', '-c', '1', '127.0.0.1'],
 } as const;
