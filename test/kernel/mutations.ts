@@ -40,10 +40,10 @@ const MATCHER: readonly Mutation[] = [
     part: 'matcher',
   },
   {
-    name: 'the second access of an open goes where the first does',
+    name: 'what was found for the two accesses of an open changes places',
     file: 'bpf/lib/match_class.h',
     from: 'hit = &x->hit[which & 1];',
-    to: 'hit = &x->hit[0];',
+    to: 'hit = &x->hit[~which & 1];',
     foundBy: 'fuzzer',
     part: 'matcher',
   },
