@@ -4,7 +4,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join, normalize, relative } from 'node:path';
 
-const PROGRAMS = ['agent', 'relay', 'operator', 'cli'] as const;
+const PROGRAMS = ['agent', 'relay', 'controller', 'operator', 'cli'] as const;
 
 /** What each room may import; a program sees every room but no other program. */
 export const ROOMS: Readonly<Record<string, readonly string[]>> = {
@@ -16,6 +16,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   libbpf: ['base'],
   host: ['base'],
   k8s: ['base'],
+  cluster: ['base', 'policy', 'k8s'],
   grpc: ['base', 'wire'],
   runtimes: ['base', 'grpc', 'host'],
   workloads: ['base', 'policy', 'runtimes', 'k8s'],
@@ -29,7 +30,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Rooms that compute and nothing else: no I/O, clock, randomness or environment. */
-const PURE = ['automaton', 'policy', 'events', 'learn'];
+const PURE = ['automaton', 'policy', 'events', 'cluster', 'learn'];
 const PURE_BUILTINS = ['node:net', 'node:util', 'node:buffer', 'node:url', 'node:crypto'];
 const IMPURE =
   /\bDate\.now\b|\bnew Date\(\s*\)|\bMath\.random\b|\bperformance\.|\brandom(?:Bytes|UUID|Int|FillSync)\b|\bgetRandomValues\b|\bprocess\./;

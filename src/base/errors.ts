@@ -21,6 +21,10 @@ export const ERRORS = {
   KERNEL_LOAD: { exitCode: 1, retryable: false, hint: 'see `karmor probe`; the verifier’s log is in the cause' },
   KERNEL_CALL: { exitCode: 1, retryable: true, hint: 'is it root, and does `karmor probe` call the kernel fit?' },
   LIMIT_EXCEEDED: { exitCode: 65, retryable: false, hint: 'split or shorten the policies; limits are in docs/reference/limits.md' },
+  API_UNREACHABLE: { exitCode: 3, retryable: true, hint: 'is the API server up, and does the kubeconfig name it?' },
+  API_REFUSED: { exitCode: 3, retryable: false, hint: 'may this account do that? see `kubectl auth can-i`' },
+  API_CONFLICT: { exitCode: 1, retryable: true, hint: 'somebody else changed the object meanwhile: try again' },
+  API_INVALID: { exitCode: 65, retryable: false, hint: 'correct the object as the message says' },
   RUNTIME_UNREACHABLE: { exitCode: 3, retryable: true, hint: 'is containerd running, and is the socket path right?' },
   /** 74 is EX_IOERR. @source sysexits.h */
   HOST_IO: { exitCode: 74, retryable: true, hint: 'the message names the file or program: is it there, and may this user use it?' },

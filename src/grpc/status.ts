@@ -16,6 +16,10 @@ export const STATUS_OF = {
   KERNEL_LOAD: Code.Internal,
   KERNEL_CALL: Code.Internal,
   LIMIT_EXCEEDED: Code.ResourceExhausted,
+  API_UNREACHABLE: Code.Unavailable,
+  API_REFUSED: Code.PermissionDenied,
+  API_CONFLICT: Code.Aborted,
+  API_INVALID: Code.InvalidArgument,
   RUNTIME_UNREACHABLE: Code.Unavailable,
   HOST_IO: Code.Internal,
 } as const satisfies Record<ErrorCode, Code>;

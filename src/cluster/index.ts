@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+export { CONFIGS, CORE, NODE_REPORTS, POLICY_KINDS } from './kinds.ts';
+export { ANNOTATIONS, LABELS, NAMES, nodeLeaseName } from './names.ts';
+export { FRESH_MS, RENEW_MS, REPORT_LIMITS } from './node-report.ts';
+export type { NodeProblem, NodeReport, PolicyReason, PolicyReport } from './node-report.ts';
+export { policyRef } from './policy-ref.ts';

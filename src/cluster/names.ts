@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/**
+ * Names that KubeArmor's users, and what they have written around it, know.
+ *
+ * @source reference: KubeArmor's Kubernetes part, section 10
+ */
+export const NAMES = {
+  /** Where it is installed unless told otherwise. */
+  namespace: 'kubearmor',
+  configMap: 'kubearmor-config',
+  relayService: 'kubearmor',
+  webhookService: 'kubearmor-controller-webhook-service',
+  webhookSecret: 'kubearmor-controller-webhook-server-cert',
+  validatingWebhook: 'kubearmor-controller-validating-webhook-configuration',
+  mutatingWebhook: 'kubearmor-controller-mutating-webhook-configuration',
+  caSecret: 'kubearmor-ca',
+  clientSecret: 'kubearmor-client-certs',
+  relaySecret: 'kubearmor-relay-server-certs',
+} as const;
+
+export const LABELS = {
+  /** On every pod of ours, with the program's name. */
+  app: 'kubearmor-app',
+  /** On a namespace: pods that would start unprotected are refused. */
+  requireEnforcement: 'kubearmor.io/require-enforcement',
+  enforcer: 'kubearmor.io/enforcer',
+  runtime: 'kubearmor.io/runtime',
+  socket: 'kubearmor.io/socket',
+  btf: 'kubearmor.io/btf',
+  apparmorfs: 'kubearmor.io/apparmorfs',
+  securityfs: 'kubearmor.io/securityfs',
+  seccomp: 'kubearmor.io/seccomp',
+} as const;
+
+export const ANNOTATIONS = {
+  /** Of a pod: `enabled`, `audited` or `disabled`. */
+  policy: 'kubearmor-policy',
+  /** Of a pod or namespace: comma list of process, file, network, capabilities, or none. */
+  visibility: 'kubearmor-visibility',
+  /** Of a namespace: `audit` or `block`. */
+  filePosture: 'kubearmor-file-posture',
+  networkPosture: 'kubearmor-network-posture',
+  capabilitiesPosture: 'kubearmor-capabilities-posture',
+} as const;
+
+/** The Lease by which a node's agent says that its report holds now. */
+export const nodeLeaseName = (node: string): string => `kubearmor-node-${node}`;
