@@ -15,7 +15,7 @@ while [ $# -gt 0 ]; do
     --only | --failing) options+=("$1" "${2:?}"); shift 2 ;;
     --verbose) options+=("$1"); shift ;;
     -*) echo "conformance: unknown option $1" >&2; exit 2 ;;
-    *) paths+=("$(cd "$here" && realpath -e "$1")") || { echo "conformance: there is no $1" >&2; exit 2; }; shift ;;
+    *) paths+=("$(cd "$here" && realpath -qe "$1")") || { echo "conformance: there is no $1" >&2; exit 2; }; shift ;;
   esac
 done
 [ ${#paths[@]} -gt 0 ] || { echo 'conformance: no cases: give files or folders of them' >&2; exit 2; }

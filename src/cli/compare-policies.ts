@@ -91,6 +91,9 @@ function workloadText({ kind, namespace, containerName, labels }: Workload): str
   return [kind === 'host' ? 'the host' : `namespace ${namespace}`, ...container, ...pairs].join(', ');
 }
 
+/** A verdict on nothing must say what it is about. */
+const NOT_COMPARED = '; not compared: objects of other mount name spaces, second names in bind mounts, paths of more than 64 components';
+
 function summary(differences: readonly Difference[]): string {
   const count = differences.reduce((sum, { changes }) => sum + changes.length, 0);
   const partial = differences.filter(({ isComplete }) => !isComplete).length;
@@ -98,9 +101,12 @@ function summary(differences: readonly Difference[]): string {
   if (differences.length === 0) {
     return 'no policy selects any workload that can be made up from the selectors: name one with --labels or --namespace';
   }
-  const limits = partial === 0 ? '' : `; for ${partial} of them the rules are too many to look at every access, so some may be missed`;
+  const limits =
+    partial === 0
+      ? NOT_COMPARED
+      : `; for ${partial} of them the rules are too many to look at every access, so some may be missed${NOT_COMPARED}`;
   if (count > 0) return `${count} ${count === 1 ? 'change' : 'changes'} of verdict in ${where}${limits}`;
-  return partial === 0 ? `no access changes its verdict, in ${where}` : `no change was found in ${where}${limits}`;
+  return partial === 0 ? `no access changes its verdict, in ${where}${limits}` : `no change was found in ${where}${limits}`;
 }
 
 /** The same for programs. */
