@@ -36,10 +36,12 @@ const LOCAL = ['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.1.0.1', '127.200.0.1'
 const address = (family: string): fc.Arbitrary<string> => (family === 'inet' ? fc.constantFrom(...LOCAL, '10.9.8.7') : fc.constant('::1'));
 const local = (family: string): fc.Arbitrary<string> => (family === 'inet' ? fc.constantFrom(...LOCAL) : fc.constant('::1'));
 const FAR_PORTS = ['53', '1053', '8080', '8081', '8443', '9999'];
+/** Nobody listens there (PORTS below): a listener would be asked too, about an address that the kernel chooses. */
+const SILENT_PORTS = ['53', '1054', '8081', '9999'];
 const ip = fc.constantFrom('inet', 'inet', 'inet6');
 
 const client = ip.chain((family) =>
-  fc.tuple(local(family), fc.constantFrom(...FAR_PORTS)).map(([to, port]) => [`sock $ ${family} stream`, `connect $ ${to} ${port}`]),
+  fc.tuple(local(family), fc.constantFrom(...SILENT_PORTS)).map(([to, port]) => [`sock $ ${family} stream`, `connect $ ${to} ${port}`]),
 );
 const sender = ip.chain((family) =>
   fc
