@@ -30,6 +30,9 @@ export interface FeedStats {
   readonly lostQueue: bigint;
 }
 
+/** A record says nothing of losses until it is delivered: a subscriber is told of its own. */
+const NO_LOSS = { LostKernel: 0n, LostQueue: 0n } as const;
+
 export type FeedKind = 'alerts' | 'logs' | 'messages';
 
 /**
@@ -56,18 +59,21 @@ export class Feed {
     this.#subscribersMax = options.subscribersMax ?? 64;
   }
 
-  /** `Sequence`, `EventID` and the lost counters are filled here; lone surrogates become U+FFFD. */
+  /**
+   * `Sequence` and the lost counters are filled here, `EventID` where it is empty: what is passed on keeps the name that its first sender gave it.
+   * Lone surrogates become U+FFFD.
+   */
   publishAlert(alert: Fields<Alert>): void {
     const Sequence = ++this.#sequences.alerts;
-    this.#alerts.publish(Math.max(1, alert.Count), () =>
-      encodeRecord(AlertSchema, { ...alert, Sequence, EventID: `${this.#runId}-a${Sequence}` }),
-    );
+    const EventID = alert.EventID || `${this.#runId}-a${Sequence}`;
+    this.#alerts.publish(Math.max(1, alert.Count), () => encodeRecord(AlertSchema, { ...alert, ...NO_LOSS, Sequence, EventID }));
   }
 
   /** As `publishAlert`. */
   publishLog(log: Fields<Log>): void {
     const Sequence = ++this.#sequences.logs;
-    this.#logs.publish(Math.max(1, log.Count), () => encodeRecord(LogSchema, { ...log, Sequence, EventID: `${this.#runId}-l${Sequence}` }));
+    const EventID = log.EventID || `${this.#runId}-l${Sequence}`;
+    this.#logs.publish(Math.max(1, log.Count), () => encodeRecord(LogSchema, { ...log, ...NO_LOSS, Sequence, EventID }));
   }
 
   publishMessage(message: Fields<Message>): void {

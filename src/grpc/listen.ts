@@ -40,11 +40,12 @@ export interface TcpListen {
 export type Listen = UnixListen | TcpListen;
 
 export interface Listening {
-  readonly http2: Http2Server | Http2SecureServer;
   readonly address: string;
   /** Ends accepting; connections stay. */
   close(): Promise<void>;
 }
+
+type Prepare = (http2: Http2Server | Http2SecureServer) => void;
 
 /** Connections, over all clients. */
 const CONNECTIONS_MAX = 256;
@@ -94,10 +95,11 @@ async function admit(socket: Socket, authorize: Authorize, http2: Http2Server, l
   http2.emit('connection', socket);
 }
 
-async function listenUnix(listen: UnixListen, logger: Logger): Promise<Listening> {
+async function listenUnix(listen: UnixListen, logger: Logger, prepare: Prepare): Promise<Listening> {
   const doing = `listening on unix://${listen.path}`;
   if (await isAlive(listen.path)) throw new KubeArmorError('HOST_IO', `${doing}: another process listens there`);
   const http2 = createServer(SESSION);
+  prepare(http2);
   const { authorize = () => true } = listen;
   const front = net.createServer({ pauseOnConnect: true }, (socket) => void admit(socket, authorize, http2, logger));
   front.maxConnections = CONNECTIONS_MAX;
@@ -117,7 +119,6 @@ async function listenUnix(listen: UnixListen, logger: Logger): Promise<Listening
     await rm(scratch, { recursive: true, force: true });
   }
   return {
-    http2,
     address: `unix://${listen.path}`,
     close: async () => {
       front.close();
@@ -150,8 +151,9 @@ function tcpServer(listen: TcpListen): Http2Server | Http2SecureServer {
   return createServer(SESSION);
 }
 
-async function listenTcp(listen: TcpListen): Promise<Listening> {
+async function listenTcp(listen: TcpListen, prepare: Prepare): Promise<Listening> {
   const http2 = tcpServer(listen);
+  prepare(http2);
   http2.maxConnections = CONNECTIONS_MAX;
   // Clients behind dead links would hold their streams for ever.
   http2.on('connection', (socket: Socket) => socket.setKeepAlive(true, 30_000));
@@ -163,12 +165,12 @@ async function listenTcp(listen: TcpListen): Promise<Listening> {
   }
   const { port } = http2.address() as AddressInfo;
   return {
-    http2,
     address: net.isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`,
     close: async () => void http2.close(),
   };
 }
 
-export function startListening(listen: Listen, logger: Logger): Promise<Listening> {
-  return listen.kind === 'unix' ? listenUnix(listen, logger) : listenTcp(listen);
+/** @param prepare what a connection finds: it may come before this resolves */
+export function startListening(listen: Listen, logger: Logger, prepare: Prepare): Promise<Listening> {
+  return listen.kind === 'unix' ? listenUnix(listen, logger, prepare) : listenTcp(listen, prepare);
 }

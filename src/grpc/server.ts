@@ -36,7 +36,6 @@ export interface GrpcServer {
 export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
   const { logger } = options;
   const shutdown = new AbortController();
-  const listening = await startListening(options.listen, logger);
   const sessions = new Set<ServerHttp2Session>();
   const handle = grpcAdapter({
     services: options.services,
@@ -44,13 +43,15 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
     shutdownSignal: shutdown.signal,
     logger,
   });
-  const http2 = listening.http2 as Http2Server;
-  http2.on('session', (session) => {
-    sessions.add(session);
-    session.on('close', () => sessions.delete(session));
+  const listening = await startListening(options.listen, logger, (server) => {
+    const http2 = server as Http2Server;
+    http2.on('session', (session) => {
+      sessions.add(session);
+      session.on('close', () => sessions.delete(session));
+    });
+    http2.on('sessionError', (error: Error) => logger.debug(`connection: ${error.message}`));
+    http2.on('request', handle);
   });
-  http2.on('sessionError', (error: Error) => logger.debug(`connection: ${error.message}`));
-  http2.on('request', handle);
 
   let stopped: Promise<void> | undefined;
   return {

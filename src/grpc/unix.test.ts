@@ -232,7 +232,7 @@ test('stop: streams get what waits, then Unavailable; new calls find nobody', as
   const first = stream.next();
   await until('a subscriber', () => served.feed.stats('alerts').subscribers === 1);
   for (let i = 0; i < 3_000; i++) served.feed.publishAlert(alert({ Data: 'x'.repeat(5_000) }));
-  const stopped = served.server.stop();
+  const stopped = served.server.stop(60_000);
   const delivered = [(await first).value?.Sequence];
   await assert.rejects(
     async () => {
