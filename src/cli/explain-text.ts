@@ -18,7 +18,7 @@ export function explanationLines(question: ExplainedQuestion, width: number): Te
   const section = (title: string, items: readonly string[]): Text[] =>
     items.length === 0 ? [] : ['', { text: title, colour: 'bold' }, ...items.flatMap(wrapped)];
   return [
-    [{ text: answer.outcome.toUpperCase(), colour: COLOURS[answer.outcome] }, `  ${accessText(access)}`],
+    [{ text: answer.outcome.toUpperCase(), colour: COLOURS[answer.outcome] }, `  ${accessText(access)}${purpose(question)}`],
     ...wrapped(`  by  ${by}`),
     '',
     ...reason(question).flatMap(wrapped),
@@ -38,6 +38,11 @@ export function explanationLines(question: ExplainedQuestion, width: number): Te
       question.notes.map((note) => `  -  ${note}`),
     ),
   ];
+}
+
+/** What a step is for where it does not say itself what was asked. */
+function purpose({ question, access }: ExplainedQuestion): string {
+  return question.operation === 'map' && access.kind === 'read' ? ', to map it executable' : '';
 }
 
 function reason(question: ExplainedQuestion): string[] {

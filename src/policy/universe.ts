@@ -150,23 +150,41 @@ interface Parts {
   readonly rules: readonly Rule[];
 }
 
-const KINDS = { process: ['exec', 'map-exec'], file: ['read', 'write', 'read-write', 'rename'] } as const;
+type PathKind = PathAccess['kind'];
+interface Group {
+  readonly family: 'process' | 'file';
+  readonly kinds: readonly PathKind[];
+  /** Families whose rules tell its paths and its actors apart. */
+  readonly apartBy: readonly ('process' | 'file')[];
+}
+/** Accesses to paths that are there where there are rules of the family. A mapping is judged by both families, one after the other. */
+const GROUPS: readonly Group[] = [
+  { family: 'process', kinds: ['exec'], apartBy: ['process'] },
+  { family: 'process', kinds: ['map-exec'], apartBy: ['process', 'file'] },
+  { family: 'file', kinds: ['read', 'write', 'read-write', 'rename'], apartBy: ['file'] },
+];
 
-function pathAccesses(tables: Patterns, { paths, subjects, rules }: Parts): PathAccess[] {
+function pathAccesses(tables: Patterns, parts: Parts): PathAccess[] {
   const accesses: PathAccess[] = [];
-  for (const family of ['process', 'file'] as const) {
-    const mine = rules.filter((rule) => rule.family === family);
-    if (mine.length === 0) continue;
-    const owners = mine.some((rule) => 'ownerOnly' in rule && rule.ownerOnly) ? [true, false] : [true];
-    const applets = family === 'process' ? appletsOf(tables.applets) : [undefined];
-    const actors = subjects.flatMap((subject) => owners.flatMap((owner) => applets.map((applet) => ({ subject, owner, applet }))));
-    for (const { path } of distinct(paths, tables[family])) {
+  for (const group of GROUPS.filter(({ family }) => parts.rules.some((rule) => rule.family === family))) {
+    const actors = actorsOf(group, tables, parts);
+    for (const { path } of distinct(parts.paths, new Set(group.apartBy.flatMap((family) => [...tables[family]])))) {
       if (accesses.length > ACCESSES_MAX) break;
-      for (const access of KINDS[family].flatMap((kind) => actors.map((actor) => ({ kind, object: { path }, ...actor }))))
+      for (const access of group.kinds.flatMap((kind) => actors.map((actor) => ({ kind, object: { path }, ...actor }))))
         accesses.push(access);
     }
   }
   return accesses;
+}
+
+type PathActor = Pick<PathAccess, 'subject' | 'owner' | 'applet'>;
+
+/** Each subject; as owner and not, where that matters; as each applet, where something is run. */
+function actorsOf({ kinds, apartBy }: Group, tables: Patterns, { subjects, rules }: Parts): PathActor[] {
+  const byOwner = rules.some((rule) => apartBy.some((family) => family === rule.family) && 'ownerOnly' in rule && rule.ownerOnly);
+  const owners = byOwner ? [true, false] : [true];
+  const applets = kinds.includes('exec') ? appletsOf(tables.applets) : [undefined];
+  return subjects.flatMap((subject) => owners.flatMap((owner) => applets.map((applet) => ({ subject, owner, applet }))));
 }
 
 /** No applet, one that no rule names, each that one does, and one that cannot be told. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OPERATIONS } from '#policy';
-import { folder, karmor, POLICY } from '../testing-policies.ts';
+import { folder, HEAD, karmor, POLICY, put } from '../testing-policies.ts';
 import { QUESTION_WORDS } from './explain.ts';
 
 test('karmor explain: the verdict first, then the candidates and why each lost', async () => {
@@ -36,6 +36,37 @@ test('karmor explain: default posture, near misses, other workloads, JSON', asyn
     unknown
   >;
   assert.deepEqual([json['outcome'], json['action'], json['decider']], ['audited', 'Audit (Block)', 'rule']);
+});
+
+const LIBRARIES = put(
+  'libraries.yaml',
+  `${HEAD}  process:
+    matchPaths: [{path: /lib/named.so, action: Block}]
+  file:
+    matchPaths: [{path: /lib/evil.so, action: Block}, {path: /lib/seen.so, action: Audit}]
+`,
+);
+
+test('karmor explain and policy test: an executable mapping is a read too, and the first refusal decides', async () => {
+  for (const [path, first, by] of [
+    ['/lib/evil.so', 'DENIED  read /lib/evil.so, to map it executable', /Block\s+rule\s+\/lib\/evil\.so/],
+    ['/lib/named.so', 'DENIED  map executable /lib/named.so', /Block\s+rule\s+\/lib\/named\.so/],
+    ['/lib/seen.so', 'AUDITED  read /lib/seen.so, to map it executable', /Audit\s+rule\s+\/lib\/seen\.so/],
+    ['/lib/other.so', 'ALLOWED  map executable /lib/other.so', /No\s+rule\s+matches/],
+  ] as const) {
+    const { code, out, text } = await karmor('explain', LIBRARIES, '--map', path);
+    assert.deepEqual([out[0], code], [first, first.startsWith('DENIED') ? 1 : 0]);
+    assert.match(text, by);
+  }
+  const tests = `policies: [libraries.yaml]
+workload: {labels: {app: web}, namespace: shop}
+tests:
+  - {map: /lib/evil.so, expect: denied, rule: "spec.file.matchPaths[0]"}
+  - {map: /lib/named.so, expect: denied, rule: "spec.process.matchPaths[0]"}
+  - {map: /lib/other.so, expect: allowed}
+`;
+  const { code, text } = await karmor('policy', 'test', put('libraries.test.yaml', tests));
+  assert.equal(code, 0, text);
 });
 
 test('karmor explain: wrong input is one line with a cure and exit 2', async () => {
