@@ -69,6 +69,15 @@ tests:
   assert.equal(code, 0, text);
 });
 
+test('karmor explain: a label may have an empty value, as in a policy', async () => {
+  const file = put('empty-value.yaml', `${HEAD.replace('app: web', 'app: ""')}  process: {matchPaths: [{path: /bin/sh, action: Block}]}\n`);
+  const [empty, other] = [
+    await karmor('explain', file, '-l', 'app=', '--exec', '/bin/sh'),
+    await karmor('explain', file, '-l', 'app=web', '--exec', '/bin/sh'),
+  ];
+  assert.deepEqual([empty.code, other.code], [1, 0], empty.err.join());
+});
+
 test('karmor explain: wrong input is one line with a cure and exit 2', async () => {
   for (const [args, wanted] of [
     [[POLICY], /nothing is asked: add one of --exec, --read/],
@@ -80,6 +89,8 @@ test('karmor explain: wrong input is one line with a cure and exit 2', async () 
     [[POLICY, '--exce', '/bin/sh'], /did you mean --exec\?/],
     [['--exec', '/bin/sh'], /no policies: name a file or folder/],
     [[POLICY, '--exec', '/a', '--labels', 'app'], /--labels app: write it as app=web/],
+    [[POLICY, '--exec', '/a', '--labels', '=web'], /--labels =web: write it as app=web/],
+    [[POLICY, '--exec', '/a', '--link', '/bin/sh='], /--link \/bin\/sh=: write it as \/bin\/sh=busybox/],
   ] as const) {
     const { code, err, out } = await karmor('explain', ...args);
     assert.equal(code, 2, args.join(' '));
