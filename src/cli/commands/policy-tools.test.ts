@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { folder, HEAD, karmor, POLICY, put } from '../testing-policies.ts';
@@ -137,6 +137,33 @@ test('karmor policy diff: a witness for each change, and none where there is non
     workloads: { complete: boolean; changes: object[] }[];
   };
   assert.ok(json.workloads[0]?.complete && json.workloads[0].changes.length > 0);
+});
+
+test('karmor policy diff: an empty side counts as no policies, and is named', async () => {
+  const [empty, emptyFolder, foreign] = [
+    put('none/only.yaml', '# nothing\n'),
+    join(folder, 'nothing'),
+    put('foreign/x.yaml', '{apiVersion: v1, kind: Service}\n'),
+  ];
+  mkdirSync(emptyFolder);
+  const count = (text: string): string => /(\d+) changes? of verdict/.exec(text)?.[1] ?? '';
+  for (const none of [empty, emptyFolder, join(empty, '..'), join(foreign, '..'), '-', '/dev/null']) {
+    const [added, removed] = [await karmor('policy', 'diff', none, POLICY), await karmor('policy', 'diff', POLICY, none)];
+    assert.deepEqual([added.code, removed.code], [1, 1], added.err.join());
+    assert.ok(count(added.text) !== '' && count(added.text) === count(removed.text), added.text);
+    const name = none === '-' ? 'stdin' : none;
+    assert.deepEqual(added.err, [`karmor policy diff: before: there is no policy in ${name}: compared as an empty set`]);
+    assert.deepEqual(removed.err, [`karmor policy diff: after: there is no policy in ${name}: compared as an empty set`]);
+  }
+  const both = await karmor('policy', 'diff', empty, emptyFolder);
+  assert.deepEqual([both.code, both.out, both.err.length], [0, ['no policy on either side: no access changes its verdict'], 2]);
+  const json = await karmor('policy', 'diff', empty, emptyFolder, '-o', 'json');
+  assert.deepEqual([json.code, JSON.parse(json.text)], [0, { schemaVersion: 1, workloads: [] }]);
+  const missing = await karmor('policy', 'diff', POLICY, join(folder, 'no-such'));
+  assert.deepEqual([missing.code, missing.out], [2, []]);
+  assert.match(missing.err.join(), /no-such: no such file or folder/);
+  const refused = await karmor('policy', 'diff', empty, put('refused.yaml', HEAD.replace('KubeArmorPolicy', 'KubeArmorPolcy')));
+  assert.equal(refused.code, 65);
 });
 
 const ODD = `${HEAD}  defaultPosture: block
