@@ -184,7 +184,7 @@ test('a program that nobody names', () => {
   assert.equal(unnamedProgram([named('/usr/bin/*')]), '/usr/local/bin/any-program');
   assert.equal(unnamedProgram([named('/usr/**')]), '/opt/any-program');
   assert.equal(unnamedProgram([named('**/any-program')]), '/');
-  assert.equal(unnamedProgram([named('/**')]), '/usr/local/bin/any-program');
+  assert.equal(unnamedProgram([named('/**')]), undefined);
 });
 
 const network = (more: object): Omit<Rule, 'field'> =>

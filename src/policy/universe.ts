@@ -28,8 +28,8 @@ const COMPONENTS_MAX = 64;
 export const ACCESSES_MAX = 400_000;
 
 type Subject = Access['subject'];
-/** Named so that it explains itself where it is shown. */
-const ANY_PROGRAM = '/usr/local/bin/any-program';
+/** Acts where it does not matter who does. Named so that it explains itself where it is shown. */
+export const ANY_PROGRAM = '/usr/local/bin/any-program';
 const ANY_PROGRAMS = [ANY_PROGRAM, '/opt/any-program', '/any-program'];
 
 /** The accesses that tell these rules apart, where paths resolve as `resolve` says. */
@@ -46,8 +46,8 @@ export function universeOf(policies: readonly Policy[], resolve: PathResolver = 
   return { accesses: accesses.slice(0, ACCESSES_MAX), isComplete: found.isComplete && accesses.length <= ACCESSES_MAX };
 }
 
-/** A program that no `fromSource` names, so that what holds for it holds for programs at large; where all are named, any. */
-export function unnamedProgram(policies: readonly Policy[], resolve: PathResolver = asWritten): string {
+/** A program that no `fromSource` names, so that what holds for it holds for programs at large; undefined where all are named. */
+export function unnamedProgram(policies: readonly Policy[], resolve: PathResolver = asWritten): string | undefined {
   const patterns = policies.flatMap(({ rules }) =>
     rules.flatMap((rule) =>
       rule.subjects.flatMap((subject) => resolve(subject, 'subject', rule.action).map(({ object }) => patternOf(object))),
@@ -58,9 +58,8 @@ export function unnamedProgram(policies: readonly Policy[], resolve: PathResolve
     maxSteps: LIMITS.compileSteps.value,
     maxCells: LIMITS.cells.value,
   });
-  if ('exceeded' in made) return ANY_PROGRAM;
-  const known = ANY_PROGRAMS.find((path) => runAutomaton(made, path) < 0);
-  return known ?? witnesses(made, STATES_MAX).unmatched ?? ANY_PROGRAM;
+  if ('exceeded' in made) return undefined;
+  return ANY_PROGRAMS.find((path) => runAutomaton(made, path) < 0) ?? witnesses(made, STATES_MAX).unmatched;
 }
 
 /** A path, and which patterns match it. */

@@ -78,6 +78,82 @@ test('karmor explain: a label may have an empty value, as in a policy', async ()
   assert.deepEqual([empty.code, other.code], [1, 0], empty.err.join());
 });
 
+const joined = (text: string): string => text.replaceAll(/\s+/g, ' ');
+
+test('karmor explain: in mode disabled nothing is said to decide', async () => {
+  const asked = [POLICY, '--exec', '/bin/sh', '--mode', 'disabled'];
+  const { code, text } = await karmor('explain', ...asked);
+  assert.equal(code, 0);
+  assert.match(
+    joined(text),
+    /^ALLOWED run \/bin\/sh by .* The workload’s mode is disabled: no rules count\. Rules that would match in mode enabled/,
+  );
+  assert.match(joined(text), /1\. Block \/bin\/sh, web \S+ \[exact path\]: would decide 2\. Allow /);
+  assert.doesNotMatch(text, /: decides|loses|Default posture|Good to know/);
+  const json = JSON.parse((await karmor('explain', ...asked, '-o', 'json')).text) as {
+    decider: string | null;
+    candidates: { decides: boolean }[];
+    notes: string[];
+  };
+  assert.deepEqual([json.decider, json.candidates.map(({ decides }) => decides), json.notes], [null, [false, false], []]);
+});
+
+test('karmor explain: in mode audited nothing is said to be denied', async () => {
+  const rule = await karmor('explain', POLICY, '--exec', '/bin/sh', '--mode', 'audited');
+  assert.equal(rule.code, 0);
+  assert.match(
+    joined(rule.text),
+    /The Block rule \/bin\/sh, web \S+ would deny it\. It says: “no shells”\. The workload’s mode is audited, so it passes with the alert `Audit \(Block\)`\./,
+  );
+  const posture = await karmor('explain', POLICY, '--exec', '/opt/x', '--mode', 'audited', '--posture', 'block');
+  assert.match(
+    joined(posture.text),
+    /has Allow rules, so the default posture would deny it\. The workload’s mode is audited, so it passes/,
+  );
+  for (const { text } of [rule, posture]) assert.doesNotMatch(text, /denies|is denied|A copy of/);
+  const audit = await karmor('explain', POLICY, '--exec', '/bin/ping', '--mode', 'audited');
+  assert.match(joined(audit.text), /It passes with an alert by the Audit rule/);
+});
+
+test('karmor explain: without --from no program is said to have been asked for, and none to be unnamed where all are named', async () => {
+  const all = put(
+    'all.yaml',
+    `${HEAD}  file: {matchPaths: [{path: /etc/shadow, action: Block, fromSource: [{dir: /, recursive: true}]}]}\n`,
+  );
+  const { text } = await karmor('explain', all, '--read', '/etc/shadow');
+  assert.match(joined(text), /^DENIED read \/etc\/shadow by \/usr\/local\/bin\/any-program, for example \(--from names another\) /);
+  assert.match(joined(text), /`fromSource` names every program: for another one the answer may differ\./);
+  const some = await karmor('explain', POLICY, '--exec', '/bin/sh');
+  assert.match(some.text, /\n {2}by {2}any program that no `fromSource` names \(--from names one\)\n/);
+  const subjectOf = async (...more: string[]): Promise<unknown> =>
+    (JSON.parse((await karmor('explain', all, '--read', '/etc/shadow', '-o', 'json', ...more)).text) as { subject: unknown }).subject;
+  assert.equal(await subjectOf(), null);
+  assert.equal(await subjectOf('--from', '/bin/app'), '/bin/app');
+  assert.equal(await subjectOf('--from', 'runtime'), 'the runtime, before the first exec');
+});
+
+test('karmor explain: the notes are about what was asked', async () => {
+  const file = put('notes.yaml', `${HEAD}  file: {matchPaths: [{path: /opt/x, action: Block}]}\n`);
+  for (const [operation, wanted, other] of [
+    ['read', /can still be read\./, /writable|executable|new name/],
+    ['write', /stay writable\./, /readlink|still be read|executable|new name/],
+    ['rename', /The new name is judged too/, /readlink|still be read|executable|writable/],
+    ['map', /stay executable\./, /readlink|still be read|writable|new name/],
+  ] as const) {
+    const { text } = await karmor('explain', file, `--${operation}`, '/opt/x');
+    const notes = joined(text.split('Good to know')[1] ?? '');
+    assert.match(notes, wanted);
+    assert.doesNotMatch(notes, other);
+  }
+});
+
+test('karmor explain: a rule on programs that keeps a file from being mapped does not keep its copy', async () => {
+  assert.match(
+    (await karmor('explain', LIBRARIES, '--map', '/lib/named.so')).text,
+    /A copy of the file under another name is another file\./,
+  );
+});
+
 test('karmor explain: wrong input is one line with a cure and exit 2', async () => {
   for (const [args, wanted] of [
     [[POLICY], /nothing is asked: add one of --exec, --read/],
