@@ -179,6 +179,14 @@ test('patterns that multiply each other are looked at alone, and the answer says
   );
 });
 
+test('lint names what decides before each of many shadowed rules', () => {
+  const paths = Array.from({ length: 1300 }, (_, i) => `/d${i % 40}/f${i}`);
+  const rules = paths.flatMap((path) => [fileRule(path), fileRule(path, { action: 'Allow' })]);
+  const shadowed = lint([policyOf('many', rules)]).filter(({ code }) => code === 'RULE_SHADOWED');
+  assert.equal(shadowed.length, paths.length);
+  for (const [i, { because }] of shadowed.entries()) assert.deepEqual(because, [{ policy: 0, at: `spec.rules[${i * 2}]` }]);
+});
+
 test('a program that nobody names', () => {
   const named = (glob: string): Policy => policyOf('p', [fileRule('/a', { subjects: [{ kind: 'glob', glob }] })]);
   assert.equal(unnamedProgram([named('/usr/bin/*')]), '/usr/local/bin/any-program');

@@ -17,6 +17,8 @@ import { capabilityAccesses, socketAccesses } from './universe-sockets.ts';
  */
 export interface Universe {
   readonly accesses: readonly Access[];
+  /** Those of them that a rule of the set can match, in the same order, and perhaps others of its family. */
+  near(rule: Rule): readonly Access[];
   /** Whether nothing was left out for its size. */
   readonly isComplete: boolean;
 }
@@ -38,13 +40,36 @@ export function universeOf(policies: readonly Policy[], resolve: PathResolver = 
   const tables = new Patterns(rules, resolve);
   const found = tables.paths();
   const subjects = tables.subjects(found.paths);
-  const accesses = [
+  const all = [
     ...pathAccesses(tables, { paths: found.paths, subjects, rules }),
     ...socketAccesses(rules, subjects),
     ...capabilityAccesses(rules, subjects),
   ];
-  return { accesses: accesses.slice(0, ACCESSES_MAX), isComplete: found.isComplete && accesses.length <= ACCESSES_MAX };
+  const accesses = all.slice(0, ACCESSES_MAX);
+  const near = nearness(accesses, tables, found.paths);
+  return { accesses, near, isComplete: found.isComplete && all.length <= ACCESSES_MAX };
 }
+
+/** Finds the accesses of a rule by its patterns: to ask each rule about each access is a square. */
+function nearness(accesses: readonly Access[], tables: Patterns, samples: readonly Sample[]): Universe['near'] {
+  const byPath = Map.groupBy(accesses.keys(), (i) => pathOf(accesses[i]!));
+  const byPattern = new Map<number, string[]>();
+  for (const { path, set } of samples) {
+    for (const pattern of set) {
+      const paths = byPattern.get(pattern);
+      if (paths === undefined) byPattern.set(pattern, [path]);
+      else paths.push(path);
+    }
+  }
+  return (rule) => {
+    if (rule.family !== 'process' && rule.family !== 'file') return (byPath.get(undefined) ?? []).map((i) => accesses[i]!);
+    const paths = new Set(Array.from(tables.ofRule.get(rule) ?? [], (pattern) => byPattern.get(pattern) ?? []).flat());
+    const found = [...paths].flatMap((path) => byPath.get(path) ?? []);
+    return found.toSorted((a, b) => a - b).map((i) => accesses[i]!);
+  };
+}
+
+const pathOf = (access: Access): string | undefined => ('object' in access ? access.object.path : undefined);
 
 /** A program that no `fromSource` names, so that what holds for it holds for programs at large; undefined where all are named. */
 export function unnamedProgram(policies: readonly Policy[], resolve: PathResolver = asWritten): string | undefined {
@@ -74,6 +99,8 @@ class Patterns {
   readonly file = new Set<number>();
   readonly #ofSubjects = new Set<number>();
   readonly applets = new Set<string>();
+  /** Patterns of the objects of each rule. */
+  readonly ofRule = new Map<Rule, Set<number>>();
   readonly #patterns: Pattern[] = [];
   readonly #byKey = new Map<string, number>();
 
@@ -82,7 +109,9 @@ class Patterns {
       for (const subject of rule.subjects) this.#subject(subject, rule, resolve);
       if (rule.family !== 'process' && rule.family !== 'file') continue;
       for (const { pattern, list, applet } of rule.family === 'process' ? lowerProcess(rule, resolve) : lowerFile(rule, resolve)) {
-        this[list].add(this.#intern(pattern));
+        const id = this.#intern(pattern);
+        this[list].add(id);
+        this.ofRule.set(rule, (this.ofRule.get(rule) ?? new Set()).add(id));
         if (applet !== undefined) this.applets.add(applet);
       }
     }
