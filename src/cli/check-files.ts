@@ -5,7 +5,7 @@ import type { Io } from './io.ts';
 import { loadPolicyChecker } from './parse-policies.ts';
 import type { CheckedDocument, CheckPolicies } from './parse-policies.ts';
 import { readPolicyFiles } from './policy-files.ts';
-import type { PolicyFile } from './policy-files.ts';
+import type { PolicyFile, ReadOptions } from './policy-files.ts';
 
 /** What was found in one file, or about a folder as a whole. */
 export interface FileReport {
@@ -29,12 +29,12 @@ export const skippedText = (count: number): string =>
  *
  * @throws {KubeArmorError} as `readPolicyFiles`
  */
-export async function* checkFiles(names: readonly string[], io: Io): AsyncGenerator<FileReport> {
+export async function* checkFiles(names: readonly string[], io: Io, options: ReadOptions = {}): AsyncGenerator<FileReport> {
   const check = await loadPolicyChecker();
   const doubles = new Doubles();
   for (const name of names) {
     let hasContent = false;
-    for await (const file of readPolicyFiles(name, io)) {
+    for await (const file of readPolicyFiles(name, io, options)) {
       const report = checkFile(file, check, doubles);
       hasContent ||= report.documents.length > 0 || report.issues.some(({ severity }) => severity === 'error');
       yield report;

@@ -58,7 +58,9 @@ export function differencesText(differences: readonly Difference[], sides: Sides
       ...first.changes.flatMap((change) => changeLines(change, sides)),
     ];
   });
-  return [...lines, ...wrapText(summary(differences), width).split('\n')];
+  const isEmpty = differences.length === 0 && sides.before.length + sides.after.length === 0;
+  const last = isEmpty ? 'no policy on either side: no access changes its verdict' : summary(differences);
+  return [...lines, ...wrapText(last, width).split('\n')];
 }
 
 function changeLines({ before, after, witness, kinds }: Change, sides: Sides): Text[] {

@@ -3,6 +3,7 @@ import { KubeArmorError, nearestWord } from '#base';
 import { MULTICALL_BINARIES } from '#host';
 import {
   accessText,
+  ANY_PROGRAM,
   answer as answerOf,
   ANY_WORKLOAD,
   compile,
@@ -15,7 +16,7 @@ import {
   subjectText,
   unnamedProgram,
 } from '#policy';
-import type { Access, Answer, Explanation, Question, RuleInfo, Workload } from '#policy';
+import type { Access, Answer, Explanation, Policy, Question, RuleInfo, Workload } from '#policy';
 import type { AskedOperation } from './commands/explain.ts';
 import type { Flags } from './flags.ts';
 import { rulePlace } from './policy-set.ts';
@@ -30,8 +31,8 @@ export interface ExplainedQuestion {
   readonly answer: Answer;
   readonly workload: Workload;
   readonly subject: Access['subject'];
-  /** Whether the command line named the program. */
-  readonly isNamed: boolean;
+  /** Where the subject is from: the command line, a program that no `fromSource` names, or an example where they name all. */
+  readonly chosen: 'asked' | 'unnamed' | 'example';
   readonly explanation: Explanation;
   readonly notes: readonly string[];
   readonly policies: readonly LoadedPolicy[];
@@ -56,14 +57,15 @@ export function explainQuestion({ operation, text }: AskedOperation, all: readon
   const root = new HintedRoot({ links: askedLinks(flags, MERGED_USR), multicallBinaries: MULTICALL_BINARIES });
   const set = compile(policies, workload, root.resolver);
   if ('exceeded' in set) throw new KubeArmorError('LIMIT_EXCEEDED', `the policies are beyond the limit of ${set.limit} ${set.exceeded}`);
-  const from = flags.text('from');
-  const subject = subjectOf(from, root) ?? unnamedProgram(policies, root.resolver);
+  const { subject, chosen } = subjectOf(flags.text('from'), policies, root);
   const owner = (flags.count('uid') ?? 0) === (flags.count('owner') ?? 0);
   const question = readQuestion(operation, text, { subject, owner }, root);
   if ('problem' in question) throw new KubeArmorError('USAGE', `--${operation}: ${question.problem}: ${question.cure}`);
   const answer = answerOf(set, question, workload.mode);
   const explanation = new Explainer(set, policies, workload, root.resolver).explain(answer.access);
-  const notes = [...explainNotes(explanation, policies), ...pathNotes(question)];
+  const limits = explainNotes(explanation, { operation, outcome: answer.outcome }, policies);
+  const example = chosen === 'example' ? [EXAMPLE_NOTE] : [];
+  const notes = workload.mode === 'disabled' ? [] : [...example, ...limits, ...pathNotes(question)];
   const elsewhere = all.filter((one) => !selected.includes(one));
   return {
     question,
@@ -71,7 +73,7 @@ export function explainQuestion({ operation, text }: AskedOperation, all: readon
     answer,
     workload,
     subject,
-    isNamed: from !== undefined,
+    chosen,
     explanation,
     notes,
     policies: selected,
@@ -79,14 +81,25 @@ export function explainQuestion({ operation, text }: AskedOperation, all: readon
   };
 }
 
+const EXAMPLE_NOTE = '`fromSource` names every program: for another one the answer may differ.';
+
 /** What can be on one workload together: policies for containers, or where there are none those for hosts. */
 function ofOneKind(all: readonly LoadedPolicy[]): readonly LoadedPolicy[] {
   const containers = all.filter(({ policy }) => policy.selector.target === 'workload');
   return containers.length > 0 ? containers : all;
 }
 
-function subjectOf(from: string | undefined, root: HintedRoot): Access['subject'] {
-  if (from === undefined) return undefined;
+function subjectOf(
+  from: string | undefined,
+  policies: readonly Policy[],
+  root: HintedRoot,
+): { subject: string | { readonly runtime: true }; chosen: ExplainedQuestion['chosen'] } {
+  if (from !== undefined) return { subject: namedSubject(from, root), chosen: 'asked' };
+  const unnamed = unnamedProgram(policies, root.resolver);
+  return unnamed === undefined ? { subject: ANY_PROGRAM, chosen: 'example' } : { subject: unnamed, chosen: 'unnamed' };
+}
+
+function namedSubject(from: string, root: HintedRoot): string | { readonly runtime: true } {
   if (from === 'runtime') return { runtime: true };
   if (from.startsWith('/')) return root.real(from);
   const near = nearestWord(from, ['runtime']);
@@ -117,7 +130,7 @@ export function explanationJson(found: ExplainedQuestion): object {
     operation: question.operation,
     object: question.object,
     access: accessText(found.access),
-    subject: subjectText(found.subject),
+    subject: found.chosen === 'asked' ? subjectText(found.subject) : null,
     workload: { kind, namespace, container, labels, mode, postures },
     outcome: answer.outcome,
     action: answer.action ?? null,
@@ -126,7 +139,7 @@ export function explanationJson(found: ExplainedQuestion): object {
       ...rule(info),
       rank,
       standing,
-      decides: isDecider,
+      decides: isDecider && workload.mode !== 'disabled',
     })),
     nearMisses: explanation.nearMisses.map(({ rule: info, reason }) => ({ ...rule(info), reason })),
     posture: explanation.posture.value,

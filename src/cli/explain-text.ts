@@ -12,19 +12,19 @@ const LIST_MAX = 12;
 
 /** The explanation for people: the verdict and why in the first lines, then everything that it rests on. */
 export function explanationLines(question: ExplainedQuestion, width: number): Text[] {
-  const { access, answer, explanation } = question;
-  const by = question.isNamed ? subjectText(question.subject) : 'any program that no `fromSource` names (--from names one)';
+  const { access, answer, explanation, workload } = question;
+  const isDisabled = workload.mode === 'disabled';
   const wrapped = (line: string): string[] => wrapText(line, width).split('\n');
   const section = (title: string, items: readonly string[]): Text[] =>
     items.length === 0 ? [] : ['', { text: title, colour: 'bold' }, ...items.flatMap(wrapped)];
   return [
-    [{ text: answer.outcome.toUpperCase(), colour: COLOURS[answer.outcome] }, `  ${accessText(access)}`],
-    ...wrapped(`  by  ${by}`),
+    [{ text: answer.outcome.toUpperCase(), colour: COLOURS[answer.outcome] }, `  ${accessText(access)}${purpose(question)}`],
+    ...wrapped(`  by  ${actorText(question)}`),
     '',
     ...reason(question).flatMap(wrapped),
-    ...section('Rules that match, in order of precedence', candidateItems(question)),
-    ...section('Rules that would match but for one thing', nearItems(question)),
-    ...section('Default posture', [`  -  ${postureText(question)}`]),
+    ...section(`Rules that ${isDisabled ? 'would match in mode enabled' : 'match'}, in order of precedence`, candidateItems(question)),
+    ...(isDisabled ? [] : section('Rules that would match but for one thing', nearItems(question))),
+    ...(isDisabled ? [] : section('Default posture', [`  -  ${postureText(question)}`])),
     ...section(
       'Not enforced in this version',
       explanation.notEnforced.map(({ rule, reason: why }) => `  -  ${ruleLine(rule, question)}: ${why}`),
@@ -40,18 +40,27 @@ export function explanationLines(question: ExplainedQuestion, width: number): Te
   ];
 }
 
+/** What a step is for where it does not say itself what was asked. */
+function purpose({ question, access }: ExplainedQuestion): string {
+  return question.operation === 'map' && access.kind === 'read' ? ', to map it executable' : '';
+}
+
+function actorText({ chosen, subject }: ExplainedQuestion): string {
+  if (chosen === 'unnamed') return 'any program that no `fromSource` names (--from names one)';
+  return subjectText(subject) + (chosen === 'example' ? ', for example (--from names another)' : '');
+}
+
 function reason(question: ExplainedQuestion): string[] {
   const { answer, explanation, workload } = question;
   if (workload.mode === 'disabled') return ['The workload’s mode is disabled: no rules count.'];
-  const audited =
-    answer.action === 'Audit (Block)'
-      ? ' The workload’s mode is audited: it would be denied, passes, and raises the alert `Audit (Block)`.'
-      : '';
+  const isSpared = answer.action === 'Audit (Block)';
+  const audited = isSpared ? ' The workload’s mode is audited, so it passes with the alert `Audit (Block)`.' : '';
   const deciding = explanation.candidates.find(({ isDecider }) => isDecider);
-  if (deciding === undefined) return [`${noRuleText(explanation)}${audited}`];
+  if (deciding === undefined) return [`${noRuleText(explanation, isSpared)}${audited}`];
   const { rule } = deciding;
   const message = rule.message === '' ? '' : ` It says: “${rule.message}”.`;
-  return [`${DECIDES[rule.action]} ${ruleLine(rule, question).slice(rule.action.length + 1)}.${message}${audited}`];
+  const line = ruleLine(rule, question).slice(rule.action.length + 1);
+  return [`${isSpared ? `The Block rule ${line} would deny it` : `${DECIDES[rule.action]} ${line}`}.${message}${audited}`];
 }
 
 const DECIDES = {
@@ -60,11 +69,12 @@ const DECIDES = {
   Audit: 'It passes with an alert by the Audit rule',
 } as const;
 
-function noRuleText({ decider, posture, candidates, family }: Explanation): string {
+function noRuleText({ decider, posture, candidates, family }: Explanation, isSpared: boolean): string {
   if (decider !== 'DefaultPosture')
     return candidates.length === 0 ? 'No rule matches, so it passes without an alert.' : 'It passes without an alert.';
   const what = posture.value === 'block' ? 'denied' : 'passed with an alert';
-  return `No rule of the family ${family} matches. The family has Allow rules, so it is ${what} by the default posture.`;
+  const does = isSpared ? 'the default posture would deny it' : `it is ${what} by the default posture`;
+  return `No rule of the family ${family} matches. The family has Allow rules, so ${does}.`;
 }
 
 function candidateItems(question: ExplainedQuestion): string[] {
@@ -75,16 +85,17 @@ function candidateItems(question: ExplainedQuestion): string[] {
 
 function candidateText(candidate: Candidate, question: ExplainedQuestion): string {
   const { rule, standing, isDecider } = candidate;
-  const fate = isDecider ? 'decides' : fateOf(candidate, question.explanation);
-  return `${ruleLine(rule, question)} [${standing}]: ${fate}`;
+  const line = `${ruleLine(rule, question)} [${standing}]`;
+  if (question.workload.mode === 'disabled') return isDecider ? `${line}: would decide` : line;
+  return `${line}: ${isDecider ? 'decides' : fateOf(candidate, question)}`;
 }
 
 /** Directories among themselves, and globs that allow: by the length of what is fixed. */
 const MORE_SPECIFIC = 'the deeper one';
 
-function fateOf({ rule, rank, standing }: Candidate, { candidates, verdict }: Explanation): string {
+function fateOf({ rule, rank, standing }: Candidate, { explanation: { candidates, verdict }, answer }: ExplainedQuestion): string {
   if (rule.action === 'Audit') {
-    if (verdict.outcome === 'denied') return 'not reported: the denial is';
+    if (verdict.outcome === 'denied') return `not reported: the ${answer.outcome === 'denied' ? 'denial' : 'alert `Audit (Block)`'} is`;
     return 'not reported: an Audit rule before it is';
   }
   const winner =

@@ -24,6 +24,11 @@ export interface PolicyFile {
   readonly issues: readonly Issue[];
 }
 
+export interface ReadOptions {
+  /** A folder without files of policies is no error. */
+  readonly mayBeEmpty?: boolean;
+}
+
 /**
  * Reads what one word of the command line names: a file as it is, of a folder all `.yaml`, `.yml` and `.json` below (names with a
  * leading dot and linked folders left out), `-` for stdin. In order of names, so that output is the same every time. What cannot be
@@ -32,7 +37,7 @@ export interface PolicyFile {
  * @throws {KubeArmorError} `USAGE` for a name that does not exist or is no file, or a folder without policies, `HOST_IO` for what was
  *   named and cannot be read, or where the signal aborts
  */
-export async function* readPolicyFiles(name: string, io: Io): AsyncGenerator<PolicyFile> {
+export async function* readPolicyFiles(name: string, io: Io, { mayBeEmpty = false }: ReadOptions = {}): AsyncGenerator<PolicyFile> {
   if (STDIN_NAMES.has(name)) {
     yield { name: name === '-' ? 'stdin' : name, isFound: false, text: await io.readStdin(), issues: [] };
     return;
@@ -48,7 +53,7 @@ export async function* readPolicyFiles(name: string, io: Io): AsyncGenerator<Pol
     count++;
     yield 'unreadable' in entry ? unreadable(entry.path, entry.unreadable) : await readFound(entry.path);
   }
-  if (count === 0) throw new KubeArmorError('USAGE', `reading ${name}: no .yaml, .yml or .json file below it`);
+  if (count === 0 && !mayBeEmpty) throw new KubeArmorError('USAGE', `reading ${name}: no .yaml, .yml or .json file below it`);
 }
 
 type Entry = { readonly path: string } | { readonly path: string; readonly unreadable: unknown };

@@ -5,6 +5,7 @@ import type { Policy, RuleInfo } from '#policy';
 import { checkFiles } from './check-files.ts';
 import type { FileReport } from './check-files.ts';
 import type { Io } from './io.ts';
+import type { ReadOptions } from './policy-files.ts';
 import type { Text } from './text.ts';
 
 /** A policy that was taken, and where it stands. */
@@ -25,14 +26,17 @@ export interface PolicySet {
 }
 
 /**
- * Reads and checks policies that a command works on.
+ * Reads and checks policies that a command works on. Where the set may be empty, that is no issue.
  *
  * @throws {KubeArmorError} as `checkFiles`
  */
-export async function loadPolicySet(names: readonly string[], io: Io): Promise<PolicySet> {
+export async function loadPolicySet(names: readonly string[], io: Io, options: ReadOptions = {}): Promise<PolicySet> {
   const reports: FileReport[] = [];
-  for await (const report of checkFiles(names, io)) reports.push(report);
-  return { all: policiesIn(reports), issues: reports.flatMap(({ issues }) => issues), reports };
+  for await (const report of checkFiles(names, io, options)) reports.push(report);
+  const issues = reports
+    .flatMap((report) => report.issues)
+    .filter(({ code }) => !(options.mayBeEmpty === true && code === 'POLICY_MISSING'));
+  return { all: policiesIn(reports), issues, reports };
 }
 
 /** The policies that were taken. */

@@ -68,13 +68,15 @@ export function askedLinks(flags: Flags, merged: Readonly<Record<string, string>
   const links = Object.fromEntries(flags.list('link').map((pair) => splitPair(pair, '--link', '/bin/sh=busybox')));
   for (const link of Object.keys(links)) {
     if (!link.startsWith('/')) throw new KubeArmorError('USAGE', `--link ${link}: a link has an absolute path, such as /bin/sh`);
+    if (links[link] === '') throw new KubeArmorError('USAGE', `--link ${link}=: write it as /bin/sh=busybox`);
   }
   return { ...(flags.isSet('mergedUsr') ? merged : {}), ...links };
 }
 
+/** The value may be empty, as a label's is. */
 function splitPair(pair: string, option: string, example: string): [string, string] {
   const cut = pair.indexOf('=');
-  if (cut <= 0 || cut === pair.length - 1) throw new KubeArmorError('USAGE', `${option} ${pair}: write it as ${example}`);
+  if (cut <= 0) throw new KubeArmorError('USAGE', `${option} ${pair}: write it as ${example}`);
   return [pair.slice(0, cut), pair.slice(cut + 1)];
 }
 

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Access } from './access.ts';
+import type { Access, PathAccess } from './access.ts';
 import { asWritten, compile } from './compile.ts';
 import type { CompileExceeded, RuleSet } from './compile.ts';
 import { deciderOf } from './deciders.ts';
+import type { Decider } from './deciders.ts';
 import { judge } from './evaluate.ts';
 import type { PathResolver } from './lower.ts';
 import type { Policy, Workload } from './model.ts';
+import { answer } from './question-verdict.ts';
+import { mappingOf } from './questions.ts';
 import type { RuleInfo } from './rule-info.ts';
 import { selects } from './select.ts';
 import { universeOf } from './universe.ts';
@@ -71,8 +74,9 @@ function isSameSet(a: RuleSet, b: RuleSet): boolean {
 function changesOf(from: RuleSet, to: RuleSet, accesses: readonly Access[]): Change[] {
   const byPair = new Map<string, { before: SideVerdict; after: SideVerdict; witness: Access; kinds: Set<string> }>();
   for (const access of accesses) {
-    const [before, after] = [sideVerdict(from, access), sideVerdict(to, access)];
-    if (before.outcome === after.outcome) continue;
+    const changed = changeOf(from, to, access);
+    if (changed === undefined) continue;
+    const { before, after } = changed;
     const key = `${before.outcome} ${keyOf(before)} ${after.outcome} ${keyOf(after)}`;
     const seen = byPair.get(key) ?? { before, after, witness: access, kinds: new Set() };
     seen.kinds.add(access.kind === 'socket' ? access.op : access.kind);
@@ -80,6 +84,19 @@ function changesOf(from: RuleSet, to: RuleSet, accesses: readonly Access[]): Cha
     byPair.set(key, seen);
   }
   return Array.from(byPair.values(), (one) => ({ ...one, kinds: [...one.kinds] }));
+}
+
+/**
+ * How the verdict of an access changes, if it does.
+ *
+ * A mapping is told where the rules on programs change what becomes of it as a whole; where those on files do, its read is told.
+ */
+function changeOf(from: RuleSet, to: RuleSet, access: Access): Pick<Change, 'before' | 'after'> | undefined {
+  const [before, after] = [sideVerdict(from, access), sideVerdict(to, access)];
+  if (before.outcome === after.outcome) return undefined;
+  if (access.kind !== 'map-exec') return { before, after };
+  const whole = { before: mappingVerdict(from, access), after: mappingVerdict(to, access) };
+  return whole.before.outcome === whole.after.outcome ? undefined : whole;
 }
 
 /** People understand a plain access by a known program best. */
@@ -91,8 +108,15 @@ function cost(access: Access): number {
 function sideVerdict(set: RuleSet, access: Access): SideVerdict {
   const judged = judge(set.image, access);
   const decider = deciderOf(judged);
-  return { outcome: judged.verdict.outcome, by: typeof decider === 'number' ? set.rules[decider] : decider };
+  return { outcome: judged.verdict.outcome, by: deciding(set, decider) };
 }
+
+function mappingVerdict(set: RuleSet, access: PathAccess): SideVerdict {
+  const { outcome, decider } = answer(set, mappingOf(access), 'enabled');
+  return { outcome: outcome === 'allowed' ? 'passed' : outcome, by: deciding(set, decider) };
+}
+
+const deciding = (set: RuleSet, decider: Decider): SideVerdict['by'] => (typeof decider === 'number' ? set.rules[decider] : decider);
 
 const keyOf = ({ by }: SideVerdict): string =>
   by === undefined || by === 'DefaultPosture' ? (by ?? '') : `${by.kind}/${by.namespace}/${by.policy}:${by.field}`;

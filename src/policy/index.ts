@@ -60,5 +60,5 @@ export { parseTestFile } from './test-file.ts';
 export type { ParsedSuite, PolicyTest, TestSuite } from './test-file.ts';
 export { runSuite } from './test-run.ts';
 export type { RuleCoverage, SuiteResult, TestResult } from './test-run.ts';
-export { unnamedProgram } from './universe.ts';
+export { ANY_PROGRAM, unnamedProgram } from './universe.ts';
 export { workloadClasses } from './workload-classes.ts';

@@ -205,15 +205,16 @@ class RuleGroup {
     const single = compile([alone(rule)], ANY_WORKLOAD, this.#resolve);
     const winners = new Set<Decider>();
     let matched = false;
-    this.#lookUps += this.#universe!.accesses.length;
+    const near = this.#universe!.near(rule);
+    this.#lookUps += near.length;
     if ('exceeded' in single || this.#lookUps > LOOK_UPS_MAX) return { matched: true, winners: [] };
-    for (const access of this.#universe!.accesses) {
+    for (const access of near) {
       if (access.kind === 'read-write' || access.kind === 'rename' || !isMatched(judge(single.image, access))) continue;
       matched = true;
       const decider = deciderOf(judge(this.#image!, access));
       if (decider !== undefined) winners.add(decider);
     }
-    if (!matched) matched = this.#universe!.accesses.some((access) => isMatched(judge(single.image, access)));
+    if (!matched) matched = near.some((access) => isMatched(judge(single.image, access)));
     return { matched, winners: [...winners] };
   }
 }

@@ -7,7 +7,7 @@ import { judge } from './evaluate.ts';
 import type { Question } from './questions.ts';
 import type { WorkloadMode } from './model.ts';
 
-/** What becomes of a question: the first of its accesses that is denied, else the first that raises an alert. */
+/** What becomes of a question: the first of its accesses that is denied, else the first that raises an alert, else the last that a rule allows. */
 export interface Answer {
   /** `allowed`: passes without a word; `audited`: passes with an alert. */
   readonly outcome: 'allowed' | 'audited' | 'denied';
@@ -23,10 +23,12 @@ export interface Answer {
  *
  * An empty question is a defect of the caller.
  */
-export function answer(set: RuleSet, { steps }: Question, mode: WorkloadMode): Answer {
+export function answer(set: RuleSet, { operation, steps }: Question, mode: WorkloadMode): Answer {
   const answers = steps.map((access) => answerOne(set, access, mode));
   const strict = answers.find(({ outcome }) => outcome === 'denied') ?? answers.find(({ action }) => action === 'Audit (Block)');
-  return strict ?? answers.find(({ outcome }) => outcome === 'audited') ?? answers.at(-1)!;
+  const told = strict ?? answers.find(({ outcome }) => outcome === 'audited') ?? answers.findLast(({ decider }) => decider !== undefined);
+  // where no rule speaks: the step that has the operation's own name
+  return told ?? answers.at(operation === 'map' ? 0 : -1)!;
 }
 
 function answerOne(set: RuleSet, access: Access, mode: WorkloadMode): Answer {

@@ -29,7 +29,7 @@ export interface Actor {
   readonly owner: boolean;
 }
 
-/** A question in words, and the accesses it is made of in order: a connection needs a socket first. */
+/** A question in words, and the accesses it is made of in order: a connection needs a socket first, a mapping is a read too. */
 export interface Question {
   readonly operation: Operation;
   readonly object: string;
@@ -63,16 +63,28 @@ function stepsOf(operation: Operation, text: string, actor: Actor, root: HintedR
   }
 }
 
-const PATH_KINDS = { exec: 'exec', read: 'read', write: 'write', rename: 'rename', map: 'map-exec' } as const;
+/** As the kernel asks: an executable mapping by the rules on programs, then by those on files. @source bpf/file.bpf.h, check_mapping */
+const PATH_KINDS = {
+  exec: ['exec'],
+  read: ['read'],
+  write: ['write'],
+  rename: ['rename'],
+  map: ['map-exec', 'read'],
+} as const satisfies { readonly [operation in Operation]?: readonly PathAccess['kind'][] };
 
 function pathStep(operation: keyof typeof PATH_KINDS, text: string, { subject, owner }: Actor, root: HintedRoot): PathAccess[] | WrongWord {
   if (!text.startsWith('/')) return { problem: `\`${text}\` is not an absolute path`, cure: 'start it with /' };
   if (/[\0\n]/.test(text)) return { problem: 'a path has no NUL and no line end here', cure: 'name another file' };
   const path = normal(text);
-  const kind = PATH_KINDS[operation];
   // what removes or renames a name acts on the link, everything else on what it leads to
-  const multicall = kind === 'exec' ? root.find(path).multicall : undefined;
-  return [{ kind, object: { path: root.real(path) }, owner, subject, ...(multicall && { applet: multicall.applet }) }];
+  const multicall = operation === 'exec' ? root.find(path).multicall : undefined;
+  const common = { object: { path: root.real(path) }, owner, subject, ...(multicall && { applet: multicall.applet }) };
+  return PATH_KINDS[operation].map((kind) => ({ kind, ...common }));
+}
+
+/** The question that a mapping in a comparison stands for: the same file, owner and program, read too. */
+export function mappingOf(access: PathAccess): Question {
+  return { operation: 'map', object: access.object.path, steps: PATH_KINDS.map.map((kind) => ({ ...access, kind })) };
 }
 
 function capabilityStep(text: string, { subject }: Actor): readonly Access[] | WrongWord {

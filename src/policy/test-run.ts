@@ -12,7 +12,7 @@ import type { Question } from './questions.ts';
 import type { RuleInfo } from './rule-info.ts';
 import { selects } from './select.ts';
 import type { PolicyTest, TestSuite } from './test-file.ts';
-import { unnamedProgram } from './universe.ts';
+import { ANY_PROGRAM, unnamedProgram } from './universe.ts';
 
 /** One test as it went. */
 export interface TestResult {
@@ -43,7 +43,7 @@ export interface SuiteResult {
 export function runSuite({ root, tests }: TestSuite, policies: readonly Policy[]): SuiteResult | CompileExceeded {
   const groups = new Map<string, { readonly set: RuleSet; readonly selected: readonly Policy[] }>();
   const coverage = new Coverage(policies);
-  const unnamed = unnamedProgram(policies, root.resolver);
+  const unnamed = unnamedProgram(policies, root.resolver) ?? ANY_PROGRAM;
   const results: TestResult[] = [];
   for (const test of tests) {
     const key = JSON.stringify({ ...test.workload, mode: '' });

@@ -77,6 +77,7 @@ const asked = (operation: Operation, text: string): string => {
 for (const [operation, text, wanted] of [
   ['exec', '/bin/sh', 'run /usr/bin/busybox as sh'],
   ['write', '/etc//x/../hosts', 'write /etc/hosts'],
+  ['map', '/lib/x.so', 'map executable /usr/lib/x.so, then read /usr/lib/x.so'],
   ['connect', 'tcp:10.0.0.1:443', 'create a socket (IPv4 tcp), then connect a socket (IPv4 tcp) to 10.0.0.1:443'],
   ['connect', 'udp:[2001:db8::1]:53', 'create a socket (IPv6 udp), then connect a socket (IPv6 udp) to [2001:db8::1]:53'],
   ['connect', 'icmp:10.0.0.1', 'create a socket (IPv4 dgram icmp), then connect a socket (IPv4 dgram icmp) to 10.0.0.1'],
@@ -178,12 +179,20 @@ test('patterns that multiply each other are looked at alone, and the answer says
   );
 });
 
+test('lint names what decides before each of many shadowed rules', () => {
+  const paths = Array.from({ length: 1300 }, (_, i) => `/d${i % 40}/f${i}`);
+  const rules = paths.flatMap((path) => [fileRule(path), fileRule(path, { action: 'Allow' })]);
+  const shadowed = lint([policyOf('many', rules)]).filter(({ code }) => code === 'RULE_SHADOWED');
+  assert.equal(shadowed.length, paths.length);
+  for (const [i, { because }] of shadowed.entries()) assert.deepEqual(because, [{ policy: 0, at: `spec.rules[${i * 2}]` }]);
+});
+
 test('a program that nobody names', () => {
   const named = (glob: string): Policy => policyOf('p', [fileRule('/a', { subjects: [{ kind: 'glob', glob }] })]);
   assert.equal(unnamedProgram([named('/usr/bin/*')]), '/usr/local/bin/any-program');
   assert.equal(unnamedProgram([named('/usr/**')]), '/opt/any-program');
   assert.equal(unnamedProgram([named('**/any-program')]), '/');
-  assert.equal(unnamedProgram([named('/**')]), '/usr/local/bin/any-program');
+  assert.equal(unnamedProgram([named('/**')]), undefined);
 });
 
 const network = (more: object): Omit<Rule, 'field'> =>
@@ -219,3 +228,33 @@ for (const [what, before, after, wanted] of [
     assert.equal(found.changes.map(({ witness }) => accessText(witness))[0], wanted);
   });
 }
+
+const BLOCKS_LIBRARY = fileRule('/lib/evil.so');
+const process = (path: string, action: 'Allow' | 'Block'): Omit<Rule, 'field'> => fileRule(path, { family: 'process', action } as object);
+
+test('diff: a mapping whose read is refused on both sides changes nothing', () => {
+  const before = [BLOCKS_LIBRARY, process('/bin/app', 'Allow')];
+  const changes = (library: string): string[] => {
+    const sides = { before: [policyOf('p', before, 'block')], after: [policyOf('p', [...before, process(library, 'Block')], 'block')] };
+    const found = diffFor(sides, { ...ANY_WORKLOAD, namespace: 'default' });
+    assert.ok(!('exceeded' in found) && found.isComplete);
+    return found.changes.map(({ before: { outcome: was }, after: { outcome: is }, witness }) => `${was} ${is} ${accessText(witness)}`);
+  };
+  assert.deepEqual(changes('/lib/evil.so'), []);
+  assert.deepEqual(changes('/lib/good.so'), ['passed denied map executable /lib/good.so']);
+});
+
+test('diff: a mapping that is refused for most files of a glob is found for the one that is open', () => {
+  const file = { ...RULE, object: { kind: 'glob', glob: '/lib/**' } } as const;
+  const program = { ...file, family: 'process' } as Omit<Rule, 'field'>;
+  for (const open of ['/lib/a', '/lib/zz/zz']) {
+    const both = [file as Omit<Rule, 'field'>, fileRule(open, { action: 'Allow' }), process('/bin/app', 'Allow')];
+    const sides = { before: [policyOf('p', both, 'block')], after: [policyOf('p', [...both, program], 'block')] };
+    const found = diffFor(sides, { ...ANY_WORKLOAD, namespace: 'default' });
+    assert.ok(!('exceeded' in found));
+    assert.deepEqual(
+      found.changes.map(({ witness }) => accessText(witness)),
+      [`map executable ${open}`],
+    );
+  }
+});

@@ -17,6 +17,8 @@ import { capabilityAccesses, socketAccesses } from './universe-sockets.ts';
  */
 export interface Universe {
   readonly accesses: readonly Access[];
+  /** Those of them that a rule of the set can match, in the same order, and perhaps others of its family. */
+  near(rule: Rule): readonly Access[];
   /** Whether nothing was left out for its size. */
   readonly isComplete: boolean;
 }
@@ -28,8 +30,8 @@ const COMPONENTS_MAX = 64;
 export const ACCESSES_MAX = 400_000;
 
 type Subject = Access['subject'];
-/** Named so that it explains itself where it is shown. */
-const ANY_PROGRAM = '/usr/local/bin/any-program';
+/** Acts where it does not matter who does. Named so that it explains itself where it is shown. */
+export const ANY_PROGRAM = '/usr/local/bin/any-program';
 const ANY_PROGRAMS = [ANY_PROGRAM, '/opt/any-program', '/any-program'];
 
 /** The accesses that tell these rules apart, where paths resolve as `resolve` says. */
@@ -38,16 +40,39 @@ export function universeOf(policies: readonly Policy[], resolve: PathResolver = 
   const tables = new Patterns(rules, resolve);
   const found = tables.paths();
   const subjects = tables.subjects(found.paths);
-  const accesses = [
+  const all = [
     ...pathAccesses(tables, { paths: found.paths, subjects, rules }),
     ...socketAccesses(rules, subjects),
     ...capabilityAccesses(rules, subjects),
   ];
-  return { accesses: accesses.slice(0, ACCESSES_MAX), isComplete: found.isComplete && accesses.length <= ACCESSES_MAX };
+  const accesses = all.slice(0, ACCESSES_MAX);
+  const near = nearness(accesses, tables, found.paths);
+  return { accesses, near, isComplete: found.isComplete && all.length <= ACCESSES_MAX };
 }
 
-/** A program that no `fromSource` names, so that what holds for it holds for programs at large; where all are named, any. */
-export function unnamedProgram(policies: readonly Policy[], resolve: PathResolver = asWritten): string {
+/** Finds the accesses of a rule by its patterns: to ask each rule about each access is a square. */
+function nearness(accesses: readonly Access[], tables: Patterns, samples: readonly Sample[]): Universe['near'] {
+  const byPath = Map.groupBy(accesses.keys(), (i) => pathOf(accesses[i]!));
+  const byPattern = new Map<number, string[]>();
+  for (const { path, set } of samples) {
+    for (const pattern of set) {
+      const paths = byPattern.get(pattern);
+      if (paths === undefined) byPattern.set(pattern, [path]);
+      else paths.push(path);
+    }
+  }
+  return (rule) => {
+    if (rule.family !== 'process' && rule.family !== 'file') return (byPath.get(undefined) ?? []).map((i) => accesses[i]!);
+    const paths = new Set(Array.from(tables.ofRule.get(rule) ?? [], (pattern) => byPattern.get(pattern) ?? []).flat());
+    const found = [...paths].flatMap((path) => byPath.get(path) ?? []);
+    return found.toSorted((a, b) => a - b).map((i) => accesses[i]!);
+  };
+}
+
+const pathOf = (access: Access): string | undefined => ('object' in access ? access.object.path : undefined);
+
+/** A program that no `fromSource` names, so that what holds for it holds for programs at large; undefined where all are named. */
+export function unnamedProgram(policies: readonly Policy[], resolve: PathResolver = asWritten): string | undefined {
   const patterns = policies.flatMap(({ rules }) =>
     rules.flatMap((rule) =>
       rule.subjects.flatMap((subject) => resolve(subject, 'subject', rule.action).map(({ object }) => patternOf(object))),
@@ -58,9 +83,8 @@ export function unnamedProgram(policies: readonly Policy[], resolve: PathResolve
     maxSteps: LIMITS.compileSteps.value,
     maxCells: LIMITS.cells.value,
   });
-  if ('exceeded' in made) return ANY_PROGRAM;
-  const known = ANY_PROGRAMS.find((path) => runAutomaton(made, path) < 0);
-  return known ?? witnesses(made, STATES_MAX).unmatched ?? ANY_PROGRAM;
+  if ('exceeded' in made) return undefined;
+  return ANY_PROGRAMS.find((path) => runAutomaton(made, path) < 0) ?? witnesses(made, STATES_MAX).unmatched;
 }
 
 /** A path, and which patterns match it. */
@@ -75,6 +99,8 @@ class Patterns {
   readonly file = new Set<number>();
   readonly #ofSubjects = new Set<number>();
   readonly applets = new Set<string>();
+  /** Patterns of the objects of each rule. */
+  readonly ofRule = new Map<Rule, Set<number>>();
   readonly #patterns: Pattern[] = [];
   readonly #byKey = new Map<string, number>();
 
@@ -83,7 +109,9 @@ class Patterns {
       for (const subject of rule.subjects) this.#subject(subject, rule, resolve);
       if (rule.family !== 'process' && rule.family !== 'file') continue;
       for (const { pattern, list, applet } of rule.family === 'process' ? lowerProcess(rule, resolve) : lowerFile(rule, resolve)) {
-        this[list].add(this.#intern(pattern));
+        const id = this.#intern(pattern);
+        this[list].add(id);
+        this.ofRule.set(rule, (this.ofRule.get(rule) ?? new Set()).add(id));
         if (applet !== undefined) this.applets.add(applet);
       }
     }
@@ -150,23 +178,41 @@ interface Parts {
   readonly rules: readonly Rule[];
 }
 
-const KINDS = { process: ['exec', 'map-exec'], file: ['read', 'write', 'read-write', 'rename'] } as const;
+type PathKind = PathAccess['kind'];
+interface Group {
+  readonly family: 'process' | 'file';
+  readonly kinds: readonly PathKind[];
+  /** Families whose rules tell its paths and its actors apart. */
+  readonly apartBy: readonly ('process' | 'file')[];
+}
+/** Accesses to paths that are there where there are rules of the family. A mapping is judged by both families, one after the other. */
+const GROUPS: readonly Group[] = [
+  { family: 'process', kinds: ['exec'], apartBy: ['process'] },
+  { family: 'process', kinds: ['map-exec'], apartBy: ['process', 'file'] },
+  { family: 'file', kinds: ['read', 'write', 'read-write', 'rename'], apartBy: ['file'] },
+];
 
-function pathAccesses(tables: Patterns, { paths, subjects, rules }: Parts): PathAccess[] {
+function pathAccesses(tables: Patterns, parts: Parts): PathAccess[] {
   const accesses: PathAccess[] = [];
-  for (const family of ['process', 'file'] as const) {
-    const mine = rules.filter((rule) => rule.family === family);
-    if (mine.length === 0) continue;
-    const owners = mine.some((rule) => 'ownerOnly' in rule && rule.ownerOnly) ? [true, false] : [true];
-    const applets = family === 'process' ? appletsOf(tables.applets) : [undefined];
-    const actors = subjects.flatMap((subject) => owners.flatMap((owner) => applets.map((applet) => ({ subject, owner, applet }))));
-    for (const { path } of distinct(paths, tables[family])) {
+  for (const group of GROUPS.filter(({ family }) => parts.rules.some((rule) => rule.family === family))) {
+    const actors = actorsOf(group, tables, parts);
+    for (const { path } of distinct(parts.paths, new Set(group.apartBy.flatMap((family) => [...tables[family]])))) {
       if (accesses.length > ACCESSES_MAX) break;
-      for (const access of KINDS[family].flatMap((kind) => actors.map((actor) => ({ kind, object: { path }, ...actor }))))
+      for (const access of group.kinds.flatMap((kind) => actors.map((actor) => ({ kind, object: { path }, ...actor }))))
         accesses.push(access);
     }
   }
   return accesses;
+}
+
+type PathActor = Pick<PathAccess, 'subject' | 'owner' | 'applet'>;
+
+/** Each subject; as owner and not, where that matters; as each applet, where something is run. */
+function actorsOf({ kinds, apartBy }: Group, tables: Patterns, { subjects, rules }: Parts): PathActor[] {
+  const byOwner = rules.some((rule) => apartBy.some((family) => family === rule.family) && 'ownerOnly' in rule && rule.ownerOnly);
+  const owners = byOwner ? [true, false] : [true];
+  const applets = kinds.includes('exec') ? appletsOf(tables.applets) : [undefined];
+  return subjects.flatMap((subject) => owners.flatMap((owner) => applets.map((applet) => ({ subject, owner, applet }))));
 }
 
 /** No applet, one that no rule names, each that one does, and one that cannot be told. */

@@ -1,59 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
-import { runCli } from '../run-cli.ts';
-import { recordingIo } from '../testing.ts';
-import { OPERATIONS } from '#policy';
-import { QUESTION_WORDS } from './explain.ts';
+import { test } from 'node:test';
+import { folder, HEAD, karmor, POLICY, put } from '../testing-policies.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'karmor-tools-'));
-after(() => rmSync(folder, { recursive: true }));
-const put = (name: string, text: string): string => {
-  const path = join(folder, name);
-  mkdirSync(join(path, '..'), { recursive: true });
-  writeFileSync(path, text);
-  return path;
-};
-
-async function karmor(...args: string[]): Promise<{ code: number; out: string[]; err: string[]; text: string }> {
-  const { io, out, err } = recordingIo();
-  const code = await runCli(args, io);
-  return { code, out, err, text: out.join('\n') };
-}
-
-const HEAD = `apiVersion: security.kubearmor.com/v1
-kind: KubeArmorPolicy
-metadata:
-  name: web
-  namespace: shop
-spec:
-  selector:
-    matchLabels:
-      app: web
-`;
-const POLICY = put(
-  'web.yaml',
-  `${HEAD}  process:
-    matchPaths:
-      - path: /bin/sh
-        action: Block
-        message: no shells
-      - path: /bin/ping
-        action: Audit
-    matchDirectories:
-      - dir: /bin/
-        recursive: true
-        action: Allow
-  network:
-    matchProtocols:
-      - protocol: tcp
-        port: 443
-        action: Block
-`,
-);
 const CHANGED = put('changed.yaml', readFileSync(POLICY, 'utf8').replace('443', '444').replace('path: /bin/sh', 'path: /bin/bash'));
 
 const TESTS = `policies: [web.yaml]
@@ -169,62 +120,6 @@ test('karmor policy test: an inline policy, links of the root and applets', asyn
   }
 });
 
-test('karmor explain: the verdict first, then the candidates and why each lost', async () => {
-  const { code, text, out } = await karmor('explain', POLICY, '--exec', '/bin/sh');
-  assert.equal(code, 1);
-  assert.equal(out[0], 'DENIED  run /bin/sh');
-  assert.match(text, /by the Block rule \/bin\/sh, web\n?\s*\(.*web\.yaml:12:9\)/);
-  assert.match(text, /no\s+shells/);
-  assert.match(
-    text,
-    /1\. {2}Block \/bin\/sh, web[^]*\[exact\s+path\]:\s+decides[^]*2\. {2}Allow \/bin\/\*\*[^]*loses:\s+exact\s+path\s+comes\s+first/,
-  );
-  assert.match(text, /Default posture\n {2}- {2}audit: counts since/);
-  assert.ok(
-    out.every((line) => line.length <= 80 || line.includes(folder)),
-    text,
-  );
-});
-
-test('karmor explain: default posture, near misses, other workloads, JSON', async () => {
-  const posture = await karmor('explain', '-p', POLICY, '--posture', 'file=block', '--exec', '/opt/x');
-  assert.equal(posture.code, 1);
-  assert.match(posture.text, /No rule of the family process matches/);
-  const near = await karmor('explain', POLICY, '--connect', 'tcp:10.0.0.1:80');
-  assert.equal(near.code, 0);
-  assert.match(near.text, /^ALLOWED[^]*for egress port\s+443 only/);
-  const other = await karmor('explain', POLICY, '--labels', 'app=db', '--exec', '/bin/sh');
-  assert.match(other.text, /^ALLOWED[^]*Policies that do not select this workload\n {2}- {2}web/);
-  const json = JSON.parse((await karmor('explain', POLICY, '--exec', '/bin/sh', '--mode', 'audited', '-o', 'json')).text) as Record<
-    string,
-    unknown
-  >;
-  assert.deepEqual([json['outcome'], json['action'], json['decider']], ['audited', 'Audit (Block)', 'rule']);
-});
-
-test('karmor explain: wrong input is one line with a cure and exit 2', async () => {
-  for (const [args, wanted] of [
-    [[POLICY], /nothing is asked: add one of --exec, --read/],
-    [[POLICY, '--exec', '/a', '--read', '/b'], /--exec and --read: ask one thing at a time/],
-    [[POLICY, '--exec', 'sh'], /--exec: `sh` is not an absolute path: start it with \//],
-    [[POLICY, '--exec', '/a', '--posture', 'fiel=block'], /--posture: there is no ‘fiel’: did you mean file\?/],
-    [[POLICY, '--capability', 'NET_ROW'], /did you mean `NET_RAW`/],
-    [[POLICY, '--connect', 'tcp:example.org:443'], /names are not looked up/],
-    [[POLICY, '--exce', '/bin/sh'], /did you mean --exec\?/],
-    [['--exec', '/bin/sh'], /no policies: name a file or folder/],
-    [[POLICY, '--exec', '/a', '--labels', 'app'], /--labels app: write it as app=web/],
-  ] as const) {
-    const { code, err, out } = await karmor('explain', ...args);
-    assert.equal(code, 2, args.join(' '));
-    assert.match(err.join('\n'), wanted);
-    assert.deepEqual([err.length, out.length], [1, 0]);
-  }
-});
-
-test('the questions of explain are those of test files', () => {
-  assert.deepEqual(QUESTION_WORDS, Object.keys(OPERATIONS));
-});
-
 test('karmor policy diff: a witness for each change, and none where there is none', async () => {
   const { code, text } = await karmor('policy', 'diff', POLICY, CHANGED);
   assert.equal(code, 1);
@@ -242,6 +137,33 @@ test('karmor policy diff: a witness for each change, and none where there is non
     workloads: { complete: boolean; changes: object[] }[];
   };
   assert.ok(json.workloads[0]?.complete && json.workloads[0].changes.length > 0);
+});
+
+test('karmor policy diff: an empty side counts as no policies, and is named', async () => {
+  const [empty, emptyFolder, foreign] = [
+    put('none/only.yaml', '# nothing\n'),
+    join(folder, 'nothing'),
+    put('foreign/x.yaml', '{apiVersion: v1, kind: Service}\n'),
+  ];
+  mkdirSync(emptyFolder);
+  const count = (text: string): string => /(\d+) changes? of verdict/.exec(text)?.[1] ?? '';
+  for (const none of [empty, emptyFolder, join(empty, '..'), join(foreign, '..'), '-', '/dev/null']) {
+    const [added, removed] = [await karmor('policy', 'diff', none, POLICY), await karmor('policy', 'diff', POLICY, none)];
+    assert.deepEqual([added.code, removed.code], [1, 1], added.err.join());
+    assert.ok(count(added.text) !== '' && count(added.text) === count(removed.text), added.text);
+    const name = none === '-' ? 'stdin' : none;
+    assert.deepEqual(added.err, [`karmor policy diff: before: there is no policy in ${name}: compared as an empty set`]);
+    assert.deepEqual(removed.err, [`karmor policy diff: after: there is no policy in ${name}: compared as an empty set`]);
+  }
+  const both = await karmor('policy', 'diff', empty, emptyFolder);
+  assert.deepEqual([both.code, both.out, both.err.length], [0, ['no policy on either side: no access changes its verdict'], 2]);
+  const json = await karmor('policy', 'diff', empty, emptyFolder, '-o', 'json');
+  assert.deepEqual([json.code, JSON.parse(json.text)], [0, { schemaVersion: 1, workloads: [] }]);
+  const missing = await karmor('policy', 'diff', POLICY, join(folder, 'no-such'));
+  assert.deepEqual([missing.code, missing.out], [2, []]);
+  assert.match(missing.err.join(), /no-such: no such file or folder/);
+  const refused = await karmor('policy', 'diff', empty, put('refused.yaml', HEAD.replace('KubeArmorPolicy', 'KubeArmorPolcy')));
+  assert.equal(refused.code, 65);
 });
 
 const ODD = `${HEAD}  defaultPosture: block
