@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as turn } from 'node:timers/promises';
 import { noLogger } from '#base';
 import type { ContainerSource } from '#runtimes';
 import type { BoundWorkload } from '#workloads';
@@ -20,6 +20,7 @@ interface Over {
   readonly cgroup?: string | undefined;
   readonly whenSilent?: 'open' | 'wait';
   readonly expireMs?: number;
+  readonly awayMs?: number;
 }
 
 class Keeping {
@@ -27,6 +28,7 @@ class Keeping {
   readonly warnings: string[] = [];
   readonly claims: string[] = [];
   bound: BoundWorkload[] = [];
+  nowMs = 1_000;
   answer: Awaited<ReturnType<ContainerSource['claim']>>;
   readonly keeper: GateKeeper;
 
@@ -47,6 +49,8 @@ class Keeping {
       cgroupOf: () => ('cgroup' in over ? over.cgroup : '/web/inner'),
       cgroupRoot: '/sys/fs/cgroup',
       expireMs: over.expireMs ?? 10_000,
+      awayMs: over.awayMs ?? 60_000,
+      nowMs: () => this.nowMs,
     });
   }
 
@@ -110,15 +114,37 @@ test('while the runtime cannot be asked they wait; where there is none they do n
 });
 
 test('nobody waits for ever: with a warning and a count', async () => {
-  const keeping = new Keeping({ answer: 'away', state: AWAY, expireMs: 20 });
+  const keeping = new Keeping({ answer: 'claimed', expireMs: 20 });
   keeping.gate.hold(5, { heldMs: 60_000 });
   assert.equal(keeping.keeper.review(), 1, 'what a slow agent takes does not count');
   await turn();
   assert.equal(keeping.keeper.review(), 1);
-  await sleep(25);
+  keeping.nowMs += 25;
   assert.equal(keeping.keeper.review(), 0);
   assert.equal(keeping.gate.expired, 1);
   assert.match(keeping.warnings.join(), /starts without rules/);
+});
+
+test('a runtime that is away has longer, and its first answer counts anew; with startGate=wait it has for ever', async () => {
+  for (const whenSilent of ['open', 'wait'] as const) {
+    const keeping = new Keeping({ answer: 'away', state: AWAY, whenSilent, expireMs: 0, awayMs: 20 });
+    keeping.gate.hold(5);
+    keeping.keeper.review();
+    await turn();
+    assert.equal(keeping.keeper.review(), 1);
+    keeping.nowMs += 25;
+    assert.equal(keeping.keeper.review(), whenSilent === 'open' ? 0 : 1, whenSilent);
+  }
+  const keeping = new Keeping({ answer: 'away', state: AWAY, expireMs: 20 });
+  keeping.gate.hold(5);
+  keeping.keeper.review();
+  await turn();
+  keeping.answer = 'claimed';
+  keeping.nowMs += 25;
+  assert.equal(keeping.keeper.review(), 1, 'it was away for longer than an answer is good for');
+  await turn();
+  keeping.nowMs += 25;
+  assert.equal(keeping.keeper.review(), 0);
 });
 
 test('a process that is gone is forgotten', () => {

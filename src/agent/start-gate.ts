@@ -20,28 +20,33 @@ export interface GateKeeperOptions {
   readonly cgroupOf?: (pid: number) => string | undefined;
   readonly cgroupRoot?: string;
   readonly expireMs?: number;
+  readonly awayMs?: number;
+  readonly nowMs?: () => number;
 }
 
 const BEAT_MS = 1_000;
-/** From the first answer on, so that a slow agent does not count. */
+/** From the runtime's first answer on, so that a slow agent does not count. */
 export const EXPIRE_MS = 10_000;
+/** The same from the first time that the runtime was away: at a node's start it may take long. */
+export const AWAY_MS = 60_000;
 /** Who waits is looked at so often while anybody does. */
 const REVIEW_MS = 100;
 
 /**
  * Answers for who waits at the start gate: lets go who is bound by now and who belongs to no container of the runtime.
  *
- * Nobody waits for ever: who is not bound `EXPIRE_MS` after the runtime was asked first starts without rules, with a warning and a count, and is
- * adopted when its container is told of.
+ * Nobody waits for ever: who is not bound `EXPIRE_MS` after the runtime's first answer, or `AWAY_MS` after it was away first, starts without rules,
+ * with a warning and a count, and is adopted when its container is told of. Where starts are to wait for an agent they wait for the runtime too.
  */
 export class GateKeeper {
   readonly #options: GateKeeperOptions;
   readonly #gate: StartGate;
   readonly #root: string;
   readonly #expireMs: number;
+  readonly #nowMs: () => number;
   readonly #cgroupOf: (pid: number) => string | undefined;
-  /** When the first answer about a process came. */
-  readonly #answered = new Map<number, number>();
+  /** Until when a process waits: known with the first answer about it, and anew with the runtime's first. */
+  readonly #answered = new Map<number, { readonly isAway: boolean; readonly untilMs: number }>();
   /** Processes whose owner is being asked for. */
   readonly #asking = new Set<number>();
   #wake = Promise.withResolvers<void>();
@@ -53,6 +58,7 @@ export class GateKeeper {
     this.#gate = options.enforcer.gate;
     this.#root = options.cgroupRoot ?? findCgroupRoot()?.directory ?? '/sys/fs/cgroup';
     this.#expireMs = options.expireMs ?? EXPIRE_MS;
+    this.#nowMs = options.nowMs ?? (() => performance.now());
     this.#cgroupOf = options.cgroupOf ?? ((pid) => readCgroupPath(pid, 2));
   }
 
@@ -102,7 +108,7 @@ export class GateKeeper {
     const cgroup = this.#cgroupOf(task.pid);
     if (cgroup === undefined || isBelow(path.join(this.#root, cgroup), directories)) {
       this.#gate.letGo(task);
-    } else if (performance.now() > (this.#answered.get(task.pid) ?? Infinity) + this.#expireMs) {
+    } else if (this.#nowMs() > (this.#answered.get(task.pid)?.untilMs ?? Infinity)) {
       this.#expire(task, cgroup);
     } else {
       this.#ask(task, cgroup);
@@ -120,11 +126,19 @@ export class GateKeeper {
       .catch(() => 'away' as const)
       .then((answer) => {
         this.#asking.delete(task.pid);
-        if (!this.#answered.has(task.pid)) this.#answered.set(task.pid, performance.now());
+        this.#note(task.pid, answer === 'away');
         const isNobodys = answer === 'unknown' || (answer === 'away' && runtime.state.kind === 'away' && runtime.state.isAbsent === true);
         if (isNobodys) this.#gate.letGo(task, true);
         else if (answer === 'claimed') this.#wake.resolve();
       });
+  }
+
+  #note(pid: number, isAway: boolean): void {
+    const before = this.#answered.get(pid);
+    if (before !== undefined && (isAway || !before.isAway)) return;
+    const { whenSilent, awayMs = AWAY_MS } = this.#options;
+    const patienceMs = isAway ? (whenSilent === 'wait' ? Infinity : awayMs) : this.#expireMs;
+    this.#answered.set(pid, { isAway, untilMs: this.#nowMs() + patienceMs });
   }
 
   #expire(task: HeldTask, cgroup: string): void {
