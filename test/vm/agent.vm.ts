@@ -77,7 +77,9 @@ async function perform({ name, run }: VmCase): Promise<void> {
     console.log(
       `FAILED  ${name} (${Math.round(performance.now() - startMs)} ms)\n    ${error instanceof Error ? error.message : String(error)}`,
     );
-    console.log(`--- the agent\n${stage.agent?.stderr.slice(-3000)}\n${stage.agent?.stdout.slice(-1000)}\n---`);
+    const said = stage.agent?.stderr ?? '';
+    const loud = said.split('\n').filter((line) => / (WARN|ERROR) /.test(line));
+    console.log(`--- the agent\n${loud.slice(-40).join('\n')}\n…\n${said.slice(-3000)}\n${stage.agent?.stdout.slice(-1000)}\n---`);
   }
 }
 
