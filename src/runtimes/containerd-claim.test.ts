@@ -2,9 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { create, toBinary } from '@bufbuild/protobuf';
 import { ownsCgroup } from './containerd-inventory.ts';
 import { ContainerdTracker } from './containerd-tracker.ts';
+import type { Claims } from './containerd-tracker.ts';
 import { openContainerd } from './containerd.ts';
+import { ContainerCreateSchema } from './gen/event-types_pb.ts';
+import { EnvelopeSchema } from './gen/events_pb.ts';
 import { PrivateContainerd, whyNoContainers } from './testing/private-containerd.ts';
 import { sampleContainer as container } from './testing/sample-container.ts';
 
@@ -42,6 +46,26 @@ test('claim: the first process of a container that has none; a list from before 
     tracker.reconcile(new Map([[told.key, told]])).map(({ kind }) => kind),
     ['started'],
   );
+});
+
+test('claim: an event that is told late, and another connection, do not take it away', async () => {
+  const listed = container({ cgroupPath: '/default/web' });
+  const both = new Map([[listed.key, listed]]);
+  const claims: Claims = new Map();
+  const tracker = new ContainerdTracker(new Map(), claims);
+  assert.equal(tracker.claim(listed, process.pid)[0]?.kind, 'prepared');
+  const value = toBinary(ContainerCreateSchema, create(ContainerCreateSchema, { id: listed.id }));
+  const namespace = listed.runtimeNamespace;
+  const late = create(EnvelopeSchema, { namespace, topic: '/containers/create', event: { typeUrl: '', value } });
+  assert.deepEqual(await tracker.apply(late, () => Promise.resolve(listed)), [], 'made, says containerd, without a process');
+  const next = new ContainerdTracker(both, claims);
+  assert.deepEqual(
+    next.list().map(({ initPid }) => initPid),
+    [process.pid],
+  );
+  assert.deepEqual(next.reconcile(both), []);
+  assert.deepEqual(new ContainerdTracker(new Map(), claims).list(), []);
+  assert.equal(claims.size, 0, 'the container is gone');
 });
 
 test('claim: a process that is gone is the container’s no longer', () => {

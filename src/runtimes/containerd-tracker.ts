@@ -56,6 +56,12 @@ export const TOPICS: readonly string[] = Object.keys(READERS);
 const ORDER = { created: 0, running: 1, stopped: 2 } as const;
 
 /**
+ * Of containers whose first process was claimed before containerd told of it: that process. It outlives a connection: else a container that
+ * starts while containerd is reached anew would be taken for one without a process, and its rules would end while it runs.
+ */
+export type Claims = Map<string, { readonly pid: number; readonly startTicks: bigint }>;
+
+/**
  * The containers we told of, and what changed since: by events and by lists, whatever order they arrive in.
  *
  * Events are queued while a list is taken, so an event may tell of the past. It then changes nothing: a task never goes back, and
@@ -63,11 +69,18 @@ const ORDER = { created: 0, running: 1, stopped: 2 } as const;
  */
 export class ContainerdTracker {
   #known: Map<string, Container>;
-  /** Of containers whose first process was claimed before containerd told of it. */
-  readonly #claimed = new Map<string, number>();
+  readonly #claims: Claims;
 
-  constructor(containers: ReadonlyMap<string, Container>) {
-    this.#known = new Map(containers);
+  /** @param claims of a connection before; kept here from now on */
+  constructor(containers: ReadonlyMap<string, Container>, claims: Claims = new Map()) {
+    this.#claims = claims;
+    for (const key of claims.keys()) if (!containers.has(key)) claims.delete(key);
+    this.#known = new Map([...containers].map(([key, container]) => [key, this.#withClaimed(key, container)]));
+  }
+
+  /** What we tell of now. */
+  list(): readonly Container[] {
+    return [...this.#known.values()];
   }
 
   /**
@@ -80,7 +93,10 @@ export class ContainerdTracker {
     if (notice === undefined) return [];
     const key = `${envelope.namespace}/${notice.id}`;
     const known = this.#known.get(key);
-    if (known === undefined || notice.about === 'container') return this.#replace(key, await fetch(envelope.namespace, notice.id));
+    if (known === undefined || notice.about === 'container') {
+      const fetched = await fetch(envelope.namespace, notice.id);
+      return this.#replace(key, fetched === undefined ? undefined : this.#withClaimed(key, fetched));
+    }
     if (notice.about === 'task-gone') return known.initPid === notice.pid ? this.#replace(key, withTask(known, undefined)) : [];
     return isPast(known, notice.task) ? [] : this.#replace(key, withTask(known, notice.task));
   }
@@ -94,13 +110,14 @@ export class ContainerdTracker {
   claim(container: Container, pid: number): ContainerChange[] {
     const known = this.#known.get(container.key) ?? container;
     if (known.initPid !== undefined) return [];
-    this.#claimed.set(container.key, pid);
+    const process = readProcess(pid);
+    if (process !== undefined) this.#claims.set(container.key, { pid, startTicks: process.startTicks });
     return this.#replace(container.key, withTask(known, { pid, status: 'created' }));
   }
 
   /** Changes since what we told, by a whole list. */
   reconcile(containers: ReadonlyMap<string, Container>): ContainerChange[] {
-    for (const key of this.#claimed.keys()) if (!containers.has(key)) this.#claimed.delete(key);
+    for (const key of this.#claims.keys()) if (!containers.has(key)) this.#claims.delete(key);
     const gone = [...this.#known.keys()].filter((key) => !containers.has(key));
     return [
       ...gone.flatMap((key) => this.#replace(key, undefined)),
@@ -108,13 +125,13 @@ export class ContainerdTracker {
     ];
   }
 
-  /** A list may be of before containerd knows of the process that we saw. */
+  /** A list, or an event that is told late, may be of before containerd knows of the process that we saw. */
   #withClaimed(key: string, container: Container): Container {
-    const pid = this.#claimed.get(key);
-    if (pid === undefined) return container;
-    const isStill = container.initPid === undefined && this.#known.get(key)?.initPid === pid && readProcess(pid) !== undefined;
-    if (isStill) return withTask(container, { pid, status: 'created' });
-    this.#claimed.delete(key);
+    const claim = this.#claims.get(key);
+    if (claim === undefined) return container;
+    if (container.initPid === undefined && readProcess(claim.pid)?.startTicks === claim.startTicks)
+      return withTask(container, { pid: claim.pid, status: 'created' });
+    this.#claims.delete(key);
     return container;
   }
 

@@ -6,6 +6,7 @@ import type { Container, ContainerChange, ContainerSource } from './container.ts
 import { asRuntimeError, ContainerdClient } from './containerd-client.ts';
 import { findByCgroup, getContainer, listContainers } from './containerd-inventory.ts';
 import { ContainerdTracker, TOPICS } from './containerd-tracker.ts';
+import type { Claims } from './containerd-tracker.ts';
 import type { Envelope } from './gen/events_pb.ts';
 
 export interface ContainerdOptions {
@@ -69,10 +70,11 @@ async function* watch({ socketPath, options, onFollow }: Watched, signal: AbortS
   const logger = options.logger ?? noLogger;
   let lostAtMs: number | undefined;
   let failures = 0;
+  const claims: Claims = new Map();
   while (!signal.aborted) {
     using client = new ContainerdClient(socketPath);
     try {
-      for await (const change of follow({ client, relistMs: options.relistMs ?? 60_000, onFollow }, signal)) {
+      for await (const change of follow({ client, relistMs: options.relistMs ?? 60_000, claims, onFollow }, signal)) {
         yield change.kind === 'synced' && lostAtMs !== undefined ? { ...change, gapMs: performance.now() - lostAtMs } : change;
         lostAtMs = undefined;
         failures = 0;
@@ -94,10 +96,11 @@ async function* watch({ socketPath, options, onFollow }: Watched, signal: AbortS
 interface Followed extends Pick<Watched, 'onFollow'> {
   readonly client: ContainerdClient;
   readonly relistMs: number;
+  readonly claims: Claims;
 }
 
 /** One connection's time: first the whole list, then changes. Ends only by an error or when aborted. */
-async function* follow({ client, relistMs, onFollow }: Followed, signal: AbortSignal): AsyncGenerator<ContainerChange> {
+async function* follow({ client, relistMs, claims, onFollow }: Followed, signal: AbortSignal): AsyncGenerator<ContainerChange> {
   const ended = new AbortController();
   const anyEnd = AbortSignal.any([signal, ended.signal]);
   const waiting = new Waiting();
@@ -105,8 +108,8 @@ async function* follow({ client, relistMs, onFollow }: Followed, signal: AbortSi
   const timers = [setTimeout(() => waiting.push('relist'), SETTLE_MS), setInterval(() => waiting.push('relist'), relistMs)];
   try {
     const listed = await listContainers(client, anyEnd);
-    const tracker = new ContainerdTracker(listed);
-    yield { kind: 'synced', containers: [...listed.values()], gapMs: 0 };
+    const tracker = new ContainerdTracker(listed, claims);
+    yield { kind: 'synced', containers: tracker.list(), gapMs: 0 };
     onFollow(waiting);
     while (!signal.aborted) {
       const item = await waiting.next();
