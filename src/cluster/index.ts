@@ -4,3 +4,5 @@ export { ANNOTATIONS, LABELS, NAMES, nodeLeaseName } from './names.ts';
 export { FRESH_MS, RENEW_MS, REPORT_LIMITS } from './node-report.ts';
 export type { NodeProblem, NodeReport, PolicyReason, PolicyReport } from './node-report.ts';
 export { policyRef } from './policy-ref.ts';
+export { STATUS_LIMITS } from './policy-status.ts';
+export type { Condition, NodeReason, PolicyConditionType, PolicyStatus } from './policy-status.ts';
