@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parsePolicyObject, SPEC_SHAPES } from '#policy';
+import { readConfig } from '#cluster';
+import { SPEC_SHAPES } from '#policy';
 import type { Shape } from '#policy';
 import type { Schema } from '../../tools/crd-schema.ts';
-import { ownDocuments, sharedDocuments, skipShared } from './documents.ts';
+import { CONFIG_WITH_EVERYTHING } from '../cluster/config-document.ts';
+import { changedDocuments, ownDocuments, sharedDocuments, skipShared } from './documents.ts';
 import type { Written } from './documents.ts';
 import { DEFINITIONS, refusals, schemaOfKind } from './structural.ts';
 
@@ -31,58 +33,13 @@ test('every document of others that the reader takes the schema takes too', { sk
   assert.deepEqual(refused(documents), []);
 });
 
-const ODD: readonly unknown[] = [
-  null,
-  true,
-  false,
-  0,
-  1,
-  -1,
-  1.5,
-  1e300,
-  '',
-  '1',
-  'yes',
-  'true',
-  'block',
-  [],
-  ['a'],
-  [null],
-  {},
-  { a: 'b' },
-  { a: null },
-];
-
-/** Copies of `value` in each of which one place holds something odd. */
-function* changed(value: unknown, put: (part: unknown) => unknown = (part) => part): Generator<unknown> {
-  for (const odd of ODD) yield put(odd);
-  if (typeof value !== 'object' || value === null) return;
-  for (const key of Object.keys(value)) {
-    const inner = (value as Readonly<Record<string, unknown>>)[key];
-    const putHere = (part: unknown): unknown =>
-      Array.isArray(value)
-        ? put(value.map((item: unknown, index) => (String(index) === key ? part : item)))
-        : put({ ...value, [key]: part });
-    yield* changed(inner, putHere);
-  }
-}
-
 test('whatever stands in a place: what the reader takes the schema takes', () => {
-  const found = new Set<string>();
-  let taken = 0;
-  for (const { document } of ownDocuments()) {
-    const { policy: whole } = document;
-    if (whole === undefined) continue;
-    const { spec, ...rest } = whole.document as { readonly spec: unknown };
-    for (const object of changed(spec, (part) => ({ ...rest, spec: part }))) {
-      const { policy } = parsePolicyObject(object);
-      if (policy === undefined) continue;
-      taken++;
-      for (const why of refusals(object, schemaOfKind(policy.kind))) found.add(`${policy.kind}${why}`);
-    }
-  }
-  assert.ok(taken > 500, `only ${taken}`);
-  assert.deepEqual([...found], []);
+  const taken = [...changedDocuments()].filter(({ isTaken }) => isTaken);
+  assert.ok(taken.length > 500, `only ${taken.length}`);
+  assert.deepEqual(
+    [...new Set(taken.flatMap(({ kind, document }) => refusals(document, schemaOfKind(kind)).map((why) => kind + why)))],
+    [],
+  );
 });
 
 /** Every object of a schema below a field, with its field path. */
@@ -117,6 +74,18 @@ test('every field that the reader knows stands in the schema', () => {
     assert.ok(spec !== undefined);
     assert.deepEqual(propertiesIn(spec), namesIn(shape));
   }
+});
+
+test("a KubeArmorConfig with every field of KubeArmor's is taken by reader and schema", () => {
+  const { config, issues } = readConfig(CONFIG_WITH_EVERYTHING);
+  assert.notEqual(config, undefined);
+  assert.deepEqual(
+    issues.map(({ severity, at }) => `${severity} ${at}`),
+    ['warning spec.kubeRbacProxyImage'],
+  );
+  assert.deepEqual(refusals(CONFIG_WITH_EVERYTHING, schemaOfKind('KubeArmorConfig')), []);
+  const known = Object.keys(schemaOfKind('KubeArmorConfig').properties?.['spec']?.properties ?? {});
+  assert.deepEqual(known.toSorted(), Object.keys(CONFIG_WITH_EVERYTHING.spec).toSorted());
 });
 
 /** @source reference: KubeArmor's enforcement, section 1; `kan` is ours */

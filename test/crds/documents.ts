@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { parsePolicyText } from '#policy';
-import type { ParsedDocument } from '#policy';
+import { parsePolicyObject, parsePolicyText } from '#policy';
+import type { ParsedDocument, PolicyKind } from '#policy';
 import { VALID_DOCUMENTS } from '#policy/testing';
 
 // Policies of others, beside the repository: not everybody has them.
@@ -96,4 +96,60 @@ spec:
 /** Documents with every construct and every spelling that our reader takes. */
 export function ownDocuments(): Written[] {
   return [...VALID_DOCUMENTS, LENIENT].flatMap((text, index) => parsed(`own-${index}`, text));
+}
+
+const ODD: readonly unknown[] = [
+  null,
+  true,
+  false,
+  0,
+  1,
+  -1,
+  1.5,
+  1e300,
+  '',
+  '1',
+  'yes',
+  'true',
+  'block',
+  [],
+  ['a'],
+  [null],
+  {},
+  { a: 'b' },
+  { a: null },
+];
+
+/** Copies of `value` in each of which one place holds something odd. */
+function* changed(value: unknown, put: (part: unknown) => unknown = (part) => part): Generator<unknown> {
+  for (const odd of ODD) yield put(odd);
+  if (typeof value !== 'object' || value === null) return;
+  for (const key of Object.keys(value)) {
+    const inner = (value as Readonly<Record<string, unknown>>)[key];
+    const putHere = (part: unknown): unknown =>
+      Array.isArray(value)
+        ? put(value.map((item: unknown, index) => (String(index) === key ? part : item)))
+        : put({ ...value, [key]: part });
+    yield* changed(inner, putHere);
+  }
+}
+
+export interface Changed {
+  readonly kind: PolicyKind;
+  readonly document: unknown;
+  /** Whether our reader takes it. */
+  readonly isTaken: boolean;
+}
+
+/** Our own documents with one place of the spec changed, some thousand. */
+export function* changedDocuments(): Generator<Changed> {
+  for (const { document: parsedDocument } of ownDocuments()) {
+    const { policy } = parsedDocument;
+    if (policy === undefined) continue;
+    const { spec, ...rest } = policy.document as { readonly spec: unknown };
+    for (const part of changed(spec)) {
+      const document = { ...rest, spec: part };
+      yield { kind: policy.kind, document, isTaken: parsePolicyObject(document).policy !== undefined };
+    }
+  }
 }
