@@ -82,9 +82,11 @@ async function everyDocument(api: RawApi, documents: readonly Written[]): Promis
   for (const { origin, policy } of policies) {
     const reply = await create(api, policy);
     const { policy: back } = parsePolicyObject(reply.body);
+    // A kind without namespaces comes back without one; the reader warns where that means more.
+    const namespace = POLICY_KINDS[policy.kind].namespaced ? policy.namespace : '';
+    const isSame = isDeepStrictEqual({ ...back, document: 0 }, { ...policy, namespace, document: 0 });
     if (reply.status !== 201) wrong.push(`${origin}: ${policy.name}: ${told(reply)}`);
-    else if (!isDeepStrictEqual({ ...back, document: 0 }, { ...policy, document: 0 }))
-      wrong.push(`${origin}: ${policy.name}: comes back as another`);
+    else if (!isSame) wrong.push(`${origin}: ${policy.name}: comes back as another`);
   }
   assert.deepEqual(wrong, []);
   return `${policies.length} documents`;
@@ -160,8 +162,8 @@ async function wrongDocuments(api: RawApi): Promise<string> {
   ];
   for (const [field, spec] of stopped) {
     const reply = await create(api, policy('stopped', spec));
-    assert.equal(reply.status, 422, told(reply));
-    assert.ok(told(reply).includes(field), told(reply));
+    // 400 where strict field validation was quicker
+    assert.ok([400, 422].includes(reply.status) && told(reply).includes(field), told(reply));
   }
   return `${passed.length} reach the webhook, ${stopped.length} do not`;
 }

@@ -37,7 +37,8 @@ export function schemaOfKind(kind: string): Schema {
 const TYPES: Readonly<Record<NonNullable<Schema['type']>, (value: unknown) => boolean>> = {
   string: (value) => typeof value === 'string',
   boolean: (value) => typeof value === 'boolean',
-  integer: (value) => Number.isInteger(value),
+  // beyond that the server reads a floating-point number
+  integer: (value) => Number.isSafeInteger(value),
   array: Array.isArray,
   object: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
 };
@@ -51,7 +52,7 @@ const TYPES: Readonly<Record<NonNullable<Schema['type']>, (value: unknown) => bo
 export function refusals(value: unknown, schema: Schema, at = ''): string[] {
   if (value === null) return schema.nullable === true || schema.type === undefined ? [] : [`${at}: null`];
   if (schema['x-kubernetes-int-or-string'] === true) {
-    return typeof value === 'string' || Number.isInteger(value) ? [] : [`${at}: neither integer nor string`];
+    return typeof value === 'string' || Number.isSafeInteger(value) ? [] : [`${at}: neither integer nor string`];
   }
   if (schema.type === undefined) return [];
   if (!TYPES[schema.type](value)) return [`${at}: no ${schema.type}`];
