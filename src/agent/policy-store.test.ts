@@ -6,7 +6,7 @@ import { backupFileName } from './policy-identity.ts';
 import { PolicyStore } from './policy-store.ts';
 
 const yaml = (name: string, path = '/bin/sh'): string =>
-  `apiVersion: security.kubearmor.com/v1\nkind: KubeArmorPolicy\nmetadata: {name: ${name}}\nspec: {process: {matchPaths: [{path: ${path}}]}}\n`;
+  `apiVersion: security.kubearmor.com/v1\nkind: KubeArmorPolicy\nmetadata: {name: "${name}"}\nspec: {process: {matchPaths: [{path: ${path}}]}}\n`;
 
 function storeOf(files: Readonly<Record<string, string>>): PolicyStore {
   const store = new PolicyStore();

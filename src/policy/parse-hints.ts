@@ -16,8 +16,20 @@ export function hint(policy: Omit<Policy, 'document'>, notes: Notes): void {
   if (policy.rules.length === 0) {
     notes.warn('NO_RULES', 'spec', 'has no rules', 'add rules below process, file, network or capabilities');
   }
+  hintNamespace(policy, notes);
   hintPosture(policy, notes);
   hintMergedUsr(policy.rules, notes);
+}
+
+/** Its definition is cluster scoped, as KubeArmor's, and the API server drops the namespace before anybody sees it. */
+function hintNamespace({ kind, namespace, selector }: Omit<Policy, 'document'>, notes: Notes): void {
+  if (kind !== 'KubeArmorNetworkPolicy' || namespace === '' || selector.target !== 'workload') return;
+  notes.warn(
+    'FIELD_WITHOUT_EFFECT',
+    'metadata.namespace',
+    'a cluster drops it, as this kind has no namespace there, and the policy reaches the pods of all namespaces',
+    `add \`matchExpressions: [{key: namespace, operator: In, values: [${namespace}]}]\` to the selector`,
+  );
 }
 
 function hintPosture(policy: Omit<Policy, 'document'>, notes: Notes): void {
