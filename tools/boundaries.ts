@@ -18,6 +18,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   k8s: ['base'],
   cluster: ['base', 'policy', 'k8s'],
   grpc: ['base', 'wire'],
+  pki: [],
   runtimes: ['base', 'grpc', 'host'],
   workloads: ['base', 'policy', 'runtimes', 'k8s'],
   enforce: ['base', 'policy', 'libbpf', 'host', 'events', 'observe'],
