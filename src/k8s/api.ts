@@ -66,7 +66,7 @@ export type WatchChange =
   /** All there is: comes first, and again after a gap. What is not in it is gone. */
   | { readonly kind: 'synced'; readonly objects: readonly KubeObject[] }
   | { readonly kind: 'added' | 'modified' | 'deleted'; readonly object: KubeObject }
-  /** The server is away, or refuses: nothing may be concluded until the next `synced`. Told once a gap. */
+  /** The server is away, refuses, or lacks the kind: nothing may be concluded until the next `synced`. Told once a gap. */
   | { readonly kind: 'lost'; readonly cause: KubeArmorError };
 
 export interface WriteOptions {
@@ -81,7 +81,8 @@ export interface WriteOptions {
  * The API server, as the rest of the product sees it.
  *
  * Every call throws `KubeArmorError`: `API_UNREACHABLE` (network, timeouts, 429 and 5xx after a few tries), `API_REFUSED` (401, 403),
- * `API_CONFLICT` (409), `API_INVALID` (400, 422 and webhooks' denials; the message is the server's).
+ * `API_CONFLICT` (409; and 404 of a write: the object, its namespace or its kind is not there), `API_INVALID` (400, 422 and webhooks'
+ * denials; the message is the server's). An aborted call throws the signal's reason.
  */
 export interface KubeApi {
   /** @returns undefined where there is no such object, or no such kind */

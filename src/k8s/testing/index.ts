@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: Apache-2.0
+export { FakeKubeApi } from './fake-api.ts';
+export type { FakeApiOptions, FakeCall, FakeVerb } from './fake-api.ts';
