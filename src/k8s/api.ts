@@ -60,6 +60,8 @@ export interface Selection {
   readonly namespace?: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
+  /** Lists and watches leave out who wrote which part, unless this is true. */
+  readonly managedFields?: boolean;
 }
 
 export type WatchChange =
