@@ -35,6 +35,7 @@ const GRPC_STATUS: Readonly<Record<number, string>> = {
   7: 'PERMISSION_DENIED',
   8: 'RESOURCE_EXHAUSTED',
   9: 'FAILED_PRECONDITION',
+  10: 'ABORTED',
   13: 'INTERNAL',
   14: 'UNAVAILABLE',
 };

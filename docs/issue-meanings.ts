@@ -14,7 +14,7 @@ export const ISSUE_MEANINGS: Readonly<Record<string, string>> = {
   KEY_DUPLICATE: 'A key is written twice in one map: an error with different values, a warning with the same.',
   LIMIT_EXCEEDED: 'A bound of [limits.md](limits.md) is exceeded.',
   MERGED_USR: '`/bin/x` and `/usr/bin/x` are one program on many images, and two rules disagree about it.',
-  NAME_INVALID: 'A name or namespace has characters that Kubernetes does not take in names.',
+  NAME_INVALID: 'A name or namespace has characters that nobody takes in names: an error. A name that no cluster takes, such as one in upper case: a warning.',
   NODE_CANNOT_ENFORCE: '`karmor policy check --node`: that node does not enforce the policy, or this rule of it. The reason is in the text.',
   NOT_ENFORCEABLE: 'The policy is taken, and the enforcer cannot do this rule. The reason is in the text.',
   NO_RULES: 'The policy has no rules.',

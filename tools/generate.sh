@@ -29,6 +29,12 @@ layouts() {
 
 layouts src/policy/image-layout.gen.ts image_head,entry,net_entry image_flag,family,posture,access,condition,verdict,net_kind,net_op
 layouts src/enforce/bpf-lsm/event-layout.gen.ts event,fold,gate,held hook,outcome,event_flag,counter,scope_mode,gate_mode
+tools/node tools/gen-crds.ts "$fresh/crd"
+for file in "$fresh"/crd/*.yaml api/crd/*.yaml; do
+  name=${file##*/}
+  if [ -e "$fresh/crd/$name" ]; then place "$fresh/crd/$name" "api/crd/$name"
+  else echo "generate: no source gives api/crd/$name; remove it" >&2 && status=1; fi
+done
 api/proto/generate.sh $check || status=1
 api/proto/containerd/generate.sh $check || status=1
 tools/node docs/generate.ts $check || status=1

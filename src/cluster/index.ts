@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+export { readConfig } from './config.ts';
+export type { ClusterConfig, Component, ConfigStatus, EnvVar, ReadConfig, Toleration } from './config.ts';
+export { readSpec as readConfigSpec } from './config-schema.ts';
 export { CONFIGS, CORE, NODE_REPORTS, POLICY_KINDS } from './kinds.ts';
 export { ANNOTATIONS, LABELS, NAMES, nodeLeaseName } from './names.ts';
 export { LeaseAges } from './lease-age.ts';
@@ -15,3 +18,4 @@ export type { Condition, NodeReason, PolicyConditionType, PolicyStatus } from '.
 export { boundedText, readNodeReport } from './read-node-report.ts';
 export type { ReportedNode } from './read-node-report.ts';
 export { readConditions } from './read-policy-status.ts';
+export { CONFIG_STATUS_SHAPE, NODE_REPORT_SHAPE, POLICY_STATUS_SHAPE } from './status-shapes.ts';

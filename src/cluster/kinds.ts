@@ -25,7 +25,13 @@ export const POLICY_KINDS: { readonly [K in PolicyKind]: Kind & { readonly short
 };
 
 /** What a node's agent says of its node and of the policies there (ADR 23). */
-export const NODE_REPORTS: Kind = { ...SECURITY, kind: 'KubeArmorNode', plural: 'kubearmornodes', namespaced: false };
+export const NODE_REPORTS: Kind & { readonly short: string } = {
+  ...SECURITY,
+  kind: 'KubeArmorNode',
+  plural: 'kubearmornodes',
+  namespaced: false,
+  short: 'kan',
+};
 
 export const CONFIGS: Kind = {
   group: 'operator.kubearmor.com',

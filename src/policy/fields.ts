@@ -3,6 +3,7 @@ import { nearestWord } from '#base';
 import type { Issue } from '#base';
 import { LIMITS } from './limits.ts';
 import type { LimitName } from './limits.ts';
+import type { Shape } from './shape.ts';
 
 export interface Place {
   readonly line: number;
@@ -135,8 +136,22 @@ export function shown(value: unknown, most = 60): string {
   return line.toWellFormed().replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '\u00b7');
 }
 
-/** Reads one value of a document, or notes why it cannot be; undefined where absent or wrong. */
-export type Reader<T> = (value: unknown, at: string, notes: Notes) => T | undefined;
+/** Reads one value of a document, or notes why it cannot be; undefined where absent or wrong. Its shape says what it takes. */
+export interface Reader<T> {
+  (value: unknown, at: string, notes: Notes): T | undefined;
+  readonly shape: Shape;
+}
+
+/** Puts the shape beside the function that reads it. */
+export function reader<T>(shape: Shape, read: (value: unknown, at: string, notes: Notes) => T | undefined): Reader<T> {
+  return Object.assign(read, { shape });
+}
+
+/** The same reader with a sentence or two for those who write the field (`kubectl explain`). */
+export function described<T>(doc: string, read: Reader<T>): Reader<T> {
+  return reader({ ...read.shape, doc }, (value, at, notes) => read(value, at, notes));
+}
+
 /** What a reader gives. */
 export type Read<R> = R extends Reader<infer T> ? T : never;
 /** The fields of an object as read: each may be absent. */
@@ -163,39 +178,36 @@ function wrongType(want: string, value: unknown, where: { at: string; notes: Not
 
 /** A string of at most `limit` bytes, without NUL and well-formed. A scalar of another type is an error: Kubernetes refuses it too. */
 export function text(limit: LimitName): Reader<string> {
-  return (value, at, notes) => {
-    if (typeof value !== 'string') {
-      const scalar = typeof value === 'number' || typeof value === 'boolean';
-      const cure = scalar ? `quote it: "${String(value)}"` : 'write a single value';
-      return wrongType('a string', value, { at, notes, cure });
-    }
+  return reader({ type: 'text' }, (value, at, notes) => {
+    if (typeof value !== 'string') return wrongType('a string', value, { at, notes, cure: toText(value) });
     if (value.includes('\0') || !value.isWellFormed()) {
       notes.error('TEXT_INVALID', at, 'has a NUL character or is not valid Unicode', 'remove the character');
       return undefined;
     }
     return notes.tooLong(value, limit, at) ? undefined : value;
-  };
+  });
 }
 
-/** As text, but a number is taken as its digits (`port: 1337` and `port: "1337"`). */
-export function textOrNumber(limit: LimitName): Reader<string> {
+/** `yes` and `on` are booleans too where kubectl reads them, so the word that was written is not known. */
+function toText(value: unknown): string {
+  if (typeof value === 'number') return `quote it: "${value}"`;
+  return typeof value === 'boolean' ? 'put it in quotes' : 'write a single value';
+}
+
+/** As text, but an integer is taken as its digits (`port: 1337` and `port: "1337"`). */
+export function textOrInteger(limit: LimitName): Reader<string> {
   const read = text(limit);
-  return (value, at, notes) => read(typeof value === 'number' ? String(value) : value, at, notes);
+  return reader({ type: 'textOrInteger' }, (value, at, notes) => read(Number.isSafeInteger(value) ? String(value) : value, at, notes));
 }
 
-// What YAML 1.1, and with it kubectl, reads as a boolean though YAML 1.2 does not.
-const OLD_BOOLEANS: Readonly<Record<string, boolean>> = { yes: true, on: true, no: false, off: false };
-
-export const flag: Reader<boolean> = (value, at, notes) => {
+export const flag: Reader<boolean> = reader({ type: 'flag' }, (value, at, notes) => {
   if (typeof value === 'boolean') return value;
-  const old = typeof value === 'string' && Object.hasOwn(OLD_BOOLEANS, value.toLowerCase()) ? OLD_BOOLEANS[value.toLowerCase()] : undefined;
-  if (old !== undefined) return old;
-  const quoted = value === 'true' || value === 'false';
+  const quoted = typeof value === 'string' && /^(true|false|yes|no|on|off)$/i.test(value);
   return wrongType('true or false', value, { at, notes, cure: quoted ? `remove the quotes: ${value}` : 'write true or false' });
-};
+});
 
 export function integer(min: number, max: number): Reader<number> {
-  return (value, at, notes) => {
+  return reader({ type: 'integer', min, max }, (value, at, notes) => {
     const range = `an integer from ${min} to ${max}`;
     if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
     if (typeof value === 'number') {
@@ -204,18 +216,18 @@ export function integer(min: number, max: number): Reader<number> {
     }
     const quoted = typeof value === 'string' && /^\d{1,10}$/.test(value);
     return wrongType(range, value, { at, notes, cure: quoted ? `remove the quotes: ${value}` : `write ${range}` });
-  };
+  });
 }
 
 /** An optional integer where 0 stands for absent, as Go programs write it. */
 export function integerOrZero(min: number, max: number): Reader<number> {
   const read = integer(min, max);
-  return (value, at, notes) => (value === 0 ? undefined : read(value, at, notes));
+  return reader(read.shape, (value, at, notes) => (value === 0 ? undefined : read(value, at, notes)));
 }
 
 /** One of `words`, in any case; an empty string is as absent. */
 export function word<W extends string>(...words: readonly W[]): Reader<W> {
-  return (value, at, notes) => {
+  return reader({ type: 'word', words }, (value, at, notes) => {
     if (value === '') return undefined;
     const found = typeof value === 'string' ? words.find((w) => w.toLowerCase() === value.toLowerCase()) : undefined;
     if (found !== undefined) return found;
@@ -223,12 +235,12 @@ export function word<W extends string>(...words: readonly W[]): Reader<W> {
     const cure = near === undefined ? `write one of ${words.join(', ')}` : `did you mean \`${near}\`?`;
     notes.error('VALUE_UNKNOWN', at, `unknown value \`${shown(value)}\``, cure);
     return undefined;
-  };
+  });
 }
 
 /** A list that keeps the positions: what could not be read is undefined. */
 export function list<T>(item: Reader<T>, limit: LimitName): Reader<readonly (T | undefined)[]> {
-  return (value, at, notes) => {
+  return reader({ type: 'list', item: item.shape }, (value, at, notes) => {
     if (!Array.isArray(value)) {
       return wrongType('a list', value, { at, notes, cure: 'start each entry with `- `' });
     }
@@ -239,11 +251,11 @@ export function list<T>(item: Reader<T>, limit: LimitName): Reader<readonly (T |
       notes.warn('FIELD_EMPTY', here, 'is an empty entry and taken as absent', 'remove it or fill it in');
       return undefined;
     });
-  };
+  });
 }
 
 /** A map of strings to strings, such as labels. */
-export const labels: Reader<Readonly<Record<string, string>>> = (value, at, notes) => {
+export const labels: Reader<Readonly<Record<string, string>>> = reader({ type: 'map', value: { type: 'text' } }, (value, at, notes) => {
   if (!isMap(value)) return wrongType('a map', value, { at, notes, cure: 'write `key: value` lines below it' });
   const entries = Object.entries(value);
   if (notes.tooMany(entries.length, 'labels', at)) return undefined;
@@ -254,10 +266,10 @@ export const labels: Reader<Readonly<Record<string, string>>> = (value, at, note
     return [key, entry === null || entry === undefined ? '' : (read(entry, here, notes) ?? '')];
   });
   return Object.fromEntries(pairs);
-};
+});
 
 /** Anything; for what others write and we ignore. */
-export const anything: Reader<unknown> = (value) => value;
+export const anything: Reader<unknown> = reader({ type: 'anything' }, (value) => value);
 
 interface ObjectOptions {
   /** Field names that must be present. */
@@ -275,7 +287,7 @@ interface ObjectOptions {
  * a field without a value is as absent, with a warning.
  */
 export function object<F extends Readonly<Record<string, Reader<unknown>>>>(fields: F, options: ObjectOptions = {}): Reader<Fields<F>> {
-  return (value, at, notes) => {
+  return reader(objectShape(fields, options), (value, at, notes) => {
     if (!isMap(value)) {
       return wrongType('a map', value, { at, notes, cure: `write its fields below it: ${Object.keys(fields).slice(0, 4).join(', ')} …` });
     }
@@ -285,9 +297,9 @@ export function object<F extends Readonly<Record<string, Reader<unknown>>>>(fiel
     for (const [key, entry] of Object.entries(value)) {
       if (entry === undefined) continue; // only an object from code has it
       const here = childOf(at, key);
-      const reader = Object.hasOwn(fields, key) ? fields[key] : undefined;
-      if (reader === undefined) meant.add(unknownField(key, here, { notes, known: Object.keys(fields), missing, options }));
-      else if (entry !== null || reader === anything) out[key] = reader(entry, here, notes);
+      const field = Object.hasOwn(fields, key) ? fields[key] : undefined;
+      if (field === undefined) meant.add(unknownField(key, here, { notes, known: Object.keys(fields), missing, options }));
+      else if (entry !== null || field.shape.type === 'anything') out[key] = field(entry, here, notes);
       else notes.warn('FIELD_EMPTY', here, 'has no value and is taken as absent', 'remove it or fill it in');
     }
     noteMissing(
@@ -296,6 +308,14 @@ export function object<F extends Readonly<Record<string, Reader<unknown>>>>(fiel
       notes,
     );
     return out as Fields<F>;
+  });
+}
+
+function objectShape(fields: Readonly<Record<string, Reader<unknown>>>, { required = [] }: ObjectOptions): Shape {
+  return {
+    type: 'object',
+    fields: Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.shape])),
+    required,
   };
 }
 

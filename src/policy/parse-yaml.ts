@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isDeepStrictEqual } from 'node:util';
 import { Composer, isAlias, isMap, isScalar, isSeq, Lexer, LineCounter, Parser } from 'yaml';
-import type { Document, Node, Pair, ParsedNode, YAMLMap } from 'yaml';
+import type { Document, Node, Pair, ParsedNode, Scalar, YAMLMap } from 'yaml';
 import { yamlCure } from '#base';
 import { childOf, Notes, shown } from './fields.ts';
 import type { Place } from './fields.ts';
 import { LIMITS } from './limits.ts';
+import { plainScalar } from './yaml-scalars.ts';
 
 /** One document of a YAML stream (JSON is YAML) as plain values, with the place of each. */
 export interface YamlDocument {
@@ -138,8 +139,7 @@ class Walk {
     if (isMap(node)) return this.#map(node, at, depth);
     if (isSeq(node)) return node.items.map((item, index) => (this.#stopped ? undefined : this.value(item, childOf(at, index), depth + 1)));
     if (!isScalar(node)) return null;
-    // Of YAML 1.1 (`%YAML 1.1`) there are dates and bytes too: a policy has only the JSON types, so they stay text.
-    return isPlain(node.value) ? node.value : (node.source ?? String(node.value));
+    return scalarValue(node);
   }
 
   #overBudget(depth: number): boolean {
@@ -195,8 +195,7 @@ class Walk {
   }
 
   #key(pair: Pair, at: string): string | undefined {
-    if (isScalar(pair.key) && pair.key.value !== null)
-      return isPlain(pair.key.value) ? `${pair.key.value as string | number | boolean}` : (pair.key.source ?? '');
+    if (isScalar(pair.key) && pair.key.value !== null) return String(scalarValue(pair.key));
     this.#out.notes.error(
       'YAML_INVALID',
       at,
@@ -221,7 +220,13 @@ class Walk {
   }
 }
 
-function isPlain(value: unknown): boolean {
+/** As kubectl reads it. Of YAML 1.1 (`%YAML 1.1`) there are dates and bytes too: a policy has only the JSON types, so they stay text. */
+function scalarValue({ value, source = '', type, tag }: Scalar): unknown {
+  if (!isJson(value)) return source === '' ? String(value) : source;
+  return type === 'PLAIN' && tag === undefined ? plainScalar(source, value) : value;
+}
+
+function isJson(value: unknown): boolean {
   return value === null || ['string', 'number', 'boolean'].includes(typeof value);
 }
 

@@ -145,7 +145,7 @@ const REFUSED: readonly { name: string; spec: string; issues: string[]; cure?: R
     name: 'a label value that is not a string',
     spec: '  selector: {matchLabels: {app: true}}',
     issues: ['error TYPE_WRONG 5:33 spec.selector.matchLabels.app'],
-    cure: /quote it: "true"/,
+    cure: /put it in quotes/,
   },
   {
     name: 'a label outside matchLabels',

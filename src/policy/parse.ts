@@ -146,6 +146,11 @@ function readSpec(kind: PolicyKind, written: unknown, notes: Notes): SpecFields 
 function readNames(written: unknown, notes: Notes): { name: string; namespace: string | undefined } {
   const metadata = readMetadata(written ?? {}, 'metadata', notes) as { name?: string; namespace?: string } | undefined;
   const name = readName(metadata?.name, 'metadata.name', notes) ?? '';
+  // hosts without a cluster take such names
+  if (/[A-Z_]|\.[.-]|-\./.test(name)) {
+    const cure = 'use lower case, digits, - and ., each part with a letter or digit first and last';
+    notes.warn('NAME_INVALID', 'metadata.name', `no cluster takes \`${shown(name)}\``, cure);
+  }
   return { name, namespace: metadata?.namespace === '' ? undefined : readName(metadata?.namespace, 'metadata.namespace', notes) };
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Issue } from '#base';
-import { childOf, flag, integer, isMap, labels, list, object, shown, text, word } from './fields.ts';
+import { childOf, flag, integer, isMap, labels, list, object, reader, shown, text, word } from './fields.ts';
 import type { Notes, Place, Read, Reader } from './fields.ts';
 import type { Postures, Workload } from './model.ts';
 import { readYaml } from './parse-yaml.ts';
@@ -77,8 +77,9 @@ const testReader = object(
 );
 type TestFields = NonNullable<Read<typeof testReader>>;
 
-const policyReader: Reader<string | Readonly<Record<string, unknown>>> = (value, at, notes) =>
-  isMap(value) ? value : path(value, at, notes);
+const policyReader: Reader<string | Readonly<Record<string, unknown>>> = reader({ type: 'anything' }, (value, at, notes) =>
+  isMap(value) ? value : path(value, at, notes),
+);
 const IS_POLICY = 'this is a policy: name its file in `policies:` of a test file';
 const suiteReader = object(
   {

@@ -36,7 +36,7 @@ spec:
 ---
 apiVersion: security.kubearmor.com/v1
 kind: KubeArmorNetworkPolicy
-metadata: {name: n}
+metadata: {name: net}
 spec:
   nodeSelector: &n {matchLabels: {a: b}}
   ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}}], ports: [{port: "80", endPort: 90, protocol: TCP}], limit: 1GB, duration: 1h}]
