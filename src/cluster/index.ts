@@ -19,3 +19,4 @@ export { boundedText, readNodeReport } from './read-node-report.ts';
 export type { ReportedNode } from './read-node-report.ts';
 export { readConditions } from './read-policy-status.ts';
 export { CONFIG_STATUS_SHAPE, NODE_REPORT_SHAPE, POLICY_STATUS_SHAPE } from './status-shapes.ts';
+export { WEBHOOK_CONFIGURATIONS, WEBHOOK_PATHS, webhookConfiguration, webhookHosts } from './webhooks.ts';
