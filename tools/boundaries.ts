@@ -200,7 +200,10 @@ export function readSources(root: string): Source[] {
     ['src/**/*.ts', 'tools/**/*.{ts,sh}', 'test/**/*.{ts,sh,c,h}', 'bpf/**/*.{c,h}', 'api/**/*.proto', 'api/crd/*.yaml'],
     { cwd: root },
   );
-  const scripts = globSync(['tools/*', 'test/vm/*', '.ci/*', 'karmor', 'kubearmor'], { cwd: root, withFileTypes: true })
+  const scripts = globSync(['tools/*', 'test/vm/*', '.ci/*', 'karmor', 'kubearmor', 'kubearmor-controller'], {
+    cwd: root,
+    withFileTypes: true,
+  })
     .filter((entry) => entry.isFile() && !entry.name.includes('.'))
     .map((entry) => relative(root, join(entry.parentPath, entry.name)))
     .filter((path) => readFileSync(join(root, path), 'utf8').startsWith('#'));
