@@ -20,3 +20,5 @@ export type { ReportedNode } from './read-node-report.ts';
 export { readConditions } from './read-policy-status.ts';
 export { CONFIG_STATUS_SHAPE, NODE_REPORT_SHAPE, POLICY_STATUS_SHAPE } from './status-shapes.ts';
 export { WEBHOOK_CONFIGURATIONS, WEBHOOK_PATHS, webhookConfiguration, webhookHosts } from './webhooks.ts';
+export { CONTROLLER_CLUSTER_RULES, CONTROLLER_LEASE, CONTROLLER_NAMESPACE_RULES } from './controller-access.ts';
+export type { AccessRule } from './controller-access.ts';

@@ -16,6 +16,7 @@ test('readConfig: nothing given', () => {
     kubeconfig: undefined,
     webhookPort: 9443,
     webhookClientCa: undefined,
+    webhookHosts: [],
     health: { host: '', port: 8081 },
     metrics: undefined,
     countsNodesWithoutAgent: true,

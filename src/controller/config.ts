@@ -18,6 +18,8 @@ export interface ControllerConfig {
   readonly kubeconfig: string | undefined;
   readonly webhookPort: number;
   readonly webhookClientCa: string | undefined;
+  /** Beside those of the Service. */
+  readonly webhookHosts: readonly string[];
   readonly health: Address;
   readonly metrics: Address | undefined;
   readonly countsNodesWithoutAgent: boolean;
@@ -53,6 +55,9 @@ export function readConfig(argv: readonly string[], env: Environment): ConfigRes
       kubeconfig: given('kubeconfig'),
       webhookPort: Number(text('webhookPort')),
       webhookClientCa: given('webhookClientCa'),
+      webhookHosts: text('webhookHosts')
+        .split(',')
+        .filter((host) => host !== ''),
       health: addressOf(text('healthAddress')),
       metrics: metrics === '0' ? undefined : addressOf(metrics),
       countsNodesWithoutAgent: text('nodesWithoutAgent') === 'unknown',

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { KubeArmorError } from '#base';
 import type { Logger } from '#base';
-import { CORE, NODE_REPORTS, POLICY_KINDS, WEBHOOK_CONFIGURATIONS, NAMES, nodeLeaseName, policyRef, webhookHosts } from '#cluster';
+import { CONTROLLER_LEASE, CORE, NODE_REPORTS, POLICY_KINDS, WEBHOOK_CONFIGURATIONS, NAMES, nodeLeaseName, policyRef } from '#cluster';
 import type { Moment } from '#cluster';
 import { lead, WorkQueue } from '#k8s';
 import type { KubeApi, KubeObject } from '#k8s';
@@ -23,6 +23,8 @@ export interface ControllerOptions {
   /** Of this replica, unique. */
   readonly holder: string;
   readonly countsNodesWithoutAgent: boolean;
+  /** DNS names of the webhooks. */
+  readonly hosts: readonly string[];
 }
 
 /** What it works with. */
@@ -36,7 +38,6 @@ export interface ControllerParts {
   readonly onCertificates: () => void;
 }
 
-const LEADER_LEASE = 'kubearmor-controller';
 const LEASE_S = 15;
 const STATUS_WORKERS = 4;
 /** Certificates are looked at so often; a step is due on the day. */
@@ -70,9 +71,9 @@ export class Controller implements Disposable {
     this.reviews = new Reviews(parts.startThread, (ref, generation, problems) => this.#taken(ref, generation, problems), logger);
     const onWritten = (): void => this.metrics.add('kubearmor_controller_status_writes_total');
     this.#writer = new StatusWriter({ api, state: this.state, steadyMs, now: () => new Date(wallMs()), onWritten });
-    const { namespace } = options;
+    const { namespace, hosts } = options;
     const onStep = (step: string): void => this.metrics.add('kubearmor_controller_certificate_steps_total', { step });
-    this.certificates = new Certificates({ api, namespace, hosts: webhookHosts(namespace), wallMs, steadyMs, logger, onStep });
+    this.certificates = new Certificates({ api, namespace, hosts, wallMs, steadyMs, logger, onStep });
   }
 
   /** Everything of the cluster is known as it is now. */
@@ -134,7 +135,7 @@ export class Controller implements Disposable {
   async #lead(signal: AbortSignal): Promise<void> {
     const { api, logger } = this.#parts;
     const { namespace, holder } = this.#options;
-    const lease = { ref: { name: LEADER_LEASE, namespace }, holder, durationS: LEASE_S, fieldManager: FIELD_MANAGER, logger };
+    const lease = { ref: { name: CONTROLLER_LEASE, namespace }, holder, durationS: LEASE_S, fieldManager: FIELD_MANAGER, logger };
     await lead(api, lease, (leading) => this.#work(leading), signal);
   }
 

@@ -56,6 +56,14 @@ export const SETTINGS = {
     allowed: /^(\/.*)?$/,
     allowedText: 'an absolute path',
   },
+  webhookHosts: {
+    flag: 'webhook-hosts',
+    env: 'KUBEARMOR_WEBHOOK_HOSTS',
+    fallback: '',
+    meaning: 'comma list of further names in the webhooks’ certificate, where the API server reaches them by a URL',
+    allowed: /^([a-z0-9.-]+(,[a-z0-9.-]+)*)?$/,
+    allowedText: 'DNS names, separated by commas',
+  },
   healthAddress: {
     flag: 'health-probe-bind-address',
     env: 'KUBEARMOR_HEALTH_ADDRESS',

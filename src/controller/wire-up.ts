@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { KubeArmorError } from '#base';
 import type { Logger } from '#base';
-import { WEBHOOK_PATHS } from '#cluster';
+import { WEBHOOK_PATHS, webhookHosts } from '#cluster';
 import type { KubeApi } from '#k8s';
 import { readCertificate } from '#pki';
 import type { ControllerConfig } from './config.ts';
@@ -36,7 +36,7 @@ export async function runController(
   const { namespace, hostname, countsNodesWithoutAgent, webhookPort } = config;
   const steadyMs = (): number => performance.now();
   const holder = `${hostname}_${randomUUID()}`;
-  const options = { namespace, holder, countsNodesWithoutAgent };
+  const options = { namespace, holder, countsNodesWithoutAgent, hosts: [...webhookHosts(namespace), ...config.webhookHosts] };
   let onCertificates = (): void => {};
   const parts = { api, startThread, logger, steadyMs, wallMs: () => Date.now(), onCertificates: () => onCertificates() };
   using controller = new Controller(options, parts);
