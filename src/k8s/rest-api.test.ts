@@ -88,7 +88,7 @@ for (const [name, script, tries] of [
 ] as const satisfies readonly (readonly [string, readonly Step[], number])[]) {
   test(`KubeApi: tries again after ${name}`, async () => {
     await using server = await ScriptedServer.open(...script);
-    using api = open(server, { timeoutMs: 100 });
+    using api = open(server, { timeoutMs: 1_000 });
     assert.equal((await api.get(PODS, REF))?.metadata.name, 'a');
     assert.equal(server.asked.length, tries);
   });
@@ -253,7 +253,7 @@ test('watch: a connection that says nothing is given up, and gone on with', asyn
     streams([], 'stay'),
     streams([event('ADDED', 'a', '11')], 'stay'),
   );
-  using api = open(server, { silentMs: 50 });
+  using api = open(server, { silentMs: 400 });
   assert.deepEqual(await follow(api, 2), ['synced 0', 'added a']);
   assert.deepEqual(versions(server), ['10', '10']);
 });

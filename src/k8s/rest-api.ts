@@ -28,13 +28,13 @@ export interface KubeApiOptions {
   readonly watchPauses?: Pauses;
   /** A watch that says nothing for so long is begun anew. Default 150,000: bookmarks come about once a minute. */
   readonly silentMs?: number;
+  /** The server ends a watch after a time between these, so that watches of many clients do not end together. Default 240 to 480. */
+  readonly watchSeconds?: { readonly min: number; readonly max: number };
 }
 
 const PAGE_OBJECTS = 500;
 /** A page of 500 objects of 250 KiB: more is not ours to hold. */
 const ANSWER_MAX_BYTES = 128 * 1024 * 1024;
-/** The server ends a watch after a time of ours between these, so that watches of many clients do not end together. */
-const WATCH_S = { min: 240, max: 480 } as const;
 /** A list whose next page is no longer remembered begins anew; so often. */
 const LIST_TRIES = 3;
 const ONCE: Retries = { tries: 1, pauses: { firstMs: 1, maxMs: 1 } };
@@ -58,6 +58,7 @@ class RestKubeApi implements KubeApi, Disposable {
   readonly #caller: Caller;
   readonly #watchPauses: Pauses;
   readonly #silentMs: number;
+  readonly #watchSeconds: { readonly min: number; readonly max: number };
 
   constructor(options: KubeApiOptions) {
     const { access, userAgent, timeoutMs = 30_000, tries = 5, pauses = { firstMs: 250, maxMs: 5_000 } } = options;
@@ -65,6 +66,7 @@ class RestKubeApi implements KubeApi, Disposable {
     this.#caller = new Caller(this.#transport, { tries, pauses });
     this.#watchPauses = options.watchPauses ?? { firstMs: 500, maxMs: 30_000 };
     this.#silentMs = options.silentMs ?? 150_000;
+    this.#watchSeconds = options.watchSeconds ?? { min: 240, max: 480 };
   }
 
   async get(kind: Kind, ref: ObjectRef, signal?: AbortSignal): Promise<KubeObject | undefined> {
@@ -169,7 +171,8 @@ class RestKubeApi implements KubeApi, Disposable {
 
   async *#follow(kind: Kind, selection: Selection, version: string, signal: AbortSignal): AsyncGenerator<WatchEvent> {
     const doing = `watching ${kind.plural}`;
-    const seconds = WATCH_S.min + Math.floor(Math.random() * (WATCH_S.max - WATCH_S.min));
+    const { min, max } = this.#watchSeconds;
+    const seconds = min + Math.floor(Math.random() * (max - min));
     const query = queryText({
       ...selectors(selection),
       watch: 'true',
@@ -181,6 +184,7 @@ class RestKubeApi implements KubeApi, Disposable {
     const response = await this.#caller.stream({ method: 'GET', path, doing, signal });
     const stop = (): void => void response.destroy();
     signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
     try {
       yield* readWatch(response, { kind, doing, silentMs: this.#silentMs, managedFields: selection.managedFields ?? false });
     } finally {

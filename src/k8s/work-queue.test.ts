@@ -45,9 +45,9 @@ test('WorkQueue: several workers, never two at one key; the end waits for what h
       if (++done === 20) stop.abort();
     },
   });
-  for (const key of ['a', 'b', 'c', 'd']) queue.add(key);
+  for (const key of ['a', 'b']) queue.add(key);
   await queue.run(stop.signal);
-  assert.equal(most, 3);
+  assert.equal(most, 2);
   assert.equal(busy.size, 0);
 });
 

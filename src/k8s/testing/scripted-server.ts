@@ -18,12 +18,14 @@ export type Step = (asked: Asked, response: ServerResponse) => void;
 export class ScriptedServer implements AsyncDisposable {
   readonly asked: Asked[] = [];
   readonly script: Step[] = [];
+  connections = 0;
   readonly #server = createServer((request, response) => void this.#serve(request, response));
   #url = 'http://127.0.0.1:0';
 
   static async open(...script: readonly Step[]): Promise<ScriptedServer> {
     const server = new ScriptedServer();
     server.script.push(...script);
+    server.#server.on('connection', () => server.connections++);
     await new Promise<void>((resolve) => server.#server.listen(0, '127.0.0.1', resolve));
     server.#url = `http://127.0.0.1:${(server.#server.address() as AddressInfo).port}`;
     return server;
