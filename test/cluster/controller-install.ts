@@ -106,6 +106,7 @@ export class Replica implements AsyncDisposable {
     this.#done.catch(() => {}); // told when it is disposed
   }
 
+  /** Once is enough; again does nothing. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await this.#done;

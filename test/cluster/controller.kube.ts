@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The controller with a real API server: what it may do is what its roles say, and nothing more.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CORE, NAMES, NODE_REPORTS, nodeLeaseName, POLICY_KINDS, WEBHOOK_CONFIGURATIONS } from '#cluster';
+import { CORE, NAMES, NODE_REPORTS, nodeLeaseName, POLICY_KINDS, WEBHOOK_CONFIGURATIONS, webhookHosts } from '#cluster';
 import { renewLease } from '#k8s';
 import type { KubeApi, KubeObject } from '#k8s';
 import { takeStep } from '#pki';
+import type { ServingCertificates } from '#pki';
 import type { PolicyKind } from '#policy';
 import { readCertificates, withCertificates } from '../../src/controller/certificate-secret.ts';
 import { until } from '../vm/running.ts';
@@ -45,16 +45,23 @@ const isServed = async (api: KubeApi): Promise<boolean> => {
   }
 };
 
+interface Replicas {
+  readonly first: Replica;
+  readonly second: Replica;
+  /** Where the API server asks. */
+  readonly port: number;
+}
+
 /** Runs with two replicas behind the address that the API server asks. */
-async function withController(plane: Plane, act: (api: KubeApi) => Promise<void>): Promise<void> {
+async function withController(plane: Plane, act: (api: KubeApi, replicas: Replicas) => Promise<void>): Promise<void> {
   using api = plane.api();
   await install(api);
   const port = await freePort();
   await configureWebhooks(api, port);
-  await using _first = new Replica(plane, 'first', port);
-  await using _second = new Replica(plane, 'second', await freePort());
-  await until('the webhooks answer', () => isServed(api));
-  await act(api);
+  await using first = new Replica(plane, 'first', port);
+  await until('the webhooks answer', () => isServed(api)); // so this one leads
+  await using second = new Replica(plane, 'second', await freePort());
+  await act(api, { first, second, port });
 }
 
 async function node(api: KubeApi, name: string, policies: object): Promise<void> {
@@ -120,7 +127,7 @@ const CASES: readonly { readonly name: string; readonly run: (plane: Plane) => P
       }),
   },
   {
-    name: 'kubectl wait: Enforced when every node says so; Unknown when one is silent',
+    name: 'kubectl wait: Enforced when every node says so, and not before',
     run: (plane) =>
       withController(plane, async (api) => {
         const made = await api.create(POLICY_KINDS.KubeArmorPolicy, policy('KubeArmorPolicy', 'waited', 'Block'), BY);
@@ -143,6 +150,43 @@ const CASES: readonly { readonly name: string; readonly run: (plane: Plane) => P
         await until('the binding', async () => !/denied/.test(await bind(plane, 'guarded', 'node-good')));
         await refused(api.create(CORE.pods, pod('named', 'guarded', { nodeName: 'node-bad' }), BY), /requires enforcement/);
         await api.create(CORE.pods, pod('named', 'shop', { nodeName: 'node-bad' }), BY);
+      }),
+  },
+  {
+    name: 'when the replica that leads ends, the other writes on',
+    run: (plane) =>
+      withController(plane, async (api, { first, port }) => {
+        const made = await api.create(POLICY_KINDS.KubeArmorClusterPolicy, policy('KubeArmorClusterPolicy', 'handed-over', 'Block'), BY);
+        const statusOf = async (): Promise<unknown> => (await api.get(POLICY_KINDS.KubeArmorClusterPolicy, made.metadata))?.['status'];
+        await until('its status', async () => (await statusOf()) !== undefined);
+        await first[Symbol.asyncDispose]();
+        await api.patch(POLICY_KINDS.KubeArmorClusterPolicy, made.metadata, { spec: { severity: 3 } }, BY);
+        await until('the status of its second generation', async () => JSON.stringify(await statusOf()).includes('"observedGeneration":2'));
+        await using _third = new Replica(plane, 'third', port);
+        await until('the webhooks answer', () => isServed(api));
+      }),
+  },
+  {
+    name: 'rotation: the API server is told of both authorities, the webhooks answer all along, and an apply leaves the bundle',
+    run: (plane) =>
+      withController(plane, async (api, { port }) => {
+        const hosts = [...webhookHosts(NAMESPACE), 'localhost'];
+        const old = takeStep({ authorities: [] }, { step: 'replace', why: '' }, { nowMs: Date.now() - 70 * 86_400_000, hosts });
+        await api.replace(CORE.secrets, withCertificates(await api.get(CORE.secrets, SECRET), NAMESPACE, old), BY);
+        const held = async (): Promise<ServingCertificates> => readCertificates(await api.get(CORE.secrets, SECRET));
+        await until('the next one', async () => (await held()).next !== undefined);
+        const { authorities, current } = await held();
+        assert.deepEqual([authorities.length, current], [2, old.current]);
+        const bundles = async (): Promise<readonly string[]> => {
+          const found = await api.get(WEBHOOK_CONFIGURATIONS, { name: NAMES.validatingWebhook });
+          const webhooks = found?.['webhooks'] as readonly { readonly clientConfig: { readonly caBundle?: string } }[];
+          return webhooks.map(({ clientConfig }) => Buffer.from(clientConfig.caBundle ?? '', 'base64').toString());
+        };
+        const isTold = async (): Promise<boolean> => (await bundles()).every((bundle) => bundle === authorities.join(''));
+        await until('both are told', isTold);
+        await until('the webhooks answer with the old one', () => isServed(api));
+        await configureWebhooks(api, port);
+        assert.ok(await isTold(), 'an apply without caBundle leaves it');
       }),
   },
   {
