@@ -69,7 +69,7 @@ function stateOf(report: PolicyReport, generation: number): Part {
         verdict: 'wrong',
         reason: 'RulesNotEnforced',
         message: reasonText(report, 'some rules are not enforced'),
-        inForce: generation,
+        ...inForceOf(report, generation),
       };
     case 'Failed':
       return { verdict: 'wrong', reason: 'Failed', message: reasonText(report, 'what should be in force was found not to be') };
@@ -81,6 +81,10 @@ function stateOf(report: PolicyReport, generation: number): Part {
         : { verdict: 'idle', message: '', inForce: generation };
   }
 }
+
+/** Nothing of it may be in force where all of it is what the node cannot do. */
+const inForceOf = (report: PolicyReport, generation: number): Pick<Part, 'inForce'> =>
+  report.inForce === 0 ? {} : { inForce: report.inForce ?? generation };
 
 /** Of a policy that cannot be honoured: what holds is the last generation that could be. */
 function lastGood(report: PolicyReport | undefined, generation: number): Part {

@@ -134,12 +134,17 @@ export class ClusterState {
     };
   }
 
-  /** Why a pod would start unprotected on a node; undefined: it would not. */
+  /**
+   * Why a pod would start unprotected on a node; undefined: it would not.
+   *
+   * A report that says `degraded` is no reason: one rule of anybody's that the node cannot enforce makes it so, and nobody may close
+   * other namespaces by that.
+   */
   unprotected(node: string, steadyMs: number): string | undefined {
     const report = this.#reports.get(node);
     if (report === undefined || !this.#nodes.exists(node)) return 'no agent reports of this node';
     if (!this.#isFresh(node, steadyMs)) return 'its agent has not said for a minute that its report holds';
-    return report.state === 'enforcing' ? undefined : 'its agent says that it does not enforce all it should';
+    return report.state === 'unknown' ? 'its report does not say whether it enforces' : undefined;
   }
 
   /** For reviews. */
