@@ -14,6 +14,7 @@ import { EXIT_CODES } from '../src/cli/exit-codes.ts';
 import { STATUS_OF } from '../src/grpc/status.ts';
 import { ATTACKS } from '../test/adversary/attacks.ts';
 import { outcomeOf, readResults } from '../test/adversary/results.ts';
+import { controllerPage } from './controller-page.ts';
 import { ISSUE_MEANINGS } from './issue-meanings.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -291,6 +292,7 @@ const pages: Readonly<Record<string, string>> = {
   'exit-codes.md': exitCodesPage(),
   'configuration.md': configurationPage(),
   'karmor.md': await karmorPage(),
+  'controller.md': controllerPage(table),
 };
 const isCheck = process.argv.includes('--check');
 for (const [name, body] of Object.entries(pages)) place(join('docs/reference', name), HEAD + body);

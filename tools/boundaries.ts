@@ -18,6 +18,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   k8s: ['base'],
   cluster: ['base', 'policy', 'k8s'],
   grpc: ['base', 'wire'],
+  pki: [],
   runtimes: ['base', 'grpc', 'host'],
   workloads: ['base', 'policy', 'runtimes', 'k8s'],
   enforce: ['base', 'policy', 'libbpf', 'host', 'events', 'observe'],
@@ -199,7 +200,10 @@ export function readSources(root: string): Source[] {
     ['src/**/*.ts', 'tools/**/*.{ts,sh,go}', 'test/**/*.{ts,sh,c,h}', 'bpf/**/*.{c,h}', 'api/**/*.proto', 'api/crd/*.yaml'],
     { cwd: root },
   );
-  const scripts = globSync(['tools/*', 'tools/kube/build', 'test/vm/*', '.ci/*', 'karmor', 'kubearmor'], { cwd: root, withFileTypes: true })
+  const scripts = globSync(['tools/*', 'tools/kube/build', 'test/vm/*', '.ci/*', 'karmor', 'kubearmor', 'kubearmor-controller'], {
+    cwd: root,
+    withFileTypes: true,
+  })
     .filter((entry) => entry.isFile() && !entry.name.includes('.'))
     .map((entry) => relative(root, join(entry.parentPath, entry.name)))
     .filter((path) => readFileSync(join(root, path), 'utf8').startsWith('#'));

@@ -33,20 +33,11 @@ const RPC_REFUSES = { empty: WITHOUT_SELECTOR, 'name beside labels': NAME_BESIDE
 
 /** Loads parser and compiler; they are not needed for `--help`. */
 export async function loadPolicyChecker(): Promise<CheckPolicies> {
-  const { ANY_WORKLOAD, compile, parsePolicyText, rpcSelectorProblem } = await import('#policy');
+  const { compileIssues, parsePolicyText, rpcSelectorProblem } = await import('#policy');
 
   const findings = (policy: Policy): Finding[] => {
-    const result = compile([policy], ANY_WORKLOAD);
-    if ('exceeded' in result) {
-      const problem = `beyond the limit of ${result.limit} ${result.exceeded}`;
-      return [{ severity: 'error', code: 'LIMIT_EXCEEDED', at: 'spec', problem, cure: 'split or shorten it' }];
-    }
-    const notEnforced = result.notEnforced.map(({ rule, reason }): Finding => {
-      const cure = 'remove the rule, or keep it for a later version; the other rules are enforced';
-      return { severity: 'warning', code: 'NOT_ENFORCEABLE', at: rule.field, problem: reason, cure };
-    });
     const refused = policy.kind === 'KubeArmorPolicy' ? rpcSelectorProblem(policy) : undefined;
-    return [...(refused === undefined ? [] : [RPC_REFUSES[refused]]), ...notEnforced];
+    return [...(refused === undefined ? [] : [RPC_REFUSES[refused]]), ...compileIssues(policy)];
   };
 
   return (text, file) =>

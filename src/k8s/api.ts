@@ -62,6 +62,8 @@ export interface Selection {
   readonly fieldSelector?: string;
   /** Lists and watches leave out who wrote which part, unless this is true. */
   readonly managedFields?: boolean;
+  /** Of `list` alone: the first so many are enough. */
+  readonly atMost?: number;
 }
 
 export type WatchChange =

@@ -158,14 +158,14 @@ class RestKubeApi implements KubeApi, Disposable {
     const objects: KubeObject[] = [];
     let page: string | undefined;
     for (;;) {
-      const query = queryText({ ...selectors(selection), limit: String(PAGE_OBJECTS), continue: page });
+      const query = queryText({ ...selectors(selection), limit: String(selection.atMost ?? PAGE_OBJECTS), continue: page });
       const path = resourcePath(kind, { namespace: selection.namespace }) + query;
       const answer = await this.#caller.ask({ method: 'GET', path, doing, signal }, retries);
       const items = Array.isArray(answer['items']) ? answer['items'] : [];
       for (const item of items) objects.push(readObject(kind, item, doing, selection.managedFields));
       const meta = recordOf(answer, 'metadata');
       page = textOf(meta, 'continue') ?? '';
-      if (page === '') return { objects, version: versionOf(meta, doing) };
+      if (page === '' || selection.atMost !== undefined) return { objects, version: versionOf(meta, doing) };
     }
   }
 

@@ -3,6 +3,7 @@ export type { Access, CapabilityAccess, ObjectName, PathAccess, SocketAccess, Ve
 export { accessText, subjectText } from './access-text.ts';
 export { CAPABILITIES, capabilityNumber } from './capabilities.ts';
 export { asWritten, compile } from './compile.ts';
+export { compileIssues } from './compile-issues.ts';
 export type { CompileExceeded, NotEnforced, RuleSet } from './compile.ts';
 export type { Decider } from './deciders.ts';
 export { diffFor } from './diff.ts';
@@ -16,7 +17,7 @@ export { anything, described, flag, integer, isMap, labels, list, Notes, object,
 export type { Read, Reader } from './fields.ts';
 export { IMAGE_CLASS_WORDS, imageIdWord } from './image.ts';
 export { LIMITS } from './limits.ts';
-export { lint } from './lint.ts';
+export { lint, lintAmong, selectsAlso } from './lint.ts';
 export type { Finding, RulePlace } from './lint.ts';
 export { LINT_CODES } from './lint-codes.ts';
 export type { LintCode, LintSeverity } from './lint-codes.ts';

@@ -41,23 +41,31 @@ export function lint(policies: readonly Policy[], resolve: PathResolver = asWrit
   const last = new Map(policies.map((policy, index) => [`${policy.kind} ${policy.namespace} ${policy.name}`, index]));
   const current = [...last.values()].toSorted((a, b) => a - b);
   const bySet = new Map<string, RuleGroup>();
-  const found: Finding[] = [];
-  for (const index of current) {
-    const policy = policies[index]!;
-    const members = current.filter((other) => other === index || selectsAlso(policies[other]!, policy));
-    const key = members.join();
-    const set = bySet.get(key) ?? new RuleGroup(policies, members, resolve);
-    bySet.set(key, set);
-    found.push(
-      ...set.findings(index),
-      ...lintPolicy(
-        policy,
-        index,
-        members.map((member) => policies[member]!),
-      ),
-    );
-  }
-  return found;
+  return current.flatMap((index) =>
+    findingsOf(policies, index, current, (members) => {
+      const key = members.join();
+      const set = bySet.get(key) ?? new RuleGroup(policies, members, resolve);
+      bySet.set(key, set);
+      return set;
+    }),
+  );
+}
+
+/** As `lint`, of one of the policies alone, all of which have names of their own. */
+export function lintAmong(policies: readonly Policy[], index: number, resolve: PathResolver = asWritten): Finding[] {
+  return findingsOf(policies, index, [...policies.keys()], (members) => new RuleGroup(policies, members, resolve));
+}
+
+function findingsOf(
+  policies: readonly Policy[],
+  index: number,
+  current: readonly number[],
+  groupOf: (members: readonly number[]) => RuleGroup,
+): Finding[] {
+  const policy = policies[index]!;
+  const members = current.filter((other) => other === index || selectsAlso(policies[other]!, policy));
+  const beside = members.map((member) => policies[member]!);
+  return [...groupOf(members).findings(index), ...lintPolicy(policy, index, beside)];
 }
 
 /** Whether the first policy selects every workload that the second selects; false where that cannot be told from the selectors. */

@@ -135,7 +135,10 @@ export class FakeKubeApi implements KubeApi {
     const ref = { name: undefined, namespace: selection.namespace };
     return this.#answer('list', kind, { ref, signal }, (shelf) => {
       if (shelf.hidden) throw missingKind(kind);
-      return shelf.all().filter((object) => isSelected(selection, object));
+      return shelf
+        .all()
+        .filter((object) => isSelected(selection, object))
+        .slice(0, selection.atMost);
     });
   }
 

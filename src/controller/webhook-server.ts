@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
+import type { Server } from 'node:https';
+import { KubeArmorError } from '#base';
+import type { Logger } from '#base';
+import type { ServingPair } from '#pki';
+import { readReview, renderReview } from './admission.ts';
+import type { AdmissionAnswer, AdmissionRequest } from './admission.ts';
+
+/** Answers one request; when the signal aborts it has to answer with what it has. */
+export type Admit = (request: AdmissionRequest, signal: AbortSignal) => AdmissionAnswer | Promise<AdmissionAnswer>;
+
+/** Bounds of the server. The API server gives a request of 3 MiB at most, and sends the object before and after. */
+export const WEBHOOK_LIMITS = {
+  bodyBytes: 8 * 1024 * 1024,
+  /** Requests that are answered at the same time; more are told to come again. */
+  requests: 64,
+  connections: 256,
+  /** For the answer's making, of the 5 s that the API server waits. */
+  answerMs: 4_000,
+  /** For a whole request to arrive. */
+  arrivalMs: 4_000,
+} as const;
+type Limits = { readonly [K in keyof typeof WEBHOOK_LIMITS]: number };
+
+export interface WebhookServerOptions {
+  readonly port: number;
+  readonly host?: string;
+  /** By path. */
+  readonly admit: Readonly<Record<string, Admit>>;
+  /** PEM of authorities: only their clients are heard. Absent: everybody is. */
+  readonly clientAuthorities?: string;
+  readonly logger: Logger;
+  /** Told of each answer. */
+  readonly onAnswer?: (path: string, outcome: 'allowed' | 'refused' | 'error', ms: number) => void;
+  readonly limits?: Partial<Limits>;
+}
+
+/**
+ * The HTTPS server that the API server asks. It listens from the start; until it has a certificate no handshake succeeds, and a new one
+ * is shown to whoever connects next.
+ */
+export class WebhookServer implements AsyncDisposable {
+  readonly #options: WebhookServerOptions;
+  readonly #limits: Limits;
+  readonly #server: Server;
+  #shown: ServingPair | undefined;
+  #answering = 0;
+
+  private constructor(options: WebhookServerOptions) {
+    this.#options = options;
+    this.#limits = { ...WEBHOOK_LIMITS, ...options.limits };
+    const { arrivalMs, connections } = this.#limits;
+    const timeouts = {
+      requestTimeout: arrivalMs,
+      headersTimeout: arrivalMs,
+      handshakeTimeout: arrivalMs,
+      connectionsCheckingInterval: 1_000,
+    };
+    this.#server = createServer({ ...this.#secure(), ...timeouts }, (request, response) => void this.#serve(request, response));
+    this.#server.maxConnections = connections;
+    this.#server.on('tlsClientError', () => {}); // a client that cannot speak with us, or does not trust us: its own matter
+  }
+
+  /** @throws {KubeArmorError} `HOST_IO` where it cannot listen */
+  static async open(options: WebhookServerOptions): Promise<WebhookServer> {
+    const self = new WebhookServer(options);
+    self.#server.listen(options.port, options.host);
+    try {
+      await once(self.#server, 'listening');
+    } catch (error) {
+      throw new KubeArmorError('HOST_IO', `listening on port ${options.port}: ${messageOf(error)}`, { cause: error });
+    }
+    return self;
+  }
+
+  /**
+   * Shows this certificate from the next connection on.
+   *
+   * @throws {KubeArmorError} `CONFIG_INVALID` where TLS does not take it; the one before stays
+   */
+  show(pair: ServingPair): void {
+    if (this.#shown?.certificate === pair.certificate && this.#shown.key === pair.key) return;
+    try {
+      this.#server.setSecureContext({ ...this.#secure(), cert: pair.certificate, key: pair.key });
+    } catch (error) {
+      throw new KubeArmorError('CONFIG_INVALID', `showing the webhook's certificate: ${messageOf(error)}`, { cause: error });
+    }
+    this.#shown = pair;
+  }
+
+  get hasCertificate(): boolean {
+    return this.#shown !== undefined;
+  }
+
+  /** The port in use. */
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
+  /** Ends when the requests that came are answered. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    this.#server.closeIdleConnections();
+    setTimeout(() => this.#server.closeAllConnections(), this.#limits.answerMs).unref();
+    await closed;
+  }
+
+  #secure(): { minVersion: 'TLSv1.2'; ca?: string; requestCert?: boolean; rejectUnauthorized?: boolean } {
+    const { clientAuthorities: ca } = this.#options;
+    return { minVersion: 'TLSv1.2', ...(ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: true }) };
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const startedMs = performance.now();
+    const path = (request.url ?? '').split('?', 1)[0] ?? '';
+    const admit = Object.hasOwn(this.#options.admit, path) ? this.#options.admit[path] : undefined;
+    const { code, text, outcome } = await this.#reply(request, path, admit);
+    this.#options.onAnswer?.(admit === undefined ? 'unknown' : path, outcome, performance.now() - startedMs);
+    if (response.destroyed) return; // the client went away
+    // After an error the rest of the body is not read: the connection goes.
+    const headers = code === 200 ? { 'content-type': 'application/json' } : { 'content-type': 'text/plain', connection: 'close' };
+    response.writeHead(code, headers).end(text);
+  }
+
+  async #reply(request: IncomingMessage, path: string, admit: Admit | undefined): Promise<Reply> {
+    if (admit === undefined) return error(404, 'there is nothing here');
+    if (request.method !== 'POST') return error(405, 'send an AdmissionReview by POST');
+    if (this.#answering >= this.#limits.requests) return error(503, 'too many requests at once; try again');
+    this.#answering++;
+    try {
+      return await this.#answer(request, admit);
+    } catch (cause) {
+      // One object must not end the program: the API server acts as the webhook's failure policy says.
+      if (request.complete) this.#options.logger.error('answering an admission request', { path, cause: messageOf(cause) });
+      return error(500, 'the answer could not be made; the controller’s log says why');
+    } finally {
+      this.#answering--;
+    }
+  }
+
+  async #answer(request: IncomingMessage, admit: Admit): Promise<Reply> {
+    const body = await readBody(request, this.#limits.bodyBytes);
+    if (body === undefined) return error(413, `the body is bigger than ${this.#limits.bodyBytes} bytes`);
+    const review = readReview(body);
+    if (typeof review === 'string') return error(400, review);
+    const answer = await admit(review, AbortSignal.timeout(this.#limits.answerMs));
+    const outcome = answer.refusal === undefined ? 'allowed' : 'refused';
+    return { code: 200, text: renderReview(review.uid, answer), outcome };
+  }
+}
+
+interface Reply {
+  readonly code: number;
+  readonly text: string;
+  readonly outcome: 'allowed' | 'refused' | 'error';
+}
+
+const error = (code: number, why: string): Reply => ({ code, text: `${why}\n`, outcome: 'error' });
+
+/** Undefined where it is too big. @throws where it ends too early */
+async function readBody(request: IncomingMessage, most: number): Promise<string | undefined> {
+  if (Number(request.headers['content-length'] ?? 0) > most) return undefined;
+  const chunks: Buffer[] = [];
+  let size = 0;
+  // Kept open when it is left early: the client gets an answer, not a broken connection.
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > most) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
