@@ -17,6 +17,7 @@ export { lint } from './lint.ts';
 export type { Finding, RulePlace } from './lint.ts';
 export { LINT_CODES } from './lint-codes.ts';
 export type { LintCode, LintSeverity } from './lint-codes.ts';
+export { NEVER_ENFORCED } from './lower.ts';
 export type { PathResolver, ResolvedName } from './lower.ts';
 export type {
   Action,
@@ -42,6 +43,7 @@ export type {
   SyscallRule,
   Workload,
   WorkloadMode,
+  WorkloadOwner,
 } from './model.ts';
 export { ANY_WORKLOAD } from './one-rule.ts';
 export { parsePolicyObject, parsePolicyText } from './parse.ts';
