@@ -184,6 +184,7 @@ class RestKubeApi implements KubeApi, Disposable {
     const response = await this.#caller.stream({ method: 'GET', path, doing, signal });
     const stop = (): void => void response.destroy();
     signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
     try {
       yield* readWatch(response, { kind, doing, silentMs: this.#silentMs, managedFields: selection.managedFields ?? false });
     } finally {

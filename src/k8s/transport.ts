@@ -90,8 +90,10 @@ export class Transport implements Disposable {
     const onAbort = (): void => void response.destroy(new Error('aborted'));
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
+      signal?.throwIfAborted();
       return await readBody(response, answerMaxBytes);
     } catch (error) {
+      response.destroy();
       signal?.throwIfAborted();
       throw unreachable(doing, error);
     } finally {
