@@ -71,7 +71,7 @@ export async function runOnThisNode(config: AgentConfig, console: Console, signa
   for (const { hook, reason } of enforcer.report.missing)
     logger.error('a hook is not attached: what it guards is not enforced', { hook, reason });
   const clock = openBootClock();
-  using cluster = config.kube === undefined ? undefined : await openCluster(config.kube, { config, facts, logger });
+  using cluster = config.kube === undefined ? undefined : await openCluster(config.kube, { config, facts, logger, stopping: signal });
   const agent = await startAgent({
     config,
     ...(cluster === undefined ? {} : { cluster }),

@@ -42,6 +42,8 @@ export interface ClusterParts {
   /** Active security modules in their order. */
   readonly lsm: readonly string[];
   readonly architecture: string;
+  /** Ends the wait for the API server; absent: it is waited for. */
+  readonly stopping?: AbortSignal;
   /** Default: nothing is proven. */
   readonly proof?: Proof;
 }
@@ -245,7 +247,8 @@ export class ClusterGovernor implements Governor {
 
   async #firstSync({ failed, signal }: Ground, waitMs: number): Promise<boolean> {
     const synced = this.#follower.allSynced.then(() => true);
-    const late = sleep(waitMs, false, { signal, ref: false }).catch(() => false);
+    const { stopping = signal } = this.#options.cluster;
+    const late = sleep(waitMs, false, { signal: AbortSignal.any([signal, stopping]), ref: false }).catch(() => false);
     return await Promise.race([synced, late, failed]);
   }
 

@@ -12,6 +12,7 @@ interface OpenClusterOptions {
   readonly config: Pick<AgentConfig, 'stateDir'>;
   readonly facts: Pick<HostFacts, 'hostname' | 'lsms'>;
   readonly logger: Logger;
+  readonly stopping: AbortSignal;
 }
 
 /** The Node's name where nobody gives it, as the kubelet chooses it. */
@@ -27,7 +28,7 @@ const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64' };
  * @throws {KubeArmorError} `CONFIG_INVALID`, `HOST_IO` where it cannot be known which one it is
  */
 export async function openCluster(kube: KubeConfig, options: OpenClusterOptions): Promise<ClusterParts & Disposable> {
-  const { config, facts, logger } = options;
+  const { config, facts, logger, stopping } = options;
   const nodeName = nodeNameOf(kube, facts);
   const access = await findAccess({ kubeconfig: kube.kubeconfig, env: kube.env });
   const api = openKubeApi({ access, userAgent: `kubearmor-agent/${manifest.version}` });
@@ -38,6 +39,7 @@ export async function openCluster(kube: KubeConfig, options: OpenClusterOptions)
     initTimeoutMs: kube.initTimeoutMs,
     cache: new CacheFile(path.join(config.stateDir, 'cluster.json'), nodeName, logger),
     lsm: facts.lsms ?? [],
+    stopping,
     architecture: ARCHITECTURES[process.arch] ?? process.arch,
     [Symbol.dispose]: () => api[Symbol.dispose](),
   };

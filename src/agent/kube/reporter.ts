@@ -28,6 +28,8 @@ export interface ReporterOptions {
 const BY = { fieldManager: 'kubearmor-agent' } as const;
 /** The rate that ADR 23 allows. */
 const EVERY_MS = 1_000;
+/** Between tries where it cannot be written. */
+const PAUSE_MAX_MS = 8_000;
 /** What somebody else wrote into the report is set right by then. */
 const READ_AGAIN_MS = 600_000;
 
@@ -40,6 +42,8 @@ export class Reporter {
   #readAt = 0;
   #renewedAt = 0;
   #problem: string | undefined;
+  /** In a row. */
+  #failures = 0;
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -55,7 +59,8 @@ export class Reporter {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.round(signal);
-      await sleep(this.#options.everyMs ?? EVERY_MS, undefined, { signal, ref: false }).catch(() => {});
+      const pauseMs = Math.min(PAUSE_MAX_MS, (this.#options.everyMs ?? EVERY_MS) * 2 ** this.#failures);
+      await sleep(pauseMs, undefined, { signal, ref: false }).catch(() => {});
     }
   }
 
@@ -70,11 +75,13 @@ export class Reporter {
       await this.#renew(owner, signal);
       if (this.#problem !== undefined) logger.info('the node’s report is written again');
       this.#problem = undefined;
+      this.#failures = 0;
     } catch (error) {
       if (signal?.aborted === true) return;
       if (!(error instanceof KubeArmorError)) throw error;
       if (this.#problem === undefined) logger.warn('the node’s report is not written; it is tried again and again', { why: error.message });
       this.#problem = error.message;
+      this.#failures++;
       this.#written = undefined;
     }
   }
