@@ -59,6 +59,19 @@ test('a policy that was made anew under its name does not inherit what was good 
     (one) => one?.state === 'Refused',
   );
   assert.equal(report?.inForce, 0);
+  await api.patch(KSP, { name: 'a', namespace: 'shop' }, { spec: { selektor: null, ...block('web') } }, BY);
+  await eventually(
+    () => rules(web),
+    (names) => names?.join() === 'a',
+  );
+  api.goAway();
+  api.remove(KSP, { name: 'a', namespace: 'shop' });
+  api.seed(KSP, ksp('a', { selektor: {} }));
+  api.comeBack();
+  await eventually(
+    () => rules(web),
+    (names) => names?.length === 0,
+  );
 });
 
 test('the same name in other kinds and namespaces is another policy', { timeout: 30_000 }, async (t) => {

@@ -79,26 +79,26 @@ test('an audited workload is said, and no fault', () => {
   assert.deepEqual([report?.state, report?.reasons?.[0]?.code], [undefined, 'Audited']);
 });
 
-test('a report is bounded whatever there is to say', () => {
-  const long = 'ü'.repeat(1_000);
+const LONG = 'ü'.repeat(1_000);
+const isShort = (text: string): boolean => Buffer.byteLength(text) <= REPORT_LIMITS.textBytes && !text.includes('\uFFFD');
+
+test('what is said of a policy is bounded whatever there is to say', () => {
   const issues = Array.from({ length: 50 }, (_, i) => ({
     severity: 'error' as const,
     code: 'X',
     at: `spec.a[${i}]`,
-    problem: long,
-    cure: long,
+    problem: LONG,
+    cure: LONG,
   }));
-  const reasons = Array.from({ length: 50 }, () => ({ problem: long, cure: long }));
-  const report = nodeReport(facts({ policies: [{ ...known, issues, good: undefined }], status: { status: 'degraded', reasons } }));
-  const refused = report.policies?.['ksp/shop/p'];
-  assert.deepEqual(
-    [refused?.state, refused?.inForce, refused?.reasons?.length, refused?.more],
-    ['Refused', 0, REPORT_LIMITS.reasonsPerPolicy, 42],
-  );
-  assert.deepEqual([report.problems?.length, report.problems?.at(-1)?.problem], [REPORT_LIMITS.problemsPerNode, 'and 31 more']);
-  const texts = [
-    ...(refused?.reasons ?? []).map(({ message }) => message),
-    ...(report.problems ?? []).flatMap(({ problem, cure }) => [problem, cure]),
-  ];
-  assert.ok(texts.every((text) => Buffer.byteLength(text) <= REPORT_LIMITS.textBytes && !text.includes('\uFFFD')));
+  const { reasons = [], ...refused } = said({ policies: [{ ...known, issues, good: undefined }] }) ?? { generation: 0 };
+  assert.deepEqual(refused, { generation: 2, state: 'Refused', inForce: 0, more: 50 - REPORT_LIMITS.reasonsPerPolicy });
+  assert.equal(reasons.length, REPORT_LIMITS.reasonsPerPolicy);
+  assert.ok(reasons.every(({ message }) => isShort(message)));
+});
+
+test('what is said of a node is bounded whatever there is to say', () => {
+  const reasons = Array.from({ length: 50 }, () => ({ problem: LONG, cure: LONG }));
+  const { problems = [], state } = nodeReport(facts({ status: { status: 'degraded', reasons } }));
+  assert.deepEqual([state, problems.length, problems.at(-1)?.problem], ['degraded', REPORT_LIMITS.problemsPerNode, 'and 31 more']);
+  assert.ok(problems.every(({ problem, cure }) => isShort(problem) && isShort(cure)));
 });
