@@ -9,6 +9,9 @@ import { containerOf, eventually, sandboxOf, startClusterAgent } from '../testin
 import type { SamplePod } from '../testing/cluster-agent.ts';
 import { block, BY, cluster, KSP, ksp, NODE, podObject, reportOf, startInCluster, WEB, withWeb } from '../testing/cluster-samples.ts';
 
+/** Empty while there is no such file. */
+const textOf = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');
+
 test(
   'while the API server is away what is known stays; new pods are bound with what their sandbox says',
   { timeout: 30_000 },
@@ -30,7 +33,7 @@ test(
       1_500,
     );
     assert.deepEqual(rules(web), ['a']);
-    const probe = (): string => readFileSync(join(directory, 'probe.json'), 'utf8');
+    const probe = (): string => textOf(join(directory, 'probe.json'));
     await eventually(probe, (text) => /the API server cannot be followed since \d{4}-/.test(text));
     api.remove(KSP, { name: 'a', namespace: 'shop' });
     api.seed(CORE.pods, podObject({ ...late, labels: { app: 'other' } }));
@@ -56,7 +59,7 @@ test('an agent that starts while the API server is away enforces what the one be
     (names) => names?.join() === 'a',
   );
   await eventually(
-    () => (existsSync(join(directory, 'cluster.json')) ? readFileSync(join(directory, 'cluster.json'), 'utf8') : ''),
+    () => textOf(join(directory, 'cluster.json')),
     (text) => text.includes('"app":"db"') && text.includes('/bin/sh'),
   );
   await first.agent.stop();
