@@ -7,26 +7,26 @@ import type { EventContext } from '#events';
 import { createHealth, logService } from '#grpc';
 import type { Feed, GrpcService } from '#grpc';
 import type { PeerCredentials } from '#libbpf';
-import type { PolicyKind, Workload } from '#policy';
+import type { Workload } from '#policy';
 import { Workloads } from '#workloads';
-import type { WorkloadChange } from '#workloads';
 import type { AgentConfig } from './config.ts';
 import { pumpEvents, tellAlert } from './event-pump.ts';
-import { boundHost, HOST_KEY } from './host-bound.ts';
-import { followFolder } from './follow-folder.ts';
+import { FolderGovernor } from './folder-governor.ts';
+import { WorkloadFollower } from './follow-workloads.ts';
+import type { Governor } from './governor.ts';
+import { HOST_KEY } from './host-bound.ts';
+import { ClusterGovernor } from './kube/cluster-governor.ts';
+import type { ClusterParts } from './kube/cluster-governor.ts';
 import { GateKeeper } from './start-gate.ts';
 import { IntegrityWatch } from './integrity-watch.ts';
 import type { LineOutput } from './line-output.ts';
 import { nodeStatus } from './node-status.ts';
-import { folderBackups } from './policy-files.ts';
-import { PolicyKeeper } from './policy-keeper.ts';
 import { policyService } from './policy-service.ts';
 import { detailText, kubearmorText, ProbeFiles } from './probe-files.ts';
 import type { ProbeFacts } from './probe-files.ts';
 import { probeService } from './probe-service.ts';
 import { Protector } from './protector.ts';
 import type { Guard } from './protector.ts';
-import { modeOf } from './workload-mode.ts';
 import type { OpenRoot } from './path-resolver.ts';
 import type { RuntimeSource } from './runtime-source.ts';
 import { serveAll } from './serve.ts';
@@ -36,6 +36,8 @@ import type { ToldLosses } from './told-losses.ts';
 /** What the agent works with; tests bring their own. */
 export interface AgentParts {
   readonly config: AgentConfig;
+  /** Absent: the node is none of a cluster's. */
+  readonly cluster?: ClusterParts;
   readonly enforcer: Enforcer;
   readonly runtime: RuntimeSource;
   readonly feed: Feed;
@@ -75,44 +77,27 @@ const SERVICES = ['', 'feeder.LogService', 'policy.PolicyService', 'policy.Probe
 /**
  * Puts the agent to work: policies and containers first, then the services, so that nobody is answered before rules are in force.
  *
- * @throws {KubeArmorError} `HOST_IO`, `CONFIG_INVALID` when an address cannot be served; everything else is ended then
+ * @throws {KubeArmorError} `HOST_IO`, `CONFIG_INVALID` when an address cannot be served, `API_UNREACHABLE` when nothing is known of the
+ *   cluster; everything else is ended then
  */
 export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
-  const { config, enforcer, logger, runtime } = parts;
+  const { config, enforcer, logger } = parts;
   const inherited = enforcer.keys().length > 0;
-  const stop = new AbortController();
-  const failure = Promise.withResolvers<never>();
-  failure.promise.catch(() => {}); // whoever waits for it hears of it
-  const loops: Promise<void>[] = [];
-  const run = (loop: Promise<void>): void => void loops.push(loop.catch(failure.reject));
-
-  const protector = protectorOf(parts);
-  const keeper = keeperOf(config, protector, logger);
-  const workloads = new Workloads(runtime, { posturesOf: () => config.postures, modeOf: (identity) => modeOf(identity, config) }, logger);
-  const gateKeeper = new GateKeeper({ enforcer, runtime, bound: () => workloads.list(), whenSilent: config.startGate, logger });
-  const first = Promise.withResolvers<void>();
-  workloads.onChange((change) => follow(change, { protector, gateKeeper, logger, hostStays: config.hostPolicies, onFirst: first.resolve }));
-
+  const loops = new Loops();
+  const assembly = assemble(parts);
+  const { protector, governor, follower, names, integrity } = assembly;
   const health = createHealth(SERVICES);
   let servers: Servers | undefined;
   const end = async (): Promise<void> => {
     for (const name of SERVICES) health.set(name, false);
     await servers?.stop();
-    stop.abort();
-    await Promise.all(loops);
+    loops.abort();
+    follower.stop();
+    await loops.ended();
   };
   try {
-    run(gateKeeper.run(stop.signal));
-    await keeper.resume();
-    await keeper.rescan();
-    enforcer.guard([config.policyDir, config.stateDir]);
-    run(followFolder(config.policyDir, () => keeper.rescan(), { signal: stop.signal }));
-    run(workloads.run(stop.signal));
-    await Promise.race([first.promise, failure.promise, sleep(FIRST_SYNC_MS, undefined, { ref: false })]);
-    // after the containers, which are no part of it; bound or not, an agent before us may have
-    if (config.hostPolicies) protector.bind(boundHost(parts.names.hostName, config, Date.now()));
-    else enforcer.release(HOST_KEY);
-    const services = servicesOf(parts, protector, keeper);
+    await protect(parts, assembly, loops);
+    const services = servicesOf(parts, protector, governor);
     servers = await serveAll({ ...config, services, health, peerCredentials: parts.peerCredentials, logger });
   } catch (error) {
     await end();
@@ -120,65 +105,161 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
   }
   enforcer.guard([config.policyDir, config.stateDir, config.socket]);
   for (const name of SERVICES) health.set(name, true);
+  const { signal } = loops;
   // events that an agent before us left in the ring are of containers that are known by now
-  run(pump(parts, protector, { waits: inherited, signal: stop.signal }));
+  loops.run(pump({ ...parts, names }, { protector, governor, waits: inherited, signal }));
   const { addresses } = servers;
-  run(keepProbeFiles(parts, { keeper, addresses, signal: stop.signal }));
+  loops.run(keepProbeFiles(parts, { governor, integrity, addresses, signal }));
   return {
     addresses,
     containers: protector.status().filter(({ workload }) => workload.kind === 'container').length,
-    failed: failure.promise,
+    failed: loops.failed,
     stop: end,
   };
 }
 
-function protectorOf({ config, enforcer, logger, openRoot, hostGuard }: AgentParts): Protector {
+/** What goes on until the agent is stopped. */
+class Loops {
+  readonly #stop = new AbortController();
+  readonly #failure = Promise.withResolvers<never>();
+  readonly #loops: Promise<void>[] = [];
+  readonly signal = this.#stop.signal;
+  readonly failed = this.#failure.promise;
+
+  constructor() {
+    this.failed.catch(() => {}); // whoever waits for it hears of it
+  }
+
+  run(loop: Promise<void>): void {
+    this.#loops.push(loop.catch(this.#failure.reject));
+  }
+
+  abort(): void {
+    this.#stop.abort();
+  }
+
+  async ended(): Promise<void> {
+    await Promise.all(this.#loops);
+  }
+}
+
+/** The parts that know each other. */
+interface Assembly {
+  readonly protector: Protector;
+  readonly governor: Governor;
+  readonly workloads: Workloads;
+  readonly gateKeeper: GateKeeper;
+  readonly follower: WorkloadFollower;
+  readonly names: AgentParts['names'];
+  readonly integrity: IntegrityWatch;
+  /** All containers are told of, or cannot be. */
+  readonly first: Promise<void>;
+}
+
+function assemble(parts: AgentParts): Assembly {
+  const { config, enforcer, logger, runtime } = parts;
+  const protector = protectorOf(parts, () => governor);
+  const governor = governorOf(parts, protector);
+  const workloads = new Workloads(runtime, governor.workloadSettings, logger);
+  const gateKeeper = new GateKeeper({ enforcer, runtime, bound: () => workloads.list(), whenSilent: config.startGate, logger });
+  const first = Promise.withResolvers<void>();
+  const follower = new WorkloadFollower({
+    protector,
+    gateKeeper,
+    logger,
+    hostStays: config.hostPolicies,
+    isKnown: (bound) => governor.isKnown(bound),
+    onFirst: first.resolve,
+  });
+  workloads.onChange((change) => follower.follow(change));
+  const names = namesOf(parts, governor);
+  const integrity = new IntegrityWatch({ enforcer, names, tell: (alert) => tellAlert(alert, parts), logger });
+  return { protector, governor, workloads, gateKeeper, follower, names, integrity, first: first.promise };
+}
+
+/** Policies, then containers, then the host: what is there is protected when this resolves. */
+async function protect({ config, enforcer }: AgentParts, assembly: Assembly, loops: Loops): Promise<void> {
+  const { protector, governor, workloads, gateKeeper, follower, integrity, first } = assembly;
+  const { signal, failed } = loops;
+  let hostIsBound = false;
+  const bindHost = (): void => void (hostIsBound && protector.bind(governor.host()));
+  const bound = Promise.withResolvers<void>();
+  loops.run(gateKeeper.run(signal));
+  await governor.start({
+    workloads,
+    remarks: () => integrity.reasons(),
+    onHostChange: bindHost,
+    onMoreKnown: () => follower.review(),
+    bound: bound.promise,
+    run: (loop) => loops.run(loop),
+    failed,
+    signal,
+  });
+  enforcer.guard([config.policyDir, config.stateDir]);
+  loops.run(workloads.run(signal));
+  await Promise.race([first, failed, sleep(FIRST_SYNC_MS, undefined, { ref: false })]);
+  // after the containers, which are no part of it; bound or not, an agent before us may have
+  hostIsBound = config.hostPolicies;
+  bindHost();
+  if (!hostIsBound) enforcer.release(HOST_KEY);
+  bound.resolve();
+}
+
+function governorOf({ config, cluster, enforcer, runtime, names, host, logger }: AgentParts, protector: Protector): Governor {
+  if (cluster === undefined) return new FolderGovernor({ config, hostName: names.hostName, protector, logger });
+  return new ClusterGovernor({ config, cluster, enforcer, runtime, names, host, protector, logger });
+}
+
+/** Names of which one may change while the agent runs. */
+const namesOf = ({ names }: AgentParts, governor: Governor): AgentParts['names'] => ({
+  ...names,
+  get clusterName() {
+    return governor.config.cluster;
+  },
+});
+
+function protectorOf({ enforcer, logger, openRoot, hostGuard }: AgentParts, governor: () => Governor): Protector {
   return new Protector({
     enforcer,
     logger,
-    visibilityOf: ({ kind }) => visibilityOf(kind === 'host' ? config.hostVisibility : config.visibility),
+    visibilityOf: (workload) => visibilityOf(seenOf(workload, governor().config)),
+    selects: (policy, workload) => governor().selects(policy, workload),
     ...(hostGuard === undefined ? {} : { guard: hostGuard }),
     ...(openRoot === undefined ? {} : { openRoot }),
   });
 }
 
-function servicesOf({ config, feed, logger }: AgentParts, protector: Protector, keeper: PolicyKeeper): GrpcService[] {
-  const { containerPolicies, hostPolicies, networkPolicies } = config;
-  return [
-    logService(feed),
-    policyService({ keeper, containerPolicies, hostPolicies, networkPolicies }, logger),
-    probeService(
-      () => protector.status(),
-      () => keeper.policies(),
-    ),
-  ];
-}
+const servicesOf = ({ feed, logger }: AgentParts, protector: Protector, governor: Governor): GrpcService[] => [
+  logService(feed),
+  policyService(governor.answers, logger),
+  probeService(
+    () => protector.status(),
+    () => governor.policies(),
+  ),
+];
+
+/** What logs tell of a workload. */
+const seenOf = ({ kind, visibility }: Workload, config: AgentConfig): ReadonlySet<string> =>
+  visibility ?? (kind === 'host' ? config.hostVisibility : config.visibility);
 
 /** Capabilities are told of as alerts only. */
 function visibilityOf(visibility: ReadonlySet<string>): Visibility {
   return { process: visibility.has('process'), file: visibility.has('file'), network: visibility.has('network') };
 }
 
-function keeperOf(config: AgentConfig, protector: Protector, logger: Logger): PolicyKeeper {
-  const kinds = new Set<PolicyKind>([
-    ...(config.containerPolicies ? (['KubeArmorPolicy', 'KubeArmorClusterPolicy'] as const) : []),
-    ...(config.hostPolicies ? (['KubeArmorHostPolicy'] as const) : []),
-    ...(config.networkPolicies ? (['KubeArmorNetworkPolicy'] as const) : []),
-  ]);
-  return new PolicyKeeper({ directory: config.policyDir, backups: folderBackups(config.policyDir), protector, kinds, logger });
-}
-
 const hostFacts = ({ hostPolicies, hostPostures, hostVisibility }: AgentConfig): ProbeFacts['host'] =>
   hostPolicies ? { postures: hostPostures, visibility: hostVisibility } : undefined;
 
 interface Pumping {
+  readonly protector: Protector;
+  readonly governor: Governor;
   /** What happened while no agent ran waits for the readers that the agent before us had. */
   readonly waits: boolean;
   readonly signal: AbortSignal;
 }
 
-async function pump(parts: AgentParts, protector: Protector, { waits, signal }: Pumping): Promise<void> {
-  const { config, feed } = parts;
+async function pump(parts: AgentParts, { protector, governor, waits, signal }: Pumping): Promise<void> {
+  const { feed } = parts;
   const until = performance.now() + (waits ? RETURN_MS : 0);
   while (performance.now() < until && feed.stats('alerts').subscribers === 0 && !signal.aborted)
     await sleep(RETURN_POLL_MS, undefined, { signal }).catch(() => {});
@@ -187,69 +268,34 @@ async function pump(parts: AgentParts, protector: Protector, { waits, signal }: 
     {
       ...parts,
       workloadOf,
-      visibilityOf: (workload) => (workload.kind === 'host' ? config.hostVisibility : config.visibility),
-      dropProcessResource: config.dropProcessResource,
+      visibilityOf: (workload) => seenOf(workload, governor.config),
+      get dropProcessResource() {
+        return governor.config.dropProcessResource;
+      },
     },
     signal,
   );
 }
 
-interface Followed {
-  readonly protector: Protector;
-  readonly gateKeeper: GateKeeper;
-  readonly logger: Logger;
-  /** Whether what is in force for the host is still to be replaced. */
-  readonly hostStays: boolean;
-  readonly onFirst: () => void;
-}
-
-function follow(change: WorkloadChange, { protector, gateKeeper, logger, hostStays, onFirst }: Followed): void {
-  switch (change.kind) {
-    case 'bound':
-      protector.bind(gateKeeper.holds(change.now.initPid) ? { ...change.now, hadStarted: false } : change.now);
-      gateKeeper.review();
-      logger.info('detected a container', { name: change.now.workload.containerName, id: change.now.workload.id.slice(0, 12) });
-      break;
-    case 'changed':
-      protector.bind(change.now);
-      break;
-    case 'unbound':
-      protector.unbind(change.before.key);
-      logger.info('a container is gone', { name: change.before.workload.containerName });
-      break;
-    case 'lost':
-      onFirst();
-      break;
-    case 'synced':
-      protector.takeOver(hostStays ? [HOST_KEY] : []);
-      onFirst();
-      break;
-    case 'expected':
-      if (change.now.cgroupPath !== undefined) gateKeeper.expect(change.now.cgroupPath);
-      break;
-    case 'forgotten':
-      break;
-  }
-}
-
 interface ProbeKeeping {
-  readonly keeper: PolicyKeeper;
+  readonly governor: Governor;
+  readonly integrity: IntegrityWatch;
   readonly addresses: readonly string[];
   readonly signal: AbortSignal;
 }
 
-async function keepProbeFiles(parts: AgentParts, { keeper, addresses, signal }: ProbeKeeping): Promise<void> {
-  const { config, enforcer, runtime, logger } = parts;
+async function keepProbeFiles(parts: AgentParts, { governor, integrity, addresses, signal }: ProbeKeeping): Promise<void> {
+  const { enforcer, runtime, logger } = parts;
   const files = new ProbeFiles(logger);
-  const integrity = new IntegrityWatch({ enforcer, names: parts.names, tell: (alert) => tellAlert(alert, parts), logger });
   while (!signal.aborted) {
     integrity.check();
-    const policies = keeper.status();
+    const policies = governor.status();
+    const { config } = governor;
     const facts = {
       ...parts.host,
       version: parts.names.version,
       enforcer: enforcer.report.name,
-      node: nodeStatus(enforcer.report, runtime.state, policies, integrity.reasons()),
+      node: nodeStatus(enforcer.report, runtime.state, policies, [...integrity.reasons(), ...governor.remarks()]),
       postures: config.postures,
       host: hostFacts(config),
       runtime: runtime.state,

@@ -96,7 +96,7 @@ test('all problems at once, each with its place, what is allowed and the nearest
 });
 
 const refused: readonly (readonly [name: string, given: Parameters<typeof read>[0], says: RegExp])[] = [
-  ['Kubernetes', { argv: ['-k8s'] }, /k8s: `true` is not possible: this agent runs without Kubernetes/],
+  ['a duration', { argv: ['-initTimeout=60'] }, /initTimeout: `60` is no value for it.*a duration like 60s/],
   ['USB devices', { env: { ENABLEUSBDEVICEHANDLER: 'true' } }, /USB devices are not watched yet/],
   ['labels that are none', { argv: ['-nodeLabels=a=b,c'] }, /write key=value,key=value/],
   ['another enforcer', { argv: ['-lsm=apparmor'] }, /the only enforcer is bpf/],
@@ -176,4 +176,18 @@ test('help names what a setting may be', () => {
 test('help names every setting', () => {
   for (const { key } of SETTINGS) assert.ok(helpText().includes(key), key);
   assert.deepEqual(read({ argv: ['-debug', '--help'] }), { text: 'help' });
+});
+
+test('inside Kubernetes: by flag, else in a pod; its own settings', () => {
+  const kube = (given: Parameters<typeof read>[0]) => {
+    const result = read(given);
+    assert.ok('config' in result, JSON.stringify(result));
+    return result.config.kube;
+  };
+  assert.equal(kube({}), undefined);
+  assert.equal(kube({ argv: ['-k8s=false'], env: { KUBERNETES_SERVICE_HOST: '10.0.0.1' } }), undefined);
+  const env = { KUBERNETES_SERVICE_HOST: '10.0.0.1', KUBEARMOR_NODENAME: 'n1', KUBEARMOR_NAMESPACE: 'kube-system', INITTIMEOUT: '1m30s' };
+  assert.deepEqual(kube({ env }), { nodeName: 'n1', namespace: 'kube-system', kubeconfig: undefined, initTimeoutMs: 90_000, env });
+  assert.deepEqual(kube({ argv: ['-k8s', '-kubeconfig=/k'] })?.kubeconfig, '/k');
+  assert.equal('config' in read({ argv: ['-k8s', '-procfsMount=/host/procfs'] }), true);
 });

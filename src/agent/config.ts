@@ -5,7 +5,7 @@ import type { Issue } from '#base';
 import type { Posture, Postures } from '#policy';
 import { readConfigFile, readEnvironment, readFlags } from './config-sources.ts';
 import type { Given, Source } from './config-sources.ts';
-import { allowedText, normalise, SETTINGS } from './settings.ts';
+import { allowedText, durationMs, normalise, SETTINGS } from './settings.ts';
 import type { Setting } from './settings.ts';
 
 export interface TcpConfig {
@@ -15,8 +15,23 @@ export interface TcpConfig {
   readonly tlsCertPath: string | undefined;
 }
 
+/** How the agent finds its cluster. */
+export interface KubeConfig {
+  /** Empty: the host's own name. */
+  readonly nodeName: string;
+  /** The agent's own. */
+  readonly namespace: string;
+  /** Undefined: looked for. */
+  readonly kubeconfig: string | undefined;
+  readonly initTimeoutMs: number;
+  /** For the search of a kubeconfig, and for what it runs. */
+  readonly env: ConfigInputs['env'];
+}
+
 /** What the agent is told to be. */
 export interface AgentConfig {
+  /** Undefined: without Kubernetes. */
+  readonly kube: KubeConfig | undefined;
   readonly cluster: string;
   /** Empty: the host's own name. */
   readonly host: string;
@@ -88,7 +103,7 @@ export function readConfig({ argv, env, readFile }: ConfigInputs): ConfigResult 
   const issues = [...wrong, ...sources.flatMap((source) => [...source.issues, ...source.given.flatMap((given) => valueIssues(given))])];
   if (issues.length > 0) return { issues };
   const values = new Values(sources);
-  const config = build(values);
+  const config = build(values, env);
   const conflicts = crossIssues(values);
   if (conflicts.length > 0) return { issues: conflicts };
   return remove === undefined ? { config } : { config, remove };
@@ -203,10 +218,25 @@ class Values {
   }
 }
 
-function build(values: Values): AgentConfig {
+const isInPod = (env: ConfigInputs['env']): boolean => (env['KUBERNETES_SERVICE_HOST'] ?? '') !== '';
+
+function kubeOf(values: Values, env: ConfigInputs['env']): KubeConfig | undefined {
+  if (values.isGiven('k8s') ? !values.flag('k8s') : !isInPod(env)) return undefined;
+  return {
+    nodeName: values.text('nodeName'),
+    namespace: values.text('namespace'),
+    kubeconfig: values.text('kubeconfig') === '' ? undefined : values.text('kubeconfig'),
+    initTimeoutMs: durationMs(values.text('initTimeout')) ?? 0,
+    env,
+  };
+}
+
+function build(values: Values, env: ConfigInputs['env']): AgentConfig {
+  const kube = kubeOf(values, env);
   const runtimeSocket = values.text('criSocket').slice('unix://'.length);
   const visibility = values.text('visibility').split(',');
   return {
+    kube,
     cluster: values.text('cluster'),
     host: values.text('host'),
     tcp: tcpOf(values),
@@ -216,7 +246,7 @@ function build(values: Values): AgentConfig {
     visibility: new Set(visibility.filter((word) => word !== 'none')),
     containerPolicies: values.flag('enableKubeArmorPolicy'),
     networkPolicies: values.flag('enableNetworkPolicyEnforcer'),
-    ...hostOf(values),
+    ...hostOf(values, kube !== undefined),
     nodeLabels: labelsOf(values.list('nodeLabels')),
     runtimePrograms: values.list('runtimePrograms'),
     untrackedNamespaces: new Set(values.list('untrackedNs')),
@@ -243,10 +273,10 @@ function posturesOf(values: Values, prefix: 'default' | 'hostDefault'): Postures
   };
 }
 
-/** As for KubeArmor outside Kubernetes `default` means everything, and nothing is told of a host without host policies. */
-function hostOf(values: Values): Pick<AgentConfig, 'hostPolicies' | 'hostPostures' | 'hostVisibility'> {
+/** As for KubeArmor `default` means everything outside Kubernetes and nothing inside; nothing is told of a host without host policies. */
+function hostOf(values: Values, inKubernetes: boolean): Pick<AgentConfig, 'hostPolicies' | 'hostPostures' | 'hostVisibility'> {
   const hostPolicies = values.flag('enableKubeArmorHostPolicy');
-  const words = values.list('hostVisibility').flatMap((word) => (word === 'default' ? HOST_VISIBILITY : [word]));
+  const words = values.list('hostVisibility').flatMap((word) => (word !== 'default' ? [word] : inKubernetes ? [] : HOST_VISIBILITY));
   const hostVisibility = new Set(hostPolicies ? words.filter((word) => word !== 'none') : []);
   return { hostPolicies, hostPostures: posturesOf(values, 'hostDefault'), hostVisibility };
 }

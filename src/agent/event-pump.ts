@@ -2,7 +2,7 @@
 import type { Logger } from '#base';
 import type { Counters, Enforcer } from '#enforce';
 import { alertOf, formatAgentJson, formatAgentLine, logOf } from '#events';
-import type { Alert, EventContext, KernelEvent, Log } from '#events';
+import type { Alert, EventContext, KernelEvent, Log, Owner } from '#events';
 import type { Feed } from '#grpc';
 import { ANY_WORKLOAD } from '#policy';
 import type { Workload } from '#policy';
@@ -52,7 +52,7 @@ function handle(event: KernelEvent, commands: CommandLines, options: EventPumpOp
   if (event.outcome === 'observed' && json === undefined && feed.stats('logs').subscribers === 0) return;
   const workload = options.workloadOf(event.scopeId) ?? UNKNOWN;
   const rule = event.ruleId === undefined ? undefined : enforcer.ruleOf(event.imageId, event.ruleId);
-  const context: EventContext = { ...names, workload, rule, enforcer: enforcer.report.name };
+  const context: EventContext = { ...names, workload, rule, owner: ownerOf(workload), enforcer: enforcer.report.name };
   if (event.outcome === 'observed') {
     const log = logFor(event, { ...context, commandArgs: commands.of(event) }, options);
     if (log === undefined) return;
@@ -61,6 +61,10 @@ function handle(event: KernelEvent, commands: CommandLines, options: EventPumpOp
     return;
   }
   tellAlert(alertOf(event, context), options);
+}
+
+function ownerOf({ owner }: Workload): Owner | undefined {
+  return owner === undefined ? undefined : { Ref: owner.kind, Name: owner.name, Namespace: owner.namespace };
 }
 
 /** To streams, the console and the log file. */

@@ -10,6 +10,9 @@ export interface Reason {
   readonly cure: string;
 }
 
+/** A reason, or a note: something to set right although all that could be understood is enforced. */
+export type Remark = Reason & { readonly isNote?: boolean };
+
 export interface NodeStatus {
   /** The words that `karmor probe` knows. */
   readonly status: 'enforcing' | 'degraded';
@@ -19,15 +22,15 @@ export interface NodeStatus {
 /** Reasons shown; the log has them all. */
 const REASONS_MAX = 100;
 
-/** Judges what the node enforces. Pure. */
+/** Judges what the node enforces. Pure. @param others beside what can be seen here */
 export function nodeStatus(
   report: EnforcerReport,
   runtime: RuntimeState,
   policies: KeeperStatus,
-  tampered: readonly Reason[] = [],
+  others: readonly Remark[] = [],
 ): NodeStatus {
-  const reasons: Reason[] = [
-    ...tampered,
+  const remarks: Remark[] = [
+    ...others,
     ...report.missing.map(({ hook, reason }) => ({
       problem: `the hook ${hook} is not attached: ${reason}`,
       cure: 'see docs/reference/kernels.md',
@@ -51,10 +54,10 @@ export function nodeStatus(
       })),
     ]),
   ];
-  const shown = reasons.slice(0, REASONS_MAX);
-  const hidden = reasons.length - shown.length;
+  const shown = remarks.slice(0, REASONS_MAX).map(({ problem, cure }) => ({ problem, cure }));
+  const hidden = remarks.length - shown.length;
   if (hidden > 0) shown.push({ problem: `and ${hidden} more`, cure: 'see the agent’s log' });
-  return { status: reasons.length === 0 ? 'enforcing' : 'degraded', reasons: shown };
+  return { status: remarks.every(({ isNote }) => isNote === true) ? 'enforcing' : 'degraded', reasons: shown };
 }
 
 function runtimeReasons(runtime: RuntimeState): Reason[] {

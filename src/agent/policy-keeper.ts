@@ -2,12 +2,13 @@
 import path from 'node:path';
 import { KubeArmorError } from '#base';
 import type { Logger } from '#base';
-import { ANY_WORKLOAD, asWritten, compile } from '#policy';
-import type { CompileExceeded, NotEnforced, Policy, PolicyKind } from '#policy';
+import type { Policy, PolicyKind } from '#policy';
 import { backupText, listPolicyFiles, parsePolicyFile, readPolicyFile } from './policy-files.ts';
 import type { Backups } from './policy-files.ts';
 import { policyKey } from './policy-identity.ts';
 import type { PolicyId } from './policy-identity.ts';
+import { PolicyJudge } from './policy-judge.ts';
+import type { PolicyStatus } from './policy-judge.ts';
 import { PolicyStore } from './policy-store.ts';
 import type { FileProblem, PolicyFile, StoredPolicy } from './policy-store.ts';
 import type { Plan, Protector } from './protector.ts';
@@ -31,18 +32,6 @@ export type PutResult =
   | { readonly kind: 'failed'; readonly reason: string };
 export type RemoveResult = { readonly kind: 'removed' | 'absent' } | { readonly kind: 'failed'; readonly reason: string };
 
-/** One policy and what became of it. */
-export interface PolicyStatus {
-  readonly id: PolicyId;
-  readonly path: string;
-  /** The names of the workloads under its rules. */
-  readonly workloads: readonly string[];
-  /** Rules that this node cannot enforce, with the reason. */
-  readonly notEnforced: readonly { readonly field: string; readonly reason: string }[];
-  /** Why it is not in force although it was taken. */
-  readonly problem: string | undefined;
-}
-
 export interface KeeperStatus {
   readonly policies: readonly PolicyStatus[];
   /** Files, or policies in them, that are not in force as they stand. */
@@ -64,7 +53,7 @@ const RETRY_MS = 1_000;
 export class PolicyKeeper {
   readonly #options: PolicyKeeperOptions;
   readonly #store = new PolicyStore();
-  readonly #alone = new WeakMap<Policy, readonly NotEnforced[] | CompileExceeded>();
+  readonly #judge: PolicyJudge;
   readonly #trials: Trials;
   #nextRollBack: NodeJS.Timeout | undefined;
   #turn: Promise<unknown> = Promise.resolve();
@@ -73,6 +62,7 @@ export class PolicyKeeper {
 
   constructor(options: PolicyKeeperOptions) {
     this.#options = options;
+    this.#judge = new PolicyJudge(options.kinds);
     this.#trials = new Trials(path.join(options.directory, TRIALS_FILE), options.backups);
   }
 
@@ -122,44 +112,10 @@ export class PolicyKeeper {
     const guarded = this.#options.protector.status();
     const folder = this.#folderProblem;
     return {
-      policies: this.#store.policies().map(({ policy, path }) => this.#statusOf(policy, path, guarded)),
+      policies: this.#store.policies().map(({ policy, path }) => this.#judge.statusOf(policy, path, guarded)),
       files: [...(folder === undefined ? [] : [{ path: this.#options.directory, problem: folder }]), ...this.#store.problems()],
       workloads: this.#notInForce,
     };
-  }
-
-  #statusOf(policy: Policy, path: string, guarded: ReturnType<Protector['status']>): PolicyStatus {
-    const mine = guarded.filter(({ policies }) => policies.includes(policy));
-    const alone = this.#compiledAlone(policy);
-    const notEnforced = 'exceeded' in alone ? [] : alone;
-    return {
-      id: { kind: policy.kind, namespace: policy.namespace, name: policy.name },
-      path,
-      workloads: mine.map(({ workload }) => workload.containerName || workload.id),
-      notEnforced: notEnforced.map(({ rule, reason }) => ({ field: rule.field, reason })),
-      problem: this.#whyIdle(policy),
-    };
-  }
-
-  #whyIdle({ kind, selector }: Policy): string | undefined {
-    if (!this.#options.kinds.has(kind)) return `policies of kind ${kind} are switched off`;
-    return selector.target === 'node' && kind !== 'KubeArmorHostPolicy' ? 'network policies for nodes are not enforced yet' : undefined;
-  }
-
-  /** What this node cannot enforce of a policy, or the limit that the policy exceeds alone. */
-  #compiledAlone(policy: Policy): readonly NotEnforced[] | CompileExceeded {
-    const known = this.#alone.get(policy);
-    if (known !== undefined) return known;
-    const compiled = compile([policy], ANY_WORKLOAD, asWritten); // also of a policy that selects nobody yet
-    const kept = 'exceeded' in compiled ? compiled : compiled.notEnforced;
-    this.#alone.set(policy, kept);
-    return kept;
-  }
-
-  /** Why a policy cannot be taken whatever else is there. */
-  #beyondLimit(policy: Policy): string | undefined {
-    const alone = this.#compiledAlone(policy);
-    return 'exceeded' in alone ? `it has more than ${alone.limit} ${alone.exceeded}` : undefined;
   }
 
   async #rescan(): Promise<void> {
@@ -200,14 +156,14 @@ export class PolicyKeeper {
 
   /** A policy that exceeds a limit by itself is an error of its file. */
   #withinLimits(file: PolicyFile): PolicyFile {
-    const beyond = file.policies.filter((policy) => this.#beyondLimit(policy) !== undefined);
+    const beyond = file.policies.filter((policy) => this.#judge.beyondLimit(policy) !== undefined);
     if (beyond.length === 0) return file;
     const issues = beyond.map((policy) => ({
       severity: 'error' as const,
       code: 'LIMIT_EXCEEDED',
       file: file.path,
       at: '',
-      problem: `${policyKey(policy)}: ${this.#beyondLimit(policy)}`,
+      problem: `${policyKey(policy)}: ${this.#judge.beyondLimit(policy)}`,
       cure: 'split or shorten it',
     }));
     return { ...file, policies: file.policies.filter((policy) => !beyond.includes(policy)), issues: [...file.issues, ...issues] };
@@ -287,7 +243,7 @@ export class PolicyKeeper {
 
   #planFor({ path, policies: [policy] }: PolicyFile): ReturnType<Protector['plan']> {
     if (policy === undefined) throw new Error(`the policy for ${path} cannot be read back`);
-    const beyond = this.#beyondLimit(policy);
+    const beyond = this.#judge.beyondLimit(policy);
     if (beyond !== undefined) return { refused: beyond };
     return this.#options.protector.plan(this.#active({ policy, path, isBackup: true }));
   }
@@ -333,7 +289,7 @@ export class PolicyKeeper {
     const all = this.#store.policies().map(({ policy }) => policy);
     const replaced = all.map((policy) => (put !== undefined && policyKey(policy) === key ? put.policy : policy));
     const whole = put === undefined || replaced.includes(put.policy) ? replaced : [...replaced, put.policy];
-    return whole.filter(({ kind }) => this.#options.kinds.has(kind));
+    return whole.filter((policy) => this.#judge.isOn(policy));
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

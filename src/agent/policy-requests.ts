@@ -24,6 +24,9 @@ export interface PolicyRequestOptions {
   readonly networkPolicies: boolean;
 }
 
+/** Who answers: a keeper, or nobody, for this reason. */
+export type PolicyAnswers = PolicyRequestOptions | { readonly off: string };
+
 export type PolicyMethod = 'containerPolicy' | 'hostPolicy' | 'networkPolicy';
 
 const KIND_OF: { readonly [K in PolicyMethod]: PolicyKind } = {
@@ -46,7 +49,8 @@ const invalid = (reason: string): Answer => answer(PolicyStatus.Invalid, reason)
  * come with the container policies, told apart by `kind`. Two more types: `ADDED_FOR` with `seconds` is ADDED on trial, `CONFIRMED`
  * with a name alone, of any method, ends the trial of that name for good.
  */
-export async function answerPolicy(method: PolicyMethod, bytes: Uint8Array, options: PolicyRequestOptions): Promise<Answer> {
+export async function answerPolicy(method: PolicyMethod, bytes: Uint8Array, options: PolicyAnswers): Promise<Answer> {
+  if ('off' in options) return answer(PolicyStatus.NotEnabled, options.off);
   const off = switchedOff(method, options);
   if (off !== undefined) return answer(PolicyStatus.NotEnabled, `${off} are switched off`);
   const event = decodeEvent(bytes);

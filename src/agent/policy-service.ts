@@ -4,7 +4,7 @@ import { grpcService } from '#grpc';
 import type { GrpcService } from '#grpc';
 import { PolicyService, PolicyStatus, REASON_TRAILER, TRIAL_TRAILER } from '#wire';
 import { answerPolicy } from './policy-requests.ts';
-import type { PolicyMethod, PolicyRequestOptions } from './policy-requests.ts';
+import type { PolicyMethod, PolicyAnswers } from './policy-requests.ts';
 
 const REASON_MAX = 2_000;
 
@@ -12,7 +12,7 @@ const nameOf = (status: PolicyStatus): string =>
   Object.entries(PolicyStatus).find(([, number]) => number === status)?.[0] ?? String(status);
 
 /** `policy.PolicyService`. When it answers Applied, Modified or Deleted the next access obeys. */
-export function policyService(options: PolicyRequestOptions, logger: Logger): GrpcService {
+export function policyService(options: PolicyAnswers, logger: Logger): GrpcService {
   type Context = { readonly responseTrailer: Headers };
   const handle =
     (method: PolicyMethod) =>

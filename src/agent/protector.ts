@@ -17,9 +17,13 @@ export interface ProtectorOptions {
   readonly visibilityOf?: (workload: Workload) => Visibility | undefined;
   /** Why rules must not be put in force for a workload although they can be; absent: they may. */
   readonly guard?: Guard;
+  /** Whether a policy governs a workload. Default: as on a node without Kubernetes. */
+  readonly selects?: Selects;
   /** Default: the real root file systems. */
   readonly openRoot?: OpenRoot;
 }
+
+export type Selects = (policy: Policy, workload: Workload) => boolean;
 
 /** Looks at rules before they are in force. @returns what is wrong with them */
 export type Guard = (workload: Workload, selected: readonly Policy[], ruleSet: RuleSet) => string | undefined;
@@ -29,6 +33,7 @@ interface Guarded {
   readonly paths: ContainerPaths;
   /** The policies whose rules are in force; undefined before the first time. */
   inForce: readonly Policy[] | undefined;
+  selected: readonly Policy[];
   notEnforced: readonly NotEnforced[];
   /** Why the policies that select it now are not those in force. */
   problem: string | undefined;
@@ -41,10 +46,15 @@ export interface Plan {
 
 /** What is in force where. */
 export interface WorkloadStatus {
+  readonly key: string;
   readonly workload: Workload;
   readonly policies: readonly Policy[];
   readonly notEnforced: readonly NotEnforced[];
   readonly problem: string | undefined;
+  /** The policies that select it; those in force may be others, see `problem`. */
+  readonly selected: readonly Policy[];
+  /** A pod's sandbox, which runs nothing of its user's. */
+  readonly isSandbox: boolean;
 }
 
 /** Workloads that are gone and whose last events may still come. */
@@ -60,16 +70,18 @@ export class Protector {
   readonly #logger: Logger;
   readonly #visibilityOf: NonNullable<ProtectorOptions['visibilityOf']>;
   readonly #guard: Guard;
+  readonly #selects: Selects;
   readonly #openRoot: OpenRoot | undefined;
   readonly #guarded = new Map<string, Guarded>();
   readonly #gone = new Map<string, Workload>();
   #policies: readonly Policy[] = [];
 
-  constructor({ enforcer, logger, visibilityOf, guard, openRoot }: ProtectorOptions) {
+  constructor({ enforcer, logger, visibilityOf, guard, selects, openRoot }: ProtectorOptions) {
     this.#enforcer = enforcer;
     this.#logger = logger;
     this.#visibilityOf = visibilityOf ?? (() => undefined);
     this.#guard = guard ?? (() => undefined);
+    this.#selects = selects ?? selectsHere;
     this.#openRoot = openRoot;
   }
 
@@ -85,7 +97,7 @@ export class Protector {
       return;
     }
     const paths = new ContainerPaths(bound, this.#openRoot, this.#logger);
-    const guarded: Guarded = { bound, paths, inForce: undefined, notEnforced: [], problem: undefined };
+    const guarded: Guarded = { bound, paths, inForce: undefined, selected: [], notEnforced: [], problem: undefined };
     this.#guarded.set(key, guarded);
     this.#update(guarded);
   }
@@ -123,8 +135,8 @@ export class Protector {
     const items: Plan['items'][number][] = [];
     for (const guarded of this.#guarded.values()) {
       const { workload } = guarded.bound;
-      const selected = selectedBy(policies, workload);
-      if (isSame(selected, selectedBy(this.#policies, workload))) continue; // what is wrong there already is not this change's doing
+      const selected = this.#selectedBy(policies, workload);
+      if (isSame(selected, this.#selectedBy(this.#policies, workload))) continue; // what is wrong there already is not this change's doing
       const compiled = this.#compile(guarded, selected);
       if (compiled !== undefined && 'refused' in compiled)
         return { refused: workload.kind === 'host' ? compiled.refused : `${compiled.refused} of ${nameOf(guarded)}` };
@@ -143,7 +155,7 @@ export class Protector {
     this.#policies = policies;
     for (const { key, selected, ruleSet } of plan.items) {
       const guarded = this.#guarded.get(key);
-      if (guarded !== undefined && isSame(selected, selectedBy(policies, guarded.bound.workload)))
+      if (guarded !== undefined && isSame(selected, this.#selectedBy(policies, guarded.bound.workload)))
         this.#protect(guarded, selected, ruleSet);
     }
     for (const guarded of this.#guarded.values()) this.#update(guarded);
@@ -159,12 +171,19 @@ export class Protector {
   }
 
   status(): readonly WorkloadStatus[] {
-    return [...this.#guarded.values()].map(({ bound, inForce, notEnforced, problem }) => ({
+    return [...this.#guarded.values()].map(({ bound, inForce, selected, notEnforced, problem }) => ({
+      key: bound.key,
       workload: bound.workload,
       policies: inForce ?? [],
       notEnforced,
       problem,
+      selected,
+      isSandbox: bound.isSandbox,
     }));
+  }
+
+  #selectedBy(policies: readonly Policy[], workload: Workload): readonly Policy[] {
+    return workload.mode === 'disabled' ? [] : policies.filter((policy) => this.#selects(policy, workload));
   }
 
   #compile({ bound: { workload }, paths }: Guarded, selected: readonly Policy[]): RuleSet | { readonly refused: string } | undefined {
@@ -176,7 +195,8 @@ export class Protector {
   }
 
   #update(guarded: Guarded): void {
-    const selected = selectedBy(this.#policies, guarded.bound.workload);
+    const selected = this.#selectedBy(this.#policies, guarded.bound.workload);
+    guarded.selected = selected;
     if (isSame(selected, guarded.inForce)) {
       guarded.problem = undefined;
       return;
@@ -223,9 +243,6 @@ export class Protector {
     guarded.problem = problem;
   }
 }
-
-const selectedBy = (policies: readonly Policy[], workload: Workload): readonly Policy[] =>
-  workload.mode === 'disabled' ? [] : policies.filter((policy) => selectsHere(policy, workload));
 
 /** Policies are values: the same object is the same policy. */
 const isSame = (selected: readonly Policy[], inForce: readonly Policy[] | undefined): boolean =>

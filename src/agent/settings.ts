@@ -11,7 +11,9 @@ export type SettingType =
   /** `unix:///path`, or empty. */
   | { readonly kind: 'unixSocket' }
   /** An absolute path. */
-  | { readonly kind: 'path' };
+  | { readonly kind: 'path' }
+  /** As Go writes it: `60s`, `1m30s`. */
+  | { readonly kind: 'duration' };
 
 export interface Setting {
   readonly key: string;
@@ -30,7 +32,6 @@ export interface Setting {
   readonly alias?: string;
 }
 
-const NO_KUBERNETES = 'this agent runs without Kubernetes';
 const NO_DEVICES = 'USB devices are not watched yet';
 const text = { kind: 'text' } as const;
 const bool = { kind: 'boolean' } as const;
@@ -75,7 +76,12 @@ const KUBEARMOR: readonly Row[] = [
   ['enableKubeArmorPolicy', bool, 'true', 'container policies'],
   ['enableKubeArmorHostPolicy', bool, 'false', 'host policies'],
   ['enableKubeArmorVm', bool, 'false', 'client of a KVM service', { notHere: 'the KVM client is not here yet' }],
-  ['k8s', bool, 'false', 'inside Kubernetes', { notHere: NO_KUBERNETES }],
+  [
+    'k8s',
+    bool,
+    'false',
+    'inside Kubernetes: policies, pods and namespaces come from the API server; where nobody gives it, true in a pod (KUBERNETES_SERVICE_HOST)',
+  ],
   ['debug', bool, 'false', 'more messages, and all of them to WatchMessages'],
   ['defaultFilePosture', posture, 'audit', 'of files and processes where Allow rules are'],
   ['defaultNetworkPosture', posture, 'audit', 'of the network where Allow rules are'],
@@ -96,7 +102,12 @@ const KUBEARMOR: readonly Row[] = [
   ['bpfFsPath', path, '/sys/fs/bpf', 'the BPF file system; mounted if it is not'],
   ['enforcerAlerts', bool, 'true', 'alerts of the enforcer', { notHere: 'a denial is always told' }],
   ['defaultPostureLogs', bool, 'true', 'default posture as alerts', { notHere: 'a default posture is always told as an alert' }],
-  ['initTimeout', text, '60s', 'time for informers', { notHere: NO_KUBERNETES }],
+  [
+    'initTimeout',
+    { kind: 'duration' },
+    '60s',
+    'inside Kubernetes: how long an agent that knows nothing of its cluster waits for the API server before it ends',
+  ],
   ['enableKubeArmorStateAgent', bool, 'false', 'StateAgent service', { notHere: 'StateAgent is not here yet' }],
   ['alertThrottling', bool, 'true', 'repeated alerts are folded into one with a count, never dropped'],
   [
@@ -113,8 +124,18 @@ const KUBEARMOR: readonly Row[] = [
     'throttling',
     { notHere: 'repeated alerts are folded, not throttled' },
   ],
-  ['annotateResources', bool, 'false', 'annotates workloads', { notHere: NO_KUBERNETES }],
-  ['procfsMount', path, '/proc', 'the host’s procfs', { notHere: 'the agent runs on the host itself' }],
+  ['annotateResources', bool, 'false', 'annotates workloads', { notHere: 'the agent writes to no object of its users' }],
+  [
+    'procfsMount',
+    path,
+    '/proc',
+    'the host’s procfs',
+    {
+      notHere: 'the agent runs on the host itself, or in a pod with hostPID',
+      possible: /^\/host\/procfs$/,
+      alsoPossible: '/host/procfs, as KubeArmor’s manifests have it: it is not read',
+    },
+  ],
   ['machineIDPath', path, '/etc/machine-id', 'file with the NodeID of alerts and logs'],
   ['useOCIHooks', bool, 'false', 'OCI hooks', { notHere: 'OCI hooks are not here yet' }],
   ['enableIMA', bool, 'false', 'hashes of programs', { notHere: 'IMA is not here yet' }],
@@ -128,7 +149,15 @@ const KUBEARMOR: readonly Row[] = [
 const OURS: readonly Row[] = [
   ['auditedNs', text, 'kube-system', 'comma list of namespaces whose pods are denied nothing: what would have been is an alert'],
   ['modeAnnotation', bool, 'true', 'the annotation kubearmor-policy of a container or pod sets its mode'],
-  ['nodeLabels', text, '', 'comma list of key=value: labels of this node, for host policies'],
+  ['nodeName', text, '', 'inside Kubernetes: the Node’s name; empty: the host’s own'],
+  ['namespace', text, 'kubearmor', 'inside Kubernetes: where the ConfigMap kubearmor-config and the node’s Lease are'],
+  [
+    'kubeconfig',
+    text,
+    '',
+    'inside Kubernetes: file of a kubeconfig; empty: KUBECONFIG, else the pod’s service account, else ~/.kube/config',
+  ],
+  ['nodeLabels', text, '', 'comma list of key=value: labels of this node, for host policies; inside Kubernetes the Node’s count'],
   ['runtimePrograms', text, '', 'comma list of paths: programs of container runtimes beside those in the usual folders, for host policies'],
   ['policyDir', path, '/opt/kubearmor/policies', 'folder of policies (.yaml .yml .json), watched; policies of the RPC are kept there'],
   ['socket', path, '/run/kubearmor/kubearmor.sock', 'Unix socket of the API, for root and the agent’s own user'],
@@ -173,6 +202,8 @@ export function allowedText(type: SettingType): string {
       return 'unix:///path/to/socket, or empty';
     case 'path':
       return 'an absolute path';
+    case 'duration':
+      return 'a duration like 60s or 1m30s';
   }
 }
 
@@ -198,10 +229,25 @@ export function normalise(type: SettingType, given: string): string | undefined 
     case 'list':
       return normaliseList(type.values, value);
     case 'unixSocket':
-      return /^(unix:\/\/\/.+)?$/.exec(value)?.[0];
     case 'path':
-      return /^\/.*$/.exec(value)?.[0];
+    case 'duration':
+      return FORMS[type.kind].exec(value)?.[0];
   }
+}
+
+const FORMS = {
+  unixSocket: /^(unix:\/\/\/.+)?$/,
+  path: /^\/.*$/,
+  duration: /^(\d{1,9}(\.\d{1,9})?(ms|s|m|h))+$/,
+} as const;
+
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** Milliseconds of `1m30s`, or undefined where it is no duration. @source Go, time.ParseDuration; without its smaller units */
+export function durationMs(text: string): number | undefined {
+  if (!FORMS.duration.test(text)) return undefined;
+  const parts = text.matchAll(/([\d.]+)(ms|s|m|h)/g);
+  return parts.reduce((sum, [, count, unit]) => sum + Number(count) * (UNITS_MS[unit ?? ''] ?? 0), 0);
 }
 
 function normaliseInteger({ min, max }: { readonly min: number; readonly max: number }, value: string): string | undefined {

@@ -19,9 +19,10 @@ import type { AgentConfig } from './config.ts';
 import { survivalOf } from './end-enforcement.ts';
 import { findEssentials } from './essentials.ts';
 import { hostGuard } from './host-guard.ts';
+import { nodeNameOf, openCluster } from './kube/open-cluster.ts';
 import { fileOutput, streamOutput } from './line-output.ts';
 import type { LineOutput, LineStream } from './line-output.ts';
-import { checkNode } from './preflight.ts';
+import { checkNode, checkPod } from './preflight.ts';
 import { KUBEARMOR_PROBE_PATH } from './probe-files.ts';
 import { RuntimeSource } from './runtime-source.ts';
 import { toldLossesFile } from './told-losses.ts';
@@ -56,6 +57,7 @@ export async function runOnThisNode(config: AgentConfig, console: Console, signa
   );
   const objectPath = config.bpfObject ?? OWN_OBJECT;
   await checkNode(facts, config.socket, objectPath);
+  if (config.kube !== undefined) checkPod();
   await prepareFolders(config);
   const lines = streamOutput(console.stdout);
   const json = jsonOutput(config.logPath, console, logger);
@@ -69,8 +71,10 @@ export async function runOnThisNode(config: AgentConfig, console: Console, signa
   for (const { hook, reason } of enforcer.report.missing)
     logger.error('a hook is not attached: what it guards is not enforced', { hook, reason });
   const clock = openBootClock();
+  using cluster = config.kube === undefined ? undefined : await openCluster(config.kube, { config, facts, logger, stopping: signal });
   const agent = await startAgent({
     config,
+    ...(cluster === undefined ? {} : { cluster }),
     enforcer,
     feed,
     runtime: new RuntimeSource({ socket: config.runtimeSocket, logger }),
@@ -130,7 +134,8 @@ function jsonOutput(logPath: string, { stdout }: Console, logger: Logger): LineO
   return logPath === 'stdout' ? streamOutput(stdout) : fileOutput(logPath, logger);
 }
 
-const hostNameOf = (config: AgentConfig, facts: HostFacts): string => (config.host === '' ? facts.hostname : config.host);
+const hostNameOf = ({ host, kube }: AgentConfig, facts: HostFacts): string =>
+  host === '' ? (kube === undefined ? facts.hostname : nodeNameOf(kube, facts)) : host;
 
 /** KubeArmor's NodeID: the machine's id, else the node's name. */
 function nodeIdOf(config: AgentConfig, facts: HostFacts): string {

@@ -21,6 +21,7 @@ export { lint, lintAmong, selectsAlso } from './lint.ts';
 export type { Finding, RulePlace } from './lint.ts';
 export { LINT_CODES } from './lint-codes.ts';
 export type { LintCode, LintSeverity } from './lint-codes.ts';
+export { NEVER_ENFORCED } from './lower.ts';
 export type { PathResolver, ResolvedName } from './lower.ts';
 export type {
   Action,
@@ -46,6 +47,7 @@ export type {
   SyscallRule,
   Workload,
   WorkloadMode,
+  WorkloadOwner,
 } from './model.ts';
 export { ANY_WORKLOAD } from './one-rule.ts';
 export { parsePolicyObject, parsePolicyText } from './parse.ts';

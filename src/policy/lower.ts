@@ -127,8 +127,8 @@ export function notEnforceable(rule: {
   direction?: string | undefined;
   capability?: string;
 }): string | undefined {
-  if (rule.pts === false) return '`pts` is not enforced yet';
-  if (rule.allowedArgs !== undefined) return '`allowedArgs` is not enforced yet';
+  if (rule.pts === false) return NOT_YET['pts'];
+  if (rule.allowedArgs !== undefined) return NOT_YET['allowedArgs'];
   if (rule.family === 'capabilities' && capabilityNumber(rule.capability ?? '') < 0)
     return `this kernel interface has no ${rule.capability}`;
   if (rule.cidr !== undefined && rule.direction === 'ingress' && rule.protocol !== 'tcp')
@@ -143,4 +143,11 @@ const NOT_YET: Readonly<Record<string, string>> = {
   firewall: '`ingress` and `egress` quotas are not enforced yet; `network.matchProtocols` with port and cidr is',
   preset: '`presets` are not enforced yet',
   apparmor: 'raw AppArmor rules need the AppArmor enforcer',
+  pts: '`pts` is not enforced yet',
+  allowedArgs: '`allowedArgs` is not enforced yet',
 };
+
+/** What no rule can have on any node yet, by family or field. */
+export const NEVER_ENFORCED: readonly { readonly construct: string; readonly reason: string }[] = Object.entries(NOT_YET).map(
+  ([construct, reason]) => ({ construct, reason }),
+);

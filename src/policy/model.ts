@@ -175,4 +175,15 @@ export interface Workload {
   readonly labels: Readonly<Record<string, string>>;
   readonly mode: WorkloadMode;
   readonly postures: Postures;
+  /** The pod's top-level controller, for events: no policy selects by it. */
+  readonly owner?: WorkloadOwner | undefined;
+  /** What its logs tell of: `process`, `file`, `network`, `capabilities`; absent: as the node is configured. */
+  readonly visibility?: ReadonlySet<string> | undefined;
+}
+
+/** Who made a pod: `Deployment shop/web`. */
+export interface WorkloadOwner {
+  readonly kind: string;
+  readonly name: string;
+  readonly namespace: string;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Postures, Workload } from '#policy';
 import type { Container } from '#runtimes';
-import type { WorkloadIdentity, WorkloadSettings } from './workload-change.ts';
+import type { PodFacts, WorkloadIdentity, WorkloadSettings } from './workload-change.ts';
 
 /** Namespace of containers that no pod owns, as KubeArmor calls it. */
 const CONTAINER_NAMESPACE = 'container_namespace';
@@ -13,12 +13,13 @@ const RUNTIME_LABEL = /^(io\.kubernetes|io\.cri-containerd|io\.containerd)\./;
  * Names a container in the words of policies (semantics, “Which workloads”).
  *
  * @param sandbox the pod's sandbox, which carries the pod's labels; undefined where it is not known
+ * @param podFacts see `WorkloadSettings`
  */
-export function identify(container: Container, sandbox: Container | undefined): WorkloadIdentity {
+export function identify(container: Container, sandbox: Container | undefined, podFacts?: WorkloadSettings['podFacts']): WorkloadIdentity {
   const { pod } = container;
   const image = withDigest(container.image, container.imageDigest);
   if (pod === undefined) {
-    const namespace = container.labels[NAMESPACE_LABEL] || CONTAINER_NAMESPACE;
+    const namespace = (podFacts === undefined && container.labels[NAMESPACE_LABEL]) || CONTAINER_NAMESPACE;
     const { runtimeNamespace, name, labels } = container;
     const { policyAnnotation } = container;
     return {
@@ -39,16 +40,24 @@ export function identify(container: Container, sandbox: Container | undefined): 
     podName: pod.podName,
     containerName: pod.containerName,
     image,
-    labels: Object.fromEntries(Object.entries(sandbox?.labels ?? {}).filter(([key]) => !RUNTIME_LABEL.test(key))),
     isSandbox: pod.isSandbox,
     isPod: true,
+    ...(podFacts?.(pod) ?? sandboxFacts(container, sandbox)),
+  };
+}
+
+/** What the runtime knows of a pod: labels as they were when it was made. */
+function sandboxFacts(container: Container, sandbox: Container | undefined): Pick<PodFacts, 'labels' | 'policyAnnotation'> {
+  return {
+    labels: Object.fromEntries(Object.entries(sandbox?.labels ?? {}).filter(([key]) => !RUNTIME_LABEL.test(key))),
     policyAnnotation: container.policyAnnotation ?? sandbox?.policyAnnotation,
   };
 }
 
 /** The workload that policies select and events name. */
 export function describeWorkload(id: string, identity: WorkloadIdentity, settings: WorkloadSettings): Workload {
-  const { namespace, podName, containerName, image, labels } = identity;
+  const { namespace, podName, containerName, image, labels, owner } = identity;
+  const visibility = settings.visibilityOf?.(identity);
   return {
     id,
     kind: 'container',
@@ -59,6 +68,8 @@ export function describeWorkload(id: string, identity: WorkloadIdentity, setting
     labels,
     mode: settings.modeOf?.(identity) ?? 'enabled',
     postures: settings.posturesOf(identity),
+    ...(owner === undefined ? {} : { owner }),
+    ...(visibility === undefined ? {} : { visibility }),
   };
 }
 

@@ -2,4 +2,4 @@
 export { describeWorkload, hostWorkload } from './identify.ts';
 export { Workloads } from './workloads.ts';
 export type { WorkloadListener } from './workloads.ts';
-export type { BoundWorkload, ExpectedWorkload, WorkloadChange, WorkloadIdentity, WorkloadSettings } from './workload-change.ts';
+export type { BoundWorkload, ExpectedWorkload, PodFacts, WorkloadChange, WorkloadIdentity, WorkloadSettings } from './workload-change.ts';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KubeArmorError } from '#base';
-import type { Postures, Workload, WorkloadMode } from '#policy';
-import type { Container } from '#runtimes';
+import type { Postures, Workload, WorkloadMode, WorkloadOwner } from '#policy';
+import type { Container, PodIdentity } from '#runtimes';
 
 /** A container that exists in the kernel: whom rules and events are about. A new value for every change. */
 export interface BoundWorkload {
@@ -22,6 +22,8 @@ export interface BoundWorkload {
   readonly hadStarted: boolean;
   /** A pod's sandbox (pause) container. */
   readonly isSandbox: boolean;
+  /** Absent: a container of no pod. */
+  readonly pod?: PodIdentity | undefined;
   /** As its specification declares them. */
   readonly mounts: Container['mounts'];
 }
@@ -60,10 +62,28 @@ export interface WorkloadIdentity {
   readonly isPod: boolean;
   /** `kubearmor-policy`, as who made the container annotated it; undefined where nobody did. */
   readonly policyAnnotation: string | undefined;
+  /** `kubearmor-visibility` of the pod; absent where there is none, and where the pod's object is not known. */
+  readonly visibilityAnnotation?: string | undefined;
+  readonly owner?: WorkloadOwner | undefined;
+}
+
+/** What a cluster says of a pod, beside what its runtime knows. */
+export interface PodFacts {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly policyAnnotation: string | undefined;
+  readonly visibilityAnnotation: string | undefined;
+  readonly owner: WorkloadOwner | undefined;
 }
 
 export interface WorkloadSettings {
   readonly posturesOf: (identity: WorkloadIdentity) => Postures;
   /** Default: `enabled` for every container. Not to be read from labels: an image can bring them along. */
   readonly modeOf?: (identity: WorkloadIdentity) => WorkloadMode;
+  /** Default: as the node is configured. */
+  readonly visibilityOf?: (identity: WorkloadIdentity) => ReadonlySet<string> | undefined;
+  /**
+   * Where the node is one of a cluster: what the cluster says of a pod, undefined while that is not known; then the sandbox's labels count,
+   * which are the pod's as it was made. A namespace is then a pod's alone, never what a label says.
+   */
+  readonly podFacts?: (pod: PodIdentity) => PodFacts | undefined;
 }

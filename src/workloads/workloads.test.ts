@@ -179,6 +179,40 @@ test('workloads: pods take the labels of their sandbox, in whatever order both a
   }
 });
 
+test('workloads: in a cluster its word of a pod counts before the sandbox’s, and no label makes a namespace', async () => {
+  const pod: PodIdentity = { namespace: 'shop', podName: 'web-1', podUid: 'u1', containerName: 'nginx', sandboxId: 's1', isSandbox: false };
+  const main = running({ runtimeNamespace: 'k8s.io', id: 'c1', pod, policyAnnotation: 'audited' });
+  const sandbox = running({
+    runtimeNamespace: 'k8s.io',
+    id: 's1',
+    initPid: 6,
+    cgroup: cgroup(60n),
+    pod: { ...pod, containerName: '', isSandbox: true },
+    labels: { app: 'old' },
+  });
+  const stranger = running({ id: 'x', initPid: 9, cgroup: cgroup(90n), labels: { 'kubearmor.io/namespace': 'shop' } });
+  const owner = { kind: 'Deployment', name: 'web', namespace: 'shop' };
+  const facts = { labels: { app: 'new' }, policyAnnotation: undefined, visibilityAnnotation: 'file', owner };
+  let isKnown = false;
+  const settings: WorkloadSettings = {
+    posturesOf: () => AUDIT,
+    modeOf: ({ policyAnnotation }) => (policyAnnotation === 'audited' ? 'audited' : 'enabled'),
+    visibilityOf: ({ visibilityAnnotation }) => (visibilityAnnotation === undefined ? undefined : new Set([visibilityAnnotation])),
+    podFacts: ({ podUid }) => (isKnown && podUid === 'u1' ? facts : undefined),
+  };
+  const { workloads, told } = await replay([synced(main, sandbox, stranger)], settings);
+  assert.equal(workloads.get('default/x')?.workload.namespace, 'container_namespace');
+  assert.deepEqual([workloads.get('k8s.io/c1')?.workload.labels, workloads.get('k8s.io/c1')?.workload.mode], [{ app: 'old' }, 'audited']);
+  isKnown = true;
+  told.length = 0;
+  workloads.review((container) => container.id === 'x');
+  assert.deepEqual(told, []);
+  workloads.review((container) => container.pod?.podUid === 'u1');
+  assert.deepEqual(kinds(told).toSorted(), ['changed k8s.io/c1', 'changed k8s.io/s1']);
+  const { labels, mode, visibility, owner: told1 } = workloads.get('k8s.io/c1')?.workload ?? {};
+  assert.deepEqual([labels, mode, visibility, told1], [{ app: 'new' }, 'enabled', new Set(['file']), owner]);
+});
+
 test('workloads: other modes and postures tell of those that they change, and of no others', async () => {
   const { workloads, told } = await replay([synced(running(), running({ id: 'db', initPid: 8, cgroup: cgroup(80n) }))]);
   told.length = 0;

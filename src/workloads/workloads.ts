@@ -61,6 +61,12 @@ export class Workloads {
     for (const key of this.#bound.keys()) this.#update(key);
   }
 
+  /** The settings answer otherwise than before for some containers: tells of every workload that this changes. */
+  review(isMeant: (container: Container) => boolean): void {
+    for (const container of this.#containers.values())
+      if (this.#bound.has(container.key) && isMeant(container)) this.#update(container.key);
+  }
+
   #apply(change: ContainerChange): void {
     if (change.kind === 'lost') return this.#tell(change);
     if (change.kind === 'synced') {
@@ -138,13 +144,14 @@ export class Workloads {
       hadStarted: isSame ? before.hadStarted : container.status !== 'created',
       isSandbox: container.pod?.isSandbox === true,
       mounts,
+      ...(container.pod === undefined ? {} : { pod: container.pod }),
     };
   }
 
   #workloadOf(container: Container): BoundWorkload['workload'] {
     const sandbox =
       container.pod === undefined ? undefined : this.#containers.get(`${container.runtimeNamespace}/${container.pod.sandboxId}`);
-    return describeWorkload(container.id, identify(container, sandbox), this.#settings);
+    return describeWorkload(container.id, identify(container, sandbox, this.#settings.podFacts), this.#settings);
   }
 
   #put(now: BoundWorkload): void {
