@@ -11,6 +11,7 @@ case $(uname -m) in x86_64) arch=amd64 ;; *) arch=arm64 ;; esac
 passed=0 failed=0 skipped=0
 work=$(mktemp -d)
 pids=()
+commit=$(git rev-parse HEAD)
 finish() {
   [ ${#pids[@]} = 0 ] || kill "${pids[@]}" 2>/dev/null
   rm -rf "$work"
@@ -26,7 +27,7 @@ check() {
 
 # clone NAME: HEAD in a folder of that name, with this tree's set-up.
 clone() {
-  git clone -q "$root" "$work/$1" && git -C "$work/$1" checkout -q "$(git rev-parse HEAD)" || return 1
+  git clone -q "$root" "$work/$1" && git -C "$work/$1" checkout -q "$commit" || return 1
   ln -s "$root/node_modules" "$work/$1/node_modules"
   mkdir -p "$work/$1/.cache/release"
   ln -s "$root/.cache/node-$(cat tools/node-version)" "$work/$1/.cache/"
