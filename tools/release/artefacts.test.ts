@@ -2,7 +2,7 @@
 // The small artefacts, made twice and used; all of them: check.ts, in make test-full.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -34,8 +34,10 @@ test('the same files give the same tar file, whatever the umask and the order', 
   const at = folder(t);
   const make = (name: string, entries: readonly Entry[], mask: number): Buffer => {
     const before = process.umask(mask);
+    mkdirSync(join(at, name));
     writeTree(join(at, name), entries, release.epoch);
     process.umask(before);
+    assert.equal(statSync(join(at, name)).mode & 0o7777, 0o755);
     packTar(join(at, name), join(at, `${name}.tar`), release.epoch);
     return readFileSync(gzip(join(at, `${name}.tar`)));
   };

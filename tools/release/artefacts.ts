@@ -81,7 +81,7 @@ const bpf: Artefact = {
     const { version } = shop.release;
     const entries: Entry[] = [{ path: 'BPF/kubearmor.bpf.o', from: shop.bpfObject() }, ...legal(shop, [], 'BPF')];
     const file = packed(shop, { entries }, join(out, `kubearmor-bpf_${version}_linux.tar.gz`));
-    return [{ file, subject: generic('kubearmor-bpf', version), components: [] }];
+    return [{ file, subject: { ...generic('kubearmor-bpf', version), licence: 'GPL-2.0-only OR Apache-2.0' }, components: [] }];
   },
 };
 

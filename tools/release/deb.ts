@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createHash } from 'node:crypto';
 import type { Arch } from './debian.ts';
@@ -41,7 +41,6 @@ export async function buildDeb(shop: Workshop, arch: Arch, out: string): Promise
   const { version, epoch, root } = shop.release;
   const contents = await debContents(shop, arch);
   const stage = shop.folder(`deb-${arch}`);
-  mkdirSync(join(stage, 'DEBIAN'));
   const scripts = ['postinst', 'prerm', 'postrm'];
   const control: Entry[] = [
     { path: 'DEBIAN/control', text: controlFile(version, arch, installedKib(contents.entries)) },

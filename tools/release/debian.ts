@@ -96,8 +96,10 @@ const GCC = ['GPL-3.0-or-later WITH GCC-exception-3.1'];
 
 /** Of packages whose copyright file is free text, after reading it. */
 const READ_BY_US: Readonly<Record<string, readonly string[]>> = {
+  'base-files': ['GPL-2.0-or-later'],
   'gcc-12-base': GCC,
   libatomic1: GCC,
+  libc6: ['LGPL-2.1-or-later', 'and for parts of it others: see /usr/share/doc/libc6/copyright'],
   'libgcc-s1': GCC,
   'libstdc++6': GCC,
 };

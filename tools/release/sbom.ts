@@ -9,6 +9,8 @@ export interface Subject {
   readonly name: string;
   readonly kind: 'application' | 'container' | 'library';
   readonly purl: string;
+  /** Apache-2.0 where it is not said. */
+  readonly licence?: string;
 }
 
 /**
@@ -27,7 +29,7 @@ export function billOfMaterials({ version, commit, epoch }: Release, subject: Su
         name: subject.name,
         version,
         purl: subject.purl,
-        licenses: [{ license: { id: 'Apache-2.0' } }],
+        licenses: licencesOf({ expression: subject.licence ?? 'Apache-2.0' }),
         properties: [{ name: 'kubearmor:commit', value: commit }],
       },
     },

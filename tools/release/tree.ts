@@ -16,7 +16,8 @@ const FOLDER = 0o755;
 /** Another entry of the same path replaces none: that is a mistake of who lists them. @throws {Error} for it */
 export function writeTree(directory: string, entries: readonly Entry[], epoch: number): void {
   const seen = new Set<string>();
-  mkdirSync(directory, { recursive: true, mode: FOLDER });
+  mkdirSync(directory, { recursive: true });
+  chmodSync(directory, FOLDER);
   for (const entry of entries) {
     if (seen.has(entry.path)) throw new Error(`release: ${entry.path} comes twice`);
     seen.add(entry.path);
