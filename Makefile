@@ -3,7 +3,7 @@
 NODE_BIN = $(CURDIR)/.cache/node-$(shell cat tools/node-version)/bin
 export PATH := $(NODE_BIN):$(PATH)
 
-.PHONY: all setup build generate format lint unit test test-full test-full-wait test-full-status demo bench
+.PHONY: all setup build generate format lint unit test test-full test-full-wait test-full-status demo bench release images
 
 all: build
 
@@ -46,3 +46,13 @@ demo: build
 
 bench: build
 	@tools/bench.sh
+
+# What is given to users, in .cache/release/vVERSION (docs/reference/artefacts.md). Offline once the inputs are there.
+release: build
+	@tools/release/inputs.sh --exact
+	@tools/node tools/release/main.ts
+
+# The images alone, in .cache/images.
+images: build
+	@tools/release/inputs.sh
+	@tools/node tools/release/main.ts --only images --out .cache/images

@@ -197,13 +197,21 @@ function resolveFile(from: string, specifier: string): string {
 /** Every source file of the repository at `root`; scripts without an ending are known by their first line. */
 export function readSources(root: string): Source[] {
   const withEnding = globSync(
-    ['src/**/*.ts', 'tools/**/*.{ts,sh,go}', 'test/**/*.{ts,sh,c,h}', 'bpf/**/*.{c,h}', 'api/**/*.proto', 'api/crd/*.yaml'],
+    [
+      'src/**/*.ts',
+      'deploy/**/*.sh',
+      'tools/**/*.{ts,sh,go}',
+      'test/**/*.{ts,sh,c,h}',
+      'bpf/**/*.{c,h}',
+      'api/**/*.proto',
+      'api/crd/*.yaml',
+    ],
     { cwd: root },
   );
-  const scripts = globSync(['tools/*', 'tools/kube/build', 'test/vm/*', '.ci/*', 'karmor', 'kubearmor', 'kubearmor-controller'], {
-    cwd: root,
-    withFileTypes: true,
-  })
+  const scripts = globSync(
+    ['tools/*', 'tools/kube/build', 'deploy/**/*', 'test/vm/*', '.ci/*', 'karmor', 'kubearmor', 'kubearmor-controller'],
+    { cwd: root, withFileTypes: true },
+  )
     .filter((entry) => entry.isFile() && !entry.name.includes('.'))
     .map((entry) => relative(root, join(entry.parentPath, entry.name)))
     .filter((path) => readFileSync(join(root, path), 'utf8').startsWith('#'));

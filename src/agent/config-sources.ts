@@ -91,8 +91,8 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
 
 const PREFIX = 'KUBEARMOR_';
 const VARIABLES: readonly string[] = SETTINGS.flatMap(({ env }) => env);
-/** Read elsewhere: the file of settings, and the address for `karmor`. */
-const OTHER_VARIABLES: readonly string[] = ['KUBEARMOR_CFG', 'KUBEARMOR_SERVICE'];
+/** Read elsewhere: the file of settings, the address for `karmor`, and where `install.sh` finds releases. */
+const OTHER_VARIABLES: readonly string[] = ['KUBEARMOR_CFG', 'KUBEARMOR_SERVICE', 'KUBEARMOR_RELEASES'];
 /** Of this repository's tools, which may start the agent. */
 const TOOL_VARIABLES: readonly string[] = ['KUBEARMOR_SEED', 'KUBEARMOR_VM_HOME'];
 /**

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ERRORS, formatIssue, KubeArmorError } from '#base';
+import { ERRORS, formatIssue, KubeArmorError, VERSION_TEXT } from '#base';
 import { helpText, readProcessConfig } from './config.ts';
 import { endEnforcement } from './end-enforcement.ts';
-import { AGENT_VERSION, runOnThisNode } from './wire-up.ts';
+import { runOnThisNode } from './wire-up.ts';
 
 const INTERRUPTED = 130; // 128 + SIGINT, what a shell reports
 const { stdout, stderr } = process;
@@ -21,7 +21,7 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
 async function main(): Promise<number> {
   const result = readProcessConfig();
   if ('text' in result) {
-    stdout.write(result.text === 'help' ? helpText() : `kubearmor ${AGENT_VERSION}\n`);
+    stdout.write(result.text === 'help' ? helpText() : `kubearmor ${VERSION_TEXT}\n`);
     return 0;
   }
   if ('issues' in result) {

@@ -3,14 +3,13 @@ import { readFileSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { KubeArmorError } from '#base';
+import { KubeArmorError, VERSION } from '#base';
 import type { Logger } from '#base';
 import { claimPinDirectory, openEnforcer } from '#enforce';
 import { Feed } from '#grpc';
 import { openBootClock, readHostFacts } from '#host';
 import type { HostFacts } from '#host';
 import { mountBpffs, peerCredentials } from '#libbpf';
-import manifest from '../../package.json' with { type: 'json' };
 import { startAgent } from './agent.ts';
 import type { RunningAgent } from './agent.ts';
 import { agentLogger } from './agent-logger.ts';
@@ -22,13 +21,11 @@ import { hostGuard } from './host-guard.ts';
 import { nodeNameOf, openCluster } from './kube/open-cluster.ts';
 import { fileOutput, streamOutput } from './line-output.ts';
 import type { LineOutput, LineStream } from './line-output.ts';
+import { OWN_FILES } from './own-files.ts';
 import { checkNode, checkPod } from './preflight.ts';
 import { KUBEARMOR_PROBE_PATH } from './probe-files.ts';
 import { RuntimeSource } from './runtime-source.ts';
 import { toldLossesFile } from './told-losses.ts';
-
-/** This program's version. */
-export const AGENT_VERSION: string = manifest.version;
 
 export interface Console {
   /** One line an alert, and the line that says that the agent is ready. */
@@ -36,11 +33,6 @@ export interface Console {
   /** The agent's log. */
   readonly stderr: LineStream;
 }
-
-const OWN_OBJECT = fileURLToPath(new URL('../../.cache/bpf/kubearmor.bpf.o', import.meta.url));
-
-/** The program that starts this one. */
-const LAUNCHER = fileURLToPath(new URL('../../kubearmor', import.meta.url));
 
 /**
  * Runs the agent on this node until the signal aborts.
@@ -55,7 +47,7 @@ export async function runOnThisNode(config: AgentConfig, console: Console, signa
     config.debug ? 'debug' : 'info',
     config.debug ? tellMessages(feed, config, facts) : undefined,
   );
-  const objectPath = config.bpfObject ?? OWN_OBJECT;
+  const objectPath = config.bpfObject ?? OWN_FILES.object;
   await checkNode(facts, config.socket, objectPath);
   if (config.kube !== undefined) checkPod();
   await prepareFolders(config);
@@ -82,7 +74,7 @@ export async function runOnThisNode(config: AgentConfig, console: Console, signa
       clusterName: config.cluster,
       hostName: hostNameOf(config, facts),
       nodeId: nodeIdOf(config, facts),
-      version: AGENT_VERSION,
+      version: VERSION,
       wallClock: (bootNs) => new Date(clock.toWallMs(bootNs)),
     },
     host: { kernelRelease: facts.kernelRelease, osImage: osImage() },
@@ -91,10 +83,10 @@ export async function runOnThisNode(config: AgentConfig, console: Console, signa
     json,
     toldLosses: toldLossesFile(path.join(config.stateDir, 'losses.json'), logger),
     logger,
-    hostGuard: hostGuard(() => findEssentials({ reads: [objectPath, fileURLToPath(import.meta.url)], starts: [LAUNCHER] })),
+    hostGuard: hostGuard(() => findEssentials({ reads: [objectPath, fileURLToPath(import.meta.url)], starts: [OWN_FILES.launcher] })),
     kubearmorProbePath: KUBEARMOR_PROBE_PATH,
   });
-  lines.write(`KubeArmor ${AGENT_VERSION} is ready: ${agent.containers} containers protected, API at ${agent.addresses.join(', ')}`);
+  lines.write(`KubeArmor ${VERSION} is ready: ${agent.containers} containers protected, API at ${agent.addresses.join(', ')}`);
   try {
     await untilStopped(agent, signal);
   } finally {

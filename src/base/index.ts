@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+export { COMMIT, VERSION, VERSION_TEXT } from './build-info.ts';
 export { errnoHint, errnoText } from './errno.ts';
 export { ERRORS, KubeArmorError } from './errors.ts';
 export type { ErrorCode, ErrorContext } from './errors.ts';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isAbsolute, relative, sep } from 'node:path';
+import { VERSION } from '#base';
 import type { Issue } from '#base';
-import { CLIENT_VERSION } from './client-version.ts';
 
 /** A place of a SARIF result. */
 export type SarifPlace = Pick<Issue, 'file' | 'line' | 'column'> & { readonly message?: string | undefined };
@@ -29,7 +29,7 @@ export function sarifText(command: string, results: readonly SarifResult[], mean
     version: '2.1.0',
     runs: [
       {
-        tool: { driver: { name: command, version: CLIENT_VERSION, rules } },
+        tool: { driver: { name: command, version: VERSION, rules } },
         columnKind: 'utf16CodeUnits',
         results: results.map((result) => ({
           ruleId: result.code,

@@ -88,6 +88,13 @@ export const PARTS: readonly Part[] = [
     secondsMax: 1_800,
     measures: [{ of: 'inputs', pattern: /^(\d+) inputs to \d+ parsers/m }],
   },
+  {
+    name: 'release',
+    what: 'the release made twice and compared byte for byte; deb, npm package, installer and images used',
+    units: 1,
+    command: () => ['tools/release/check.sh'],
+    secondsMax: 3_600,
+  },
   fuzzed('6.12'),
   fuzzed('6.1'),
   lifetime('6.12'),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import { COMMIT, VERSION, VERSION_TEXT } from '#base';
 import { AGENT_DETAIL_PATH, parseAgentDetail } from '../agent-detail.ts';
 import { AGENT_OPTIONS, agentAddress, isLocalAddress } from '../agent-address.ts';
-import { CLIENT_VERSION } from '../client-version.ts';
 import type { Command } from '../command.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { Flags } from '../flags.ts';
@@ -25,10 +25,10 @@ export const version: Command = {
   async run(_args, flags, io) {
     const agent = flags.isSet('client') ? undefined : await agentVersion(flags, io);
     if (flags.text('output') === 'json') {
-      await io.outJson(JSON.stringify({ schemaVersion: 1, client: CLIENT_VERSION, agent }, undefined, 2));
+      await io.outJson(JSON.stringify({ schemaVersion: 1, client: VERSION, commit: COMMIT, agent }, undefined, 2));
       return EXIT_CODES.ok.code;
     }
-    await io.out(`karmor ${CLIENT_VERSION}`);
+    await io.out(`karmor ${VERSION_TEXT}`);
     if (agent !== undefined) await io.out(`agent ${agent.version ?? `unknown: ${agent.why}`}`);
     return EXIT_CODES.ok.code;
   },
