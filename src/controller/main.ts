@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isMainThread } from 'node:worker_threads';
-import { ERRORS, formatIssue, KubeArmorError } from '#base';
+import { ERRORS, formatIssue, KubeArmorError, VERSION, VERSION_TEXT } from '#base';
 import { findAccess, openKubeApi } from '#k8s';
-import manifest from '../../package.json' with { type: 'json' };
 import { helpText, processEnvironment, readProcessConfig } from './config.ts';
 import type { ControllerConfig } from './config.ts';
 import { controllerLogger } from './controller-logger.ts';
@@ -17,7 +16,7 @@ async function main(): Promise<number> {
   for (const stream of [stdout, stderr]) stream.on('error', () => {}); // a reader of our output that is gone is no reason to end
   const result = readProcessConfig();
   if ('text' in result) {
-    stdout.write(result.text === 'help' ? helpText() : `kubearmor-controller ${manifest.version}\n`);
+    stdout.write(result.text === 'help' ? helpText() : `kubearmor-controller ${VERSION_TEXT}\n`);
     return 0;
   }
   if ('issues' in result) {
@@ -44,9 +43,9 @@ async function run(config: ControllerConfig): Promise<void> {
   }
   const logger = controllerLogger((line) => void stdout.write(`${line}\n`), config.debug);
   const access = await findAccess({ kubeconfig: config.kubeconfig, env: processEnvironment() });
-  using api = openKubeApi({ access, userAgent: `kubearmor-controller/${manifest.version}` });
+  using api = openKubeApi({ access, userAgent: `kubearmor-controller/${VERSION}` });
   const onServing = ({ health, webhook }: { health: number; webhook: number }): void =>
-    logger.info(`KubeArmor controller ${manifest.version} serves`, { health, webhook, namespace: config.namespace });
+    logger.info(`KubeArmor controller ${VERSION} serves`, { health, webhook, namespace: config.namespace });
   // This very file is the program of the review thread too: one bundle holds both.
   const startThread = reviewThreadOf(new URL(import.meta.url));
   await runController(config, { api, startThread, logger, onServing }, stop.signal);

@@ -46,7 +46,8 @@ const due = (step: Step): EventFields[] => {
 
 function missingOfStep(step: Step): string[] {
   const found: string[] = [];
-  if ((step.do === 'list_pods' || step.do === 'assert_pods') && isSettingMissing('k8s')) found.push('kubernetes');
+  // pods are data here: what a cluster says of them only a cluster can say
+  if (step.do === 'list_pods' || step.do === 'assert_pods') found.push('kubernetes');
   if (step.do === 'probe') found.push('probe');
   if (step.do === 'set_global_config' && isTrue(step.changes['AlertThrottling']) && isSettingMissing('maxAlertPerSec'))
     found.push('throttling');
