@@ -196,7 +196,15 @@ function resolveFile(from: string, specifier: string): string {
 /** Every source file of the repository at `root`; scripts without an ending are known by their first line. */
 export function readSources(root: string): Source[] {
   const withEnding = globSync(
-    ['src/**/*.ts', 'tools/**/*.{ts,sh,go}', 'test/**/*.{ts,sh,c,h}', 'bpf/**/*.{c,h}', 'api/**/*.proto', 'api/crd/*.yaml'],
+    [
+      'src/**/*.ts',
+      'tools/**/*.{ts,sh,go}',
+      'test/**/*.{ts,sh,c,h}',
+      'bpf/**/*.{c,h}',
+      'native/*.{c,h}',
+      'api/**/*.proto',
+      'api/crd/*.yaml',
+    ],
     { cwd: root },
   );
   const scripts = globSync(['tools/*', 'tools/kube/build', 'test/vm/*', '.ci/*', 'karmor', 'kubearmor'], { cwd: root, withFileTypes: true })

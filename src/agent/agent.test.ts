@@ -16,6 +16,8 @@ import { startAgent } from './agent.ts';
 import type { AgentParts, RunningAgent } from './agent.ts';
 import { readConfig } from './config.ts';
 import { RuntimeSource } from './runtime-source.ts';
+import { CANARY_KEY } from './proof/prover.ts';
+import { FakeCanary } from './testing/fake-canary.ts';
 import { FakeEnforcer } from './testing/fake-enforcer.ts';
 import { kernelEvent, plainRoot, policyObject } from './testing/samples.ts';
 
@@ -81,6 +83,11 @@ async function start(t: TestContext, over: Partial<AgentParts> & { flags?: reado
     json: undefined,
     toldLosses: { load: () => ({ alerts: 0n, logs: 0n }), save: () => {} },
     logger: noLogger,
+    canary: new FakeCanary({
+      ruleSet: () => enforcer.protected.get(CANARY_KEY)?.ruleSet,
+      scopeId: () => enforcer.scopeOf(CANARY_KEY),
+      tell: (event) => enforcer.emit(event),
+    }),
     kubearmorProbePath: join(directory, 'karmorProbeData.cfg'),
     openRoot: plainRoot,
     ...over,

@@ -17,13 +17,16 @@ import { followFolder } from './follow-folder.ts';
 import { GateKeeper } from './start-gate.ts';
 import { IntegrityWatch } from './integrity-watch.ts';
 import type { LineOutput } from './line-output.ts';
-import { nodeStatus } from './node-status.ts';
+import { nodeStatus, proofReasons } from './node-status.ts';
 import { folderBackups } from './policy-files.ts';
 import { PolicyKeeper } from './policy-keeper.ts';
 import { policyService } from './policy-service.ts';
 import { detailText, kubearmorText, ProbeFiles } from './probe-files.ts';
 import type { ProbeFacts } from './probe-files.ts';
 import { probeService } from './probe-service.ts';
+import type { Canary } from './proof/canary.ts';
+import type { Proofs } from './proof/port.ts';
+import { CANARY_KEY, Prover } from './proof/prover.ts';
 import { Protector } from './protector.ts';
 import type { Guard } from './protector.ts';
 import { modeOf } from './workload-mode.ts';
@@ -46,6 +49,8 @@ export interface AgentParts {
   readonly json: LineOutput | undefined;
   readonly toldLosses: ToldLosses;
   readonly logger: Logger;
+  /** Tries what rules say, so that they are proven. */
+  readonly canary: Canary;
   /** Refuses host policies that would stop the node; absent: none is refused. */
   readonly hostGuard?: Guard;
   /** KubeArmor's own probe file. */
@@ -58,6 +63,8 @@ export interface RunningAgent {
   readonly addresses: readonly string[];
   /** Containers that are protected now. */
   readonly containers: number;
+  /** What is proven of the rules in force. */
+  readonly proofs: Proofs;
   /** Rejects when a part of the agent failed for good; never resolves. */
   readonly failed: Promise<never>;
   /** Ends the streams with Unavailable, then everything else. The enforcer is left to its owner. */
@@ -86,7 +93,8 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
   const loops: Promise<void>[] = [];
   const run = (loop: Promise<void>): void => void loops.push(loop.catch(failure.reject));
 
-  const protector = protectorOf(parts);
+  const prover = proverOf(parts, () => protector);
+  const protector = protectorOf(parts, () => prover.wake());
   const keeper = keeperOf(config, protector, logger);
   const workloads = new Workloads(runtime, { posturesOf: () => config.postures, modeOf: (identity) => modeOf(identity, config) }, logger);
   const gateKeeper = new GateKeeper({ enforcer, runtime, bound: () => workloads.list(), whenSilent: config.startGate, logger });
@@ -121,19 +129,25 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
   enforcer.guard([config.policyDir, config.stateDir, config.socket]);
   for (const name of SERVICES) health.set(name, true);
   // events that an agent before us left in the ring are of containers that are known by now
-  run(pump(parts, protector, { waits: inherited, signal: stop.signal }));
+  run(pump(parts, { protector, prover, waits: inherited, signal: stop.signal }));
   const { addresses } = servers;
-  run(keepProbeFiles(parts, { keeper, addresses, signal: stop.signal }));
+  run(keepProbeFiles(parts, { keeper, prover, addresses, signal: stop.signal }));
   return {
     addresses,
     containers: protector.status().filter(({ workload }) => workload.kind === 'container').length,
+    proofs: prover,
     failed: failure.promise,
     stop: end,
   };
 }
 
-function protectorOf({ config, enforcer, logger, openRoot, hostGuard }: AgentParts): Protector {
+function proverOf({ config, enforcer, canary, logger }: AgentParts, protector: () => Protector): Prover {
+  return new Prover({ enforcer, canary, inForce: () => protector().inForce(), everyMs: config.proofEvery * 1_000, logger });
+}
+
+function protectorOf({ config, enforcer, logger, openRoot, hostGuard }: AgentParts, onChange: () => void): Protector {
   return new Protector({
+    onChange,
     enforcer,
     logger,
     visibilityOf: ({ kind }) => visibilityOf(kind === 'host' ? config.hostVisibility : config.visibility),
@@ -172,26 +186,30 @@ const hostFacts = ({ hostPolicies, hostPostures, hostVisibility }: AgentConfig):
   hostPolicies ? { postures: hostPostures, visibility: hostVisibility } : undefined;
 
 interface Pumping {
+  readonly protector: Protector;
+  readonly prover: Prover;
   /** What happened while no agent ran waits for the readers that the agent before us had. */
   readonly waits: boolean;
   readonly signal: AbortSignal;
 }
 
-async function pump(parts: AgentParts, protector: Protector, { waits, signal }: Pumping): Promise<void> {
+async function pump(parts: AgentParts, { protector, prover, waits, signal }: Pumping): Promise<void> {
   const { config, feed } = parts;
   const until = performance.now() + (waits ? RETURN_MS : 0);
   while (performance.now() < until && feed.stats('alerts').subscribers === 0 && !signal.aborted)
     await sleep(RETURN_POLL_MS, undefined, { signal }).catch(() => {});
   const workloadOf = (scope: number): Workload | undefined => protector.workloadOf(scope);
-  await pumpEvents(
+  const events = pumpEvents(
     {
       ...parts,
+      takes: (event) => prover.takes(event),
       workloadOf,
       visibilityOf: (workload) => (workload.kind === 'host' ? config.hostVisibility : config.visibility),
       dropProcessResource: config.dropProcessResource,
     },
     signal,
   );
+  await Promise.all([events, prover.run(signal)]);
 }
 
 interface Followed {
@@ -221,7 +239,7 @@ function follow(change: WorkloadChange, { protector, gateKeeper, logger, hostSta
       onFirst();
       break;
     case 'synced':
-      protector.takeOver(hostStays ? [HOST_KEY] : []);
+      protector.takeOver([CANARY_KEY, ...(hostStays ? [HOST_KEY] : [])]);
       onFirst();
       break;
     case 'expected':
@@ -234,14 +252,21 @@ function follow(change: WorkloadChange, { protector, gateKeeper, logger, hostSta
 
 interface ProbeKeeping {
   readonly keeper: PolicyKeeper;
+  readonly prover: Prover;
   readonly addresses: readonly string[];
   readonly signal: AbortSignal;
 }
 
-async function keepProbeFiles(parts: AgentParts, { keeper, addresses, signal }: ProbeKeeping): Promise<void> {
+async function keepProbeFiles(parts: AgentParts, { keeper, prover, addresses, signal }: ProbeKeeping): Promise<void> {
   const { config, enforcer, runtime, logger } = parts;
   const files = new ProbeFiles(logger);
-  const integrity = new IntegrityWatch({ enforcer, names: parts.names, tell: (alert) => tellAlert(alert, parts), logger });
+  const integrity = new IntegrityWatch({
+    enforcer,
+    names: parts.names,
+    tell: (alert) => tellAlert(alert, parts),
+    distrust: (found) => prover.distrust(found),
+    logger,
+  });
   while (!signal.aborted) {
     integrity.check();
     const policies = keeper.status();
@@ -249,7 +274,7 @@ async function keepProbeFiles(parts: AgentParts, { keeper, addresses, signal }: 
       ...parts.host,
       version: parts.names.version,
       enforcer: enforcer.report.name,
-      node: nodeStatus(enforcer.report, runtime.state, policies, integrity.reasons()),
+      node: nodeStatus(enforcer.report, runtime.state, policies, [...integrity.reasons(), ...proofReasons(prover.summary())]),
       postures: config.postures,
       host: hostFacts(config),
       runtime: runtime.state,
@@ -259,6 +284,7 @@ async function keepProbeFiles(parts: AgentParts, { keeper, addresses, signal }: 
       losses: enforcer.counters(),
       usage: enforcer.usage(),
       startGate: config.startGate,
+      proofs: prover,
     };
     await files.write({ [path.join(config.stateDir, 'probe.json')]: detailText(facts), [parts.kubearmorProbePath]: kubearmorText(facts) });
     await sleep(PROBE_EVERY_MS, undefined, { signal }).catch(() => {});

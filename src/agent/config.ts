@@ -48,6 +48,8 @@ export interface AgentConfig {
   readonly alertRingBytes: number;
   /** What becomes of starting containers while no agent is there: they start without rules, or wait for the next agent. */
   readonly startGate: 'open' | 'wait';
+  /** How often each set of rules in force is proven by a canary, in seconds; 0: never. */
+  readonly proofEvery: number;
   /** Undefined: the agent's own. */
   readonly bpfObject: string | undefined;
 }
@@ -231,6 +233,7 @@ function build(values: Values): AgentConfig {
     stateDir: values.text('stateDir'),
     alertRingBytes: values.number('alertRingBytes'),
     startGate: values.text('startGate') === 'wait' ? 'wait' : 'open',
+    proofEvery: values.number('proofEvery'),
     bpfObject: values.text('bpfObject') === '' ? undefined : values.text('bpfObject'),
   };
 }

@@ -3,12 +3,13 @@ import { isDeepStrictEqual } from 'node:util';
 import { KubeArmorError } from '#base';
 import type { Logger } from '#base';
 import type { Enforcer, Visibility } from '#enforce';
-import { compile } from '#policy';
+import { compile, probesOf } from '#policy';
 import type { NotEnforced, Policy, RuleSet, Workload } from '#policy';
 import type { BoundWorkload } from '#workloads';
 import { ContainerPaths } from './path-resolver.ts';
 import type { OpenRoot } from './path-resolver.ts';
 import { policyKey, selectsHere } from './policy-identity.ts';
+import type { InForce } from './proof/prover.ts';
 
 export interface ProtectorOptions {
   readonly enforcer: Pick<Enforcer, 'protect' | 'release' | 'workloadOf' | 'keys' | 'dropOthers'>;
@@ -17,6 +18,8 @@ export interface ProtectorOptions {
   readonly visibilityOf?: (workload: Workload) => Visibility | undefined;
   /** Why rules must not be put in force for a workload although they can be; absent: they may. */
   readonly guard?: Guard;
+  /** Called whenever rules came into force, or ended. */
+  readonly onChange?: () => void;
   /** Default: the real root file systems. */
   readonly openRoot?: OpenRoot;
 }
@@ -29,6 +32,8 @@ interface Guarded {
   readonly paths: ContainerPaths;
   /** The policies whose rules are in force; undefined before the first time. */
   inForce: readonly Policy[] | undefined;
+  /** What is loaded, and from what it was compiled; undefined where nothing is. */
+  loaded: Pick<InForce, 'policies' | 'ruleSet'> | undefined;
   notEnforced: readonly NotEnforced[];
   /** Why the policies that select it now are not those in force. */
   problem: string | undefined;
@@ -61,16 +66,18 @@ export class Protector {
   readonly #visibilityOf: NonNullable<ProtectorOptions['visibilityOf']>;
   readonly #guard: Guard;
   readonly #openRoot: OpenRoot | undefined;
+  readonly #onChange: () => void;
   readonly #guarded = new Map<string, Guarded>();
   readonly #gone = new Map<string, Workload>();
   #policies: readonly Policy[] = [];
 
-  constructor({ enforcer, logger, visibilityOf, guard, openRoot }: ProtectorOptions) {
+  constructor({ enforcer, logger, visibilityOf, guard, openRoot, onChange }: ProtectorOptions) {
     this.#enforcer = enforcer;
     this.#logger = logger;
     this.#visibilityOf = visibilityOf ?? (() => undefined);
     this.#guard = guard ?? (() => undefined);
     this.#openRoot = openRoot;
+    this.#onChange = onChange ?? (() => {});
   }
 
   /** A workload is there, or what selects it changed. When this returns its rules are in force. */
@@ -85,7 +92,7 @@ export class Protector {
       return;
     }
     const paths = new ContainerPaths(bound, this.#openRoot, this.#logger);
-    const guarded: Guarded = { bound, paths, inForce: undefined, notEnforced: [], problem: undefined };
+    const guarded: Guarded = { bound, paths, inForce: undefined, loaded: undefined, notEnforced: [], problem: undefined };
     this.#guarded.set(key, guarded);
     this.#update(guarded);
   }
@@ -101,6 +108,7 @@ export class Protector {
       this.#gone.delete(oldest);
     }
     this.#enforcer.release(key);
+    this.#onChange();
   }
 
   /**
@@ -158,6 +166,15 @@ export class Protector {
     return key === undefined ? undefined : (this.#guarded.get(key)?.bound.workload ?? this.#gone.get(key));
   }
 
+  /** The rules in force, by workload. Many can have the same. */
+  inForce(): readonly InForce[] {
+    return [...this.#guarded.values()].flatMap(({ bound: { key }, paths, loaded }) => {
+      if (loaded === undefined) return [];
+      const { policies, ruleSet } = loaded;
+      return [{ key, policies, ruleSet, plan: () => paths.with((resolve) => probesOf(ruleSet, policies, resolve)) }];
+    });
+  }
+
   status(): readonly WorkloadStatus[] {
     return [...this.#guarded.values()].map(({ bound, inForce, notEnforced, problem }) => ({
       workload: bound.workload,
@@ -213,8 +230,10 @@ export class Protector {
       return this.#fail(guarded, error.message);
     }
     guarded.inForce = selected;
+    guarded.loaded = ruleSet === undefined ? undefined : { policies: selected, ruleSet };
     guarded.notEnforced = ruleSet?.notEnforced ?? [];
     guarded.problem = undefined;
+    this.#onChange();
   }
 
   #fail(guarded: Guarded, problem: string): void {

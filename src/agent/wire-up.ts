@@ -23,6 +23,7 @@ import { fileOutput, streamOutput } from './line-output.ts';
 import type { LineOutput, LineStream } from './line-output.ts';
 import { checkNode } from './preflight.ts';
 import { KUBEARMOR_PROBE_PATH } from './probe-files.ts';
+import { nativeCanary } from './proof/canary.ts';
 import { RuntimeSource } from './runtime-source.ts';
 import { toldLossesFile } from './told-losses.ts';
 
@@ -37,6 +38,8 @@ export interface Console {
 }
 
 const OWN_OBJECT = fileURLToPath(new URL('../../.cache/bpf/kubearmor.bpf.o', import.meta.url));
+
+const OWN_CANARY = fileURLToPath(new URL('../../.cache/native/canary', import.meta.url));
 
 /** The program that starts this one. */
 const LAUNCHER = fileURLToPath(new URL('../../kubearmor', import.meta.url));
@@ -87,6 +90,7 @@ export async function runOnThisNode(config: AgentConfig, console: Console, signa
     json,
     toldLosses: toldLossesFile(path.join(config.stateDir, 'losses.json'), logger),
     logger,
+    canary: nativeCanary({ program: OWN_CANARY, mountpoint: config.stateDir }),
     hostGuard: hostGuard(() => findEssentials({ reads: [objectPath, fileURLToPath(import.meta.url)], starts: [LAUNCHER] })),
     kubearmorProbePath: KUBEARMOR_PROBE_PATH,
   });

@@ -5,9 +5,10 @@
  *
  * `Proven`: every image in force that has its rules did what they say, less than a minute ago · `Failed`: one did not, or what was in
  * force was changed by somebody else; stays so until a canary that began after the repair passed · `Pending`: not proven yet, or not
- * lately, or a canary cannot run here · `Idle`: no workload is under its rules · `Off`: the setting `proofEvery` is 0.
+ * lately, or a canary cannot run here · `Unprobed`: none of its rules can be tried (`unprobed` says why); the images that have them are
+ * proven by other rules · `Idle`: no workload is under its rules · `Off`: the setting `proofEvery` is 0.
  */
-export type ProofState = 'Proven' | 'Failed' | 'Pending' | 'Idle' | 'Off';
+export type ProofState = 'Proven' | 'Failed' | 'Pending' | 'Unprobed' | 'Idle' | 'Off';
 
 /** Why a policy is not proven. `code` is from a fixed list, as reasons of a node's report are. */
 export interface ProofReason {
@@ -28,7 +29,7 @@ export interface PolicyProof {
   readonly state: ProofState;
   /** When the oldest of its images' proofs was; milliseconds since 1970. Undefined where one was never proven. */
   readonly provenAt: number | undefined;
-  /** Empty for `Proven`, `Idle` and `Off`; eight at most. */
+  /** Empty for `Proven`, `Unprobed`, `Idle` and `Off`; eight at most. */
   readonly reasons: readonly ProofReason[];
   /** Rules of it that no canary tries: they are loaded with the proven ones, no more is said of them. */
   readonly unprobed: readonly Unprobed[];
@@ -36,7 +37,7 @@ export interface PolicyProof {
 
 /** All images of this node. */
 export interface ProofSummary {
-  readonly state: 'Proven' | 'Failed' | 'Pending' | 'Idle' | 'Off';
+  readonly state: Exclude<ProofState, 'Unprobed'>;
   /** When the oldest of all images' proofs was; milliseconds since 1970. Undefined without images, or where one was never proven. */
   readonly provenAt: number | undefined;
   /** Distinct images in force, and those of them whose last canary failed. */
