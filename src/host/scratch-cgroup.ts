@@ -33,6 +33,8 @@ export async function openScratchCgroup(name: string): Promise<ScratchCgroup> {
   await removeDirectory(directory);
   try {
     mkdirSync(directory, { mode: 0o755 });
+    // nobody makes a cgroup of his own below it
+    writeFileSync(join(directory, 'cgroup.max.descendants'), '0');
     const { ino } = statSync(directory, { bigint: true });
     return { directory, id: ino, remove: () => removeDirectory(directory) };
   } catch (error) {

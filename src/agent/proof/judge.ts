@@ -48,9 +48,13 @@ export function judgeProbes(probes: readonly Probe[], evidence: Evidence): Judge
   return { failures, passed, undecided };
 }
 
-/** Whether the alert of every access that raises one has come. */
+/** Whether no alert that is still to come could make a difference. */
 export function isAllTold(probes: readonly Probe[], evidence: Evidence): boolean {
-  return probes.every((probe) => probe.expected.outcome === 'passed' || alertOf(probe, evidence) !== undefined);
+  return probes.every((probe, index) => {
+    const errno = evidence.answers.errnos.get(index);
+    const isDecided = probe.expected.outcome === 'passed' || errno === undefined || wrongErrno(probe, errno) !== undefined;
+    return isDecided || alertOf(probe, evidence) !== undefined;
+  });
 }
 
 function whatIsWrong(probe: Probe, errno: number | undefined, evidence: Evidence): string | undefined {

@@ -32,17 +32,20 @@ export interface ProverOptions {
   /** How often each image is proven; 0: never. */
   readonly everyMs: number;
   readonly logger: Logger;
+  /** How long alerts are waited for; default: three seconds. One comes in milliseconds, one that was folded in a second. */
+  readonly evidenceMs?: number;
   readonly now?: () => Moment;
 }
 
 /** The canary's key among the workloads of an enforcer. */
 export const CANARY_KEY = 'canary/one';
-/** An alert comes in some milliseconds, one that was folded in a second. */
 const EVIDENCE_MS = 3_000;
 /** States get old by themselves. */
 const LOOK_MS = 5_000;
 /** After a round a busy node has so much of its time for others. */
 const REST_FACTOR = 4;
+/** Where alerts were lost. */
+const REPEAT_MS = 2_000;
 /** Where a canary could not run it is tried again. */
 const RETRY_MS = 10_000;
 
@@ -172,11 +175,10 @@ export class Prover implements Proofs {
     try {
       const place = (this.#place ??= await this.#options.canary.open());
       const judged = await this.#try(image, place, signal);
-      if (judged !== undefined) {
-        this.#tell(image, judged);
-        image.note(judged, began);
-      }
       this.#view.trouble = undefined;
+      if (judged === undefined) return REPEAT_MS;
+      this.#tell(image, judged);
+      image.note(judged, began);
     } catch (error) {
       if (!(error instanceof KubeArmorError)) throw error;
       if (signal.aborted) return 0;
@@ -238,7 +240,7 @@ export class Prover implements Proofs {
     if (isTold()) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onEvent = () => isTold() && resolve();
-    const timer = setTimeout(resolve, EVIDENCE_MS);
+    const timer = setTimeout(resolve, this.#options.evidenceMs ?? EVIDENCE_MS);
     signal.addEventListener('abort', () => resolve(), { once: true });
     await promise;
     clearTimeout(timer);

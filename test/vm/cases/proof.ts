@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, statSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BpfMap } from '#libbpf';
+import { Agent, KUBEARMOR } from '../agent-process.ts';
+import { run, until } from '../running.ts';
+import type { Stage, VmCase } from '../stage.ts';
+
+const GUARD = 'guard';
+const SCRATCH = 'kubearmor-canary';
+/** What the issue asks for; the guest is slow and is given the same. */
+const SEEN_WITHIN_MS = 60_000;
+const CPU_SECONDS = 60;
+
+interface Proof {
+  readonly state: string;
+  readonly provenAt?: number;
+  readonly reasons: readonly { readonly code: string; readonly field?: string; readonly message: string }[];
+}
+
+function proofOf(stage: Stage, name: string): Proof | undefined {
+  const file = Agent.probeFile(stage.stateDir) as { readonly policies?: readonly { name: string; proof: Proof }[] } | undefined;
+  return file?.policies?.find((policy) => policy.name === name)?.proof;
+}
+
+/** Waits for a state; says what was there instead. */
+async function untilState(stage: Stage, state: string, timeoutMs = SEEN_WITHIN_MS): Promise<Proof> {
+  const isIn = (): boolean => proofOf(stage, GUARD)?.state === state;
+  await until(`proof of ${GUARD} is ${state}`, isIn, timeoutMs).catch(() => {
+    assert.fail(`${state} was expected, and it is ${JSON.stringify(proofOf(stage, GUARD))}`);
+  });
+  return proofOf(stage, GUARD)!;
+}
+
+async function ensureProven(stage: Stage): Promise<void> {
+  await stage.ensureGuarded();
+  await untilState(stage, 'Proven', 180_000);
+}
+
+function pinsOf(stage: Stage): string {
+  const root = join(stage.bpfFs, 'kubearmor');
+  return join(root, readdirSync(root)[0]!);
+}
+
+/** The scratch cgroup, wherever version 2 is mounted. */
+function scratchOf(): string {
+  const line = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .find((one) => / - cgroup2 /.test(one));
+  return join(line!.split(' ')[4]!, SCRATCH);
+}
+
+const inScratch = (): string => (existsSync(scratchOf()) ? readFileSync(join(scratchOf(), 'cgroup.procs'), 'utf8') : '');
+
+/** Seconds of CPU that a process and those of its children that ended have had; its resident MiB. */
+function costOf(pid: number): { readonly cpu: number; readonly mib: number } {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const ticks = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 15)
+    .map(Number);
+  const [, kib] = /^VmRSS:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return { cpu: ticks.reduce((sum, one) => sum + one, 0) / 100, mib: Number(kib) / 1024 };
+}
+
+async function cpuOver(pid: number, seconds: number): Promise<number> {
+  const before = costOf(pid).cpu;
+  await sleep(seconds * 1_000);
+  return (costOf(pid).cpu - before) / seconds;
+}
+
+/** Rules are believed when a canary was refused what they forbid, and no longer. */
+export const PROOF: readonly VmCase[] = [
+  {
+    name: 'rules are proven soon after they are in force, again and again, and nobody hears of canaries',
+    async run(stage) {
+      await stage.ensureGuarded();
+      const client = stage.ensureClient();
+      const { provenAt, reasons } = await untilState(stage, 'Proven', 180_000);
+      assert.deepEqual(reasons, []);
+      await until('it is proven again', () => (proofOf(stage, GUARD)?.provenAt ?? 0) > (provenAt ?? 0), SEEN_WITHIN_MS);
+      const told = [...client.records(), ...readFileSync(stage.jsonLog, 'utf8').split('\n')].map((one) => JSON.stringify(one));
+      assert.deepEqual(
+        told.filter((line) => /canary/.test(line)),
+        [],
+      );
+      assert.deepEqual(stage.reasons(), []);
+      assert.ok(existsSync(scratchOf()));
+    },
+  },
+  {
+    name: 'root unbinds a container: its policies are not proven, with the reason, and again once it is bound',
+    async run(stage) {
+      await ensureProven(stage);
+      using bindings = BpfMap.openPinned(join(pinsOf(stage), 'map_bindings'))!;
+      const scratch = statSync(scratchOf(), { bigint: true }).ino;
+      for (const key of bindings.keys()) if (key.readBigUInt64LE() !== scratch) bindings.delete(key);
+      const { reasons } = await untilState(stage, 'Failed');
+      assert.match(reasons[0]!.message, /was unbound in the kernel/);
+      await untilState(stage, 'Proven');
+    },
+  },
+  {
+    name: 'root takes an image out of its slot: not proven, with the reason, and again once it is back',
+    async run(stage) {
+      await ensureProven(stage);
+      using images = BpfMap.openPinned(join(pinsOf(stage), 'map_images_0'))!;
+      for (let slot = Buffer.alloc(4), i = 0; i < 16; i++) {
+        slot.writeUInt32LE(i);
+        if (images.lookup(slot) !== undefined) images.delete(slot);
+      }
+      const { reasons } = await untilState(stage, 'Failed');
+      assert.ok(
+        reasons.some(({ message }) => /was taken out of the kernel/.test(message)),
+        JSON.stringify(reasons),
+      );
+      await untilState(stage, 'Proven');
+    },
+  },
+  {
+    name: 'a hook is gone that nobody misses: the canary is refused nothing there, and says which rule',
+    async run(stage) {
+      await ensureProven(stage);
+      await stage.agent!.kill('SIGKILL');
+      unlinkSync(join(pinsOf(stage), 'link_ka_file_open'));
+      await stage.start();
+      const { reasons } = await untilState(stage, 'Failed');
+      assert.ok(
+        reasons.every(({ code, field }) => code === 'CanaryFailed' && field?.startsWith('spec.file.')),
+        JSON.stringify(reasons),
+      );
+      assert.match(reasons[0]!.message, /it must be denied, and passed/);
+      await until('probe.json tells', () => stage.reasons().some((reason) => /must be denied, and passed/.test(reason)));
+      await stage.agent!.stop();
+      const removed = await run(KUBEARMOR, '-remove', '-yes', ...stage.flags());
+      assert.equal(removed.code, 0, removed.output);
+      await stage.start();
+      await untilState(stage, 'Proven', 180_000);
+    },
+  },
+  {
+    name: 'killed in the middle of a proof nothing runs on, the next agent begins anew, and a stop leaves nothing',
+    async run(stage) {
+      await ensureProven(stage);
+      await stage.agent!.kill('SIGKILL');
+      await until('nothing runs in the scratch cgroup', () => inScratch() === '', SEEN_WITHIN_MS);
+      await stage.start();
+      await untilState(stage, 'Proven', 180_000);
+      const bound = stage.kernel.entries('bindings');
+      await stage.agent!.stop();
+      assert.equal(existsSync(scratchOf()), false);
+      assert.equal(stage.kernel.entries('bindings'), bound - 1);
+      await stage.start();
+      await untilState(stage, 'Proven', 180_000);
+    },
+  },
+  {
+    name: 'what proof costs an agent',
+    async run(stage) {
+      await ensureProven(stage);
+      const withProof = await cpuOver(stage.agent!.pid, CPU_SECONDS);
+      const { mib } = costOf(stage.agent!.pid);
+      await stage.agent!.stop();
+      await stage.start({ proofEvery: '0' });
+      await until('it is off', () => proofOf(stage, GUARD)?.state === 'Off');
+      const without = await cpuOver(stage.agent!.pid, CPU_SECONDS);
+      const percent = (share: number): string => `${(share * 100).toFixed(2)} %`;
+      stage.figures.push(
+        `proof of 1 image every 20 s: ${percent(withProof)} of a CPU, without ${percent(without)}; agent ${mib.toFixed(0)} MiB`,
+      );
+      await stage.agent!.stop();
+      await stage.start();
+    },
+  },
+];
