@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BpfMap } from '#libbpf';
+import { BpfLink, BpfMap } from '#libbpf';
+import { buildNative } from '../../kernel/native.ts';
 import { Agent, KUBEARMOR } from '../agent-process.ts';
 import { run, until } from '../running.ts';
 import type { Stage, VmCase } from '../stage.ts';
@@ -34,8 +35,22 @@ async function untilState(stage: Stage, state: string, timeoutMs = SEEN_WITHIN_M
   return proofOf(stage, GUARD)!;
 }
 
-async function ensureProven(stage: Stage): Promise<void> {
+/** Agents that were asked to prove. */
+const proving = new WeakSet<Agent>();
+
+async function startProving(stage: Stage): Promise<void> {
+  await stage.start({ proofEvery: '20' });
+  proving.add(stage.agent!);
+}
+
+async function ensureProving(stage: Stage): Promise<void> {
+  if (stage.agent?.isRunning === true && !proving.has(stage.agent)) await stage.agent.stop();
+  if (stage.agent?.isRunning !== true) await startProving(stage);
   await stage.ensureGuarded();
+}
+
+async function ensureProven(stage: Stage): Promise<void> {
+  await ensureProving(stage);
   await untilState(stage, 'Proven', 180_000);
 }
 
@@ -50,6 +65,32 @@ function scratchOf(): string {
     .split('\n')
     .find((one) => / - cgroup2 /.test(one));
   return join(line!.split(' ')[4]!, SCRATCH);
+}
+
+/** Takes a link from the running agent: its pin, and the descriptor by which the agent holds it. */
+async function detach(stage: Stage, name: string): Promise<void> {
+  const pin = join(pinsOf(stage), name);
+  const { pid } = stage.agent!;
+  let fds: string[] = [];
+  {
+    using link = BpfLink.openPinned(pin)!;
+    const isLink = (fd: string): boolean =>
+      new RegExp(`^link_id:\\s*${link.id}$`, 'm').test(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'));
+    fds = readdirSync(`/proc/${pid}/fdinfo`).filter(isLink);
+  }
+  assert.equal(fds.length, 1, `descriptors of ${name}`);
+  unlinkSync(pin);
+  const closed = await run(buildNative().closeFd, String(pid), fds[0]!);
+  assert.deepEqual(closed, { code: 0, output: '0\n' });
+}
+
+/** Ends what is in force and begins anew: how an operator repairs a node. */
+async function beginAnew(stage: Stage): Promise<void> {
+  await stage.agent!.stop();
+  const removed = await run(KUBEARMOR, '-remove', '-yes', ...stage.flags());
+  assert.equal(removed.code, 0, removed.output);
+  await startProving(stage);
+  await untilState(stage, 'Proven', 180_000);
 }
 
 const inScratch = (): string => (existsSync(scratchOf()) ? readFileSync(join(scratchOf(), 'cgroup.procs'), 'utf8') : '');
@@ -77,7 +118,7 @@ export const PROOF: readonly VmCase[] = [
   {
     name: 'rules are proven soon after they are in force, again and again, and nobody hears of canaries',
     async run(stage) {
-      await stage.ensureGuarded();
+      await ensureProving(stage);
       const client = stage.ensureClient();
       const { provenAt, reasons } = await untilState(stage, 'Proven', 180_000);
       assert.deepEqual(reasons, []);
@@ -126,7 +167,7 @@ export const PROOF: readonly VmCase[] = [
       await ensureProven(stage);
       await stage.agent!.kill('SIGKILL');
       unlinkSync(join(pinsOf(stage), 'link_ka_file_open'));
-      await stage.start();
+      await startProving(stage);
       const { reasons } = await untilState(stage, 'Failed');
       assert.ok(
         reasons.every(({ code, field }) => code === 'CanaryFailed' && field?.startsWith('spec.file.')),
@@ -134,11 +175,19 @@ export const PROOF: readonly VmCase[] = [
       );
       assert.match(reasons[0]!.message, /it must be denied, and passed/);
       await until('probe.json tells', () => stage.reasons().some((reason) => /must be denied, and passed/.test(reason)));
-      await stage.agent!.stop();
-      const removed = await run(KUBEARMOR, '-remove', '-yes', ...stage.flags());
-      assert.equal(removed.code, 0, removed.output);
-      await stage.start();
-      await untilState(stage, 'Proven', 180_000);
+      await beginAnew(stage);
+    },
+  },
+  {
+    name: 'root detaches one link under the agent: not proven within a minute, with rule and access',
+    async run(stage) {
+      await ensureProven(stage);
+      await detach(stage, 'link_ka_bprm_check');
+      const isTold = (): boolean =>
+        proofOf(stage, GUARD)?.reasons.some(({ field }) => field?.startsWith('spec.process.') === true) === true;
+      await until('the canary tells', isTold, SEEN_WITHIN_MS).catch(() => assert.fail(JSON.stringify(proofOf(stage, GUARD))));
+      assert.equal(proofOf(stage, GUARD)!.state, 'Failed');
+      await beginAnew(stage);
     },
   },
   {
@@ -147,13 +196,13 @@ export const PROOF: readonly VmCase[] = [
       await ensureProven(stage);
       await stage.agent!.kill('SIGKILL');
       await until('nothing runs in the scratch cgroup', () => inScratch() === '', SEEN_WITHIN_MS);
-      await stage.start();
+      await startProving(stage);
       await untilState(stage, 'Proven', 180_000);
       const bound = stage.kernel.entries('bindings');
       await stage.agent!.stop();
       assert.equal(existsSync(scratchOf()), false);
       assert.equal(stage.kernel.entries('bindings'), bound - 1);
-      await stage.start();
+      await startProving(stage);
       await untilState(stage, 'Proven', 180_000);
     },
   },
@@ -164,15 +213,13 @@ export const PROOF: readonly VmCase[] = [
       const withProof = await cpuOver(stage.agent!.pid, CPU_SECONDS);
       const { mib } = costOf(stage.agent!.pid);
       await stage.agent!.stop();
-      await stage.start({ proofEvery: '0' });
+      await stage.start();
       await until('it is off', () => proofOf(stage, GUARD)?.state === 'Off');
       const without = await cpuOver(stage.agent!.pid, CPU_SECONDS);
       const percent = (share: number): string => `${(share * 100).toFixed(2)} %`;
       stage.figures.push(
         `proof of 1 image every 20 s: ${percent(withProof)} of a CPU, without ${percent(without)}; agent ${mib.toFixed(0)} MiB`,
       );
-      await stage.agent!.stop();
-      await stage.start();
     },
   },
 ];
