@@ -8,6 +8,8 @@ import type { Answers } from './plan-text.ts';
 /** An access that did not come out as it must. */
 export interface Failure {
   readonly probe: Probe;
+  /** All that is wrong is that no alert came. */
+  readonly isUntold: boolean;
   readonly message: string;
 }
 
@@ -41,8 +43,10 @@ export function judgeProbes(probes: readonly Probe[], evidence: Evidence): Judge
     if (errno === ENOSYS && probe.access.kind === 'capability') undecided.push(probe);
     else {
       const wrong = whatIsWrong(probe, errno, evidence);
+      const isUntold =
+        errno !== undefined && wrongErrno(probe, errno) === undefined && !evidence.events.some((event) => isAbout(event, probe));
       if (wrong === undefined) passed.push(probe);
-      else failures.push({ probe, message: `${subjectText(probe.access.subject)}: ${accessText(probe.access)}: ${wrong}` });
+      else failures.push({ probe, isUntold, message: `${subjectText(probe.access.subject)}: ${accessText(probe.access)}: ${wrong}` });
     }
   }
   return { failures, passed, undecided };

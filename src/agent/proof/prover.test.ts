@@ -155,7 +155,7 @@ test('a denial that nobody tells of is no proof, nor is one that another rule is
   assert.match(stand.of(SHELL).reasons[0]!.message, /it was denied, and no alert came; shell spec.process.matchPaths\[0\] must tell/);
 });
 
-test('where alerts were lost meanwhile nothing is said', async (t) => {
+test('where alerts were lost meanwhile nothing is said, but what passed that must be denied', async (t) => {
   const stand = await proven(t, SHELL);
   stand.canary.isMute = true;
   stand.enforcer.counters = () => ({ alerts_lost: BigInt(stand.canary.plans.length) });
@@ -166,6 +166,9 @@ test('where alerts were lost meanwhile nothing is said', async (t) => {
   assert.equal(stand.of(SHELL).state, 'Proven');
   stand.ms += 60_001;
   assert.equal(stand.of(SHELL).state, 'Pending');
+  stand.canary.detached.add('exec');
+  stand.prover.wake();
+  await stand.untilState(SHELL, 'Failed');
 });
 
 test('that everything is denied is no proof', async (t) => {

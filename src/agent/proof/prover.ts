@@ -176,6 +176,7 @@ export class Prover implements Proofs {
       const place = (this.#place ??= await this.#options.canary.open());
       const judged = await this.#try(image, place, signal);
       this.#view.trouble = undefined;
+      if (signal.aborted) return 0;
       if (judged === undefined) return REPEAT_MS;
       this.#tell(image, judged);
       image.note(judged, began);
@@ -191,15 +192,14 @@ export class Prover implements Proofs {
     return Math.min(spentMs * REST_FACTOR, this.#options.everyMs / (this.#images.size + 1));
   }
 
-  /** @returns undefined where alerts were lost meanwhile: nothing can be said */
+  /** @returns undefined where nothing can be said, as alerts were lost meanwhile */
   async #try(image: ImageProof, place: CanaryPlace, signal: AbortSignal): Promise<Judged | undefined> {
     const { enforcer, logger } = this.#options;
     const lostBefore = enforcer.counters()['alerts_lost'] ?? 0n;
     const lacks = ({ access }: Probe): boolean =>
       access.kind === 'capability' && (place.capabilities & (1n << BigInt(access.capability))) === 0n;
     const probes = image.next();
-    const sum: Judged = { failures: [], passed: [], undecided: probes.filter(lacks) };
-    let judged = sum;
+    let judged: Judged = { failures: [], passed: [], undecided: probes.filter(lacks) };
     const bound = { cgroupId: place.cgroupId, started: false, mode: 'enabled', isTransient: true } as const;
     enforcer.protect(CANARY_KEY, { ...bound, ruleSet: image.ruleSet });
     try {
@@ -213,6 +213,9 @@ export class Prover implements Proofs {
     }
     const lost = (enforcer.counters()['alerts_lost'] ?? 0n) - lostBefore;
     if (lost === 0n || judged.failures.length === 0) return judged;
+    // theirs may be among the lost
+    const failures = judged.failures.filter(({ isUntold }) => !isUntold);
+    if (failures.length > 0) return { ...judged, failures };
     logger.warn('a proof is repeated, as alerts were lost meanwhile', { lost });
     return undefined;
   }
@@ -241,8 +244,10 @@ export class Prover implements Proofs {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onEvent = () => isTold() && resolve();
     const timer = setTimeout(resolve, this.#options.evidenceMs ?? EVIDENCE_MS);
-    signal.addEventListener('abort', () => resolve(), { once: true });
+    const onAbort = (): void => resolve();
+    signal.addEventListener('abort', onAbort, { once: true });
     await promise;
+    signal.removeEventListener('abort', onAbort);
     clearTimeout(timer);
     this.#onEvent = () => {};
   }

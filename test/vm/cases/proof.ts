@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, statSync, unlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BpfLink, BpfMap } from '#libbpf';
@@ -18,6 +18,7 @@ const CPU_SECONDS = 60;
 interface Proof {
   readonly state: string;
   readonly provenAt?: number;
+  readonly unprobed: readonly { readonly field: string }[];
   readonly reasons: readonly { readonly code: string; readonly field?: string; readonly message: string }[];
 }
 
@@ -66,6 +67,57 @@ function scratchOf(): string {
     .find((one) => / - cgroup2 /.test(one));
   return join(line!.split(' ')[4]!, SCRATCH);
 }
+
+const CAPABILITIES =
+  'setgid setuid net_bind_service net_admin net_raw ipc_lock sys_module sys_chroot sys_pacct sys_admin sys_boot sys_nice sys_resource sys_time sys_tty_config';
+
+/** Everything that a canary can try, for a container that does none of it. */
+const KINDS = `apiVersion: security.kubearmor.com/v1
+kind: KubeArmorPolicy
+metadata: {name: kinds-block}
+spec:
+  selector: {matchLabels: {app: web}}
+  action: Block
+  process:
+    matchPaths: [{path: /k/plain}, {execname: kmine}, {path: /k/from, fromSource: [{path: /k/starter}]}, {path: /k/owned, ownerOnly: true}]
+    matchDirectories: [{dir: /k/bin/, recursive: true}]
+    matchPatterns: [{pattern: '/k/*/x?'}]
+  file:
+    matchPaths: [{path: /k/file}, {path: /k/read-only, readOnly: true}, {path: /k/mine, ownerOnly: true}, {path: /k/of, fromSource: [{path: /k/starter}]}]
+    matchDirectories: [{dir: /k/data/, recursive: true, readOnly: true}]
+    matchPatterns: [{pattern: '/k/**/*.key'}]
+  network:
+    matchProtocols:
+      - {protocol: tcp}
+      - {protocol: icmpv6}
+      - {protocol: seqpacket}
+      - {protocol: rdm}
+      - {protocol: udp, direction: egress, cidr: 10.9.0.0/16, port: 53}
+      - {protocol: udp, direction: ingress, port: 8053}
+  capabilities:
+    matchCapabilities: [${CAPABILITIES.split(' ')
+      .map((name) => `{capability: ${name}}`)
+      .join(', ')}]
+---
+apiVersion: security.kubearmor.com/v1
+kind: KubeArmorPolicy
+metadata: {name: kinds-audit}
+spec:
+  selector: {matchLabels: {app: web}}
+  action: Audit
+  process: {matchPaths: [{path: /k/watched}]}
+  file: {matchPaths: [{path: /k/watched-file}, {path: /k/watched-writes, readOnly: true}]}
+  network: {matchProtocols: [{protocol: stream}]}
+---
+apiVersion: security.kubearmor.com/v1
+kind: KubeArmorPolicy
+metadata: {name: kinds-allow}
+spec:
+  selector: {matchLabels: {app: web}}
+  defaultPosture: block
+  action: Allow
+  network: {matchProtocols: [{protocol: udp}, {protocol: stream}, {protocol: raw}]}
+`;
 
 /** Takes a link from the running agent: its pin, and the descriptor by which the agent holds it. */
 async function detach(stage: Stage, name: string): Promise<void> {
@@ -130,6 +182,24 @@ export const PROOF: readonly VmCase[] = [
       );
       assert.deepEqual(stage.reasons(), []);
       assert.ok(existsSync(scratchOf()));
+    },
+  },
+  {
+    name: 'every kind of rule that a canary can try comes out as the rules say',
+    async run(stage) {
+      await ensureProven(stage);
+      const path = stage.writePolicy('kinds.yaml', KINDS);
+      const names = ['kinds-block', 'kinds-audit', 'kinds-allow'];
+      const state = (): string => names.map((name) => proofOf(stage, name)?.state).join();
+      await until('all are proven', () => state() === 'Proven,Proven,Proven', SEEN_WITHIN_MS).catch(() => {
+        assert.fail(names.map((name) => JSON.stringify(proofOf(stage, name))).join('\n'));
+      });
+      assert.deepEqual(
+        names.flatMap((name) => proofOf(stage, name)!.unprobed.map(({ field }) => field)),
+        [],
+      );
+      rmSync(path);
+      await until('they are gone', () => proofOf(stage, 'kinds-block') === undefined);
     },
   },
   {
