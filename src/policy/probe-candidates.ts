@@ -182,7 +182,11 @@ export function unlistedDeeds(family: 'process' | 'file' | 'network' | 'capabili
         { kind: 'write', object, owner: true },
       ];
     case 'network':
-      return [...SAFE.all, ...SAFE.dgram, ...SAFE.seqpacket, ...SAFE.raw, ...SAFE.icmpv6].map((kind) => ({ kind: 'socket', op: 'create', ...kind }));
+      return [...SAFE.all, ...SAFE.dgram, ...SAFE.seqpacket, ...SAFE.raw, ...SAFE.icmpv6].map((kind) => ({
+        kind: 'socket',
+        op: 'create',
+        ...kind,
+      }));
     case 'capabilities':
       return HARMLESS.map((name) => ({ kind: 'capability', capability: capabilityNumber(name) }));
   }

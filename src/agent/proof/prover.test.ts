@@ -146,7 +146,7 @@ test('a hook that is gone fails what it guards, with rule, access and what came,
   assert.equal(stand.of(FILES).state, 'Proven');
 });
 
-test('a denial that nobody tells of is no proof, nor is one that another rule is told for', async (t) => {
+test('a denial that nobody tells of is no proof', async (t) => {
   const stand = await proven(t, SHELL);
   stand.canary.isMute = true;
   stand.ms += EVERY_MS;

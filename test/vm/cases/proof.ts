@@ -119,7 +119,7 @@ spec:
   network: {matchProtocols: [{protocol: udp}, {protocol: stream}, {protocol: raw}]}
 `;
 
-/** Takes a link from the running agent: its pin, and the descriptor by which the agent holds it. */
+/** Takes a link from the running agent: the descriptor by which it holds it, and the pin. */
 async function detach(stage: Stage, name: string): Promise<void> {
   const pin = join(pinsOf(stage), name);
   const { pid } = stage.agent!;
@@ -131,9 +131,9 @@ async function detach(stage: Stage, name: string): Promise<void> {
     fds = readdirSync(`/proc/${pid}/fdinfo`).filter(isLink);
   }
   assert.equal(fds.length, 1, `descriptors of ${name}`);
-  unlinkSync(pin);
   const closed = await run(buildNative().closeFd, String(pid), fds[0]!);
   assert.deepEqual(closed, { code: 0, output: '0\n' });
+  unlinkSync(pin); // the last: the agent pins again what it holds
 }
 
 /** Ends what is in force and begins anew: how an operator repairs a node. */
