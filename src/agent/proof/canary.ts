@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { existsSync } from 'node:fs';
 import { KubeArmorError } from '#base';
-import { openScratchCgroup, readProcess, run } from '#host';
+import { openScratchCgroup, readProcess, removeScratchCgroup, run } from '#host';
 import type { ScratchCgroup } from '#host';
 
 /** A place where a canary can live: its cgroup, and which capabilities its programs have there. */
@@ -24,6 +24,8 @@ export interface CanaryPlace {
 export interface Canary {
   /** @throws {KubeArmorError} why none can run on this node */
   open(): Promise<CanaryPlace>;
+  /** Removes what an agent that was killed left behind, if anything. @throws {KubeArmorError} */
+  clear(): Promise<void>;
 }
 
 export const CANARY_CGROUP = 'kubearmor-canary';
@@ -41,6 +43,7 @@ export interface NativeCanaryOptions {
 /** The canary of this node. */
 export function nativeCanary({ program, mountpoint }: NativeCanaryOptions): Canary {
   return {
+    clear: () => removeScratchCgroup(CANARY_CGROUP),
     async open() {
       if (!existsSync(program)) throw new KubeArmorError('NOT_SUPPORTED', `opening the canary: there is no ${program}: make build`);
       const cgroup = await openScratchCgroup(CANARY_CGROUP);

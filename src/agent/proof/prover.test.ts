@@ -270,6 +270,7 @@ test('switched off nothing is tried or said, and what an agent before left is en
   assert.equal(stand.of(SHELL).state, 'Off');
   assert.equal(stand.prover.summary().state, 'Off');
   assert.equal(stand.canary.opened, 0);
+  assert.equal(stand.canary.cleared, 1);
   assert.deepEqual(stand.enforcer.keys(), ['default/web']);
 });
 

@@ -117,8 +117,9 @@ export class Prover implements Proofs {
 
   /** Proves until aborted. Call it once events are read. */
   async run(signal: AbortSignal): Promise<void> {
-    // of an agent before us, whose cgroup goes with it
+    // of an agent before us, that was killed
     this.#options.enforcer.release(CANARY_KEY);
+    await this.#unlessItFails(this.#options.canary.clear());
     if (this.#options.everyMs === 0) return;
     const look = setInterval(() => this.#view.tell(), LOOK_MS).unref();
     try {
@@ -267,8 +268,13 @@ export class Prover implements Proofs {
     this.#options.enforcer.release(CANARY_KEY);
     const place = this.#place;
     this.#place = undefined;
+    await this.#unlessItFails(place?.close());
+  }
+
+  /** A cgroup that stays behind is a nuisance, not more. */
+  async #unlessItFails(work: Promise<void> | undefined): Promise<void> {
     try {
-      await place?.close();
+      await work;
     } catch (error) {
       if (!(error instanceof KubeArmorError)) throw error;
       this.#options.logger.warn(error.message);

@@ -26,10 +26,16 @@ export class FakeCanary implements Canary {
   readonly plans: string[] = [];
   opened = 0;
   closed = 0;
+  cleared = 0;
   readonly #kernel: FakeKernel;
 
   constructor(kernel: FakeKernel) {
     this.#kernel = kernel;
+  }
+
+  clear(): Promise<void> {
+    this.cleared++;
+    return Promise.resolve();
   }
 
   open(): Promise<CanaryPlace> {

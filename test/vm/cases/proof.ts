@@ -40,6 +40,7 @@ async function untilState(stage: Stage, state: string, timeoutMs = SEEN_WITHIN_M
 const proving = new WeakSet<Agent>();
 
 async function startProving(stage: Stage): Promise<void> {
+  rmSync(join(stage.stateDir, 'probe.json'), { force: true }); // of one that was killed
   await stage.start({ proofEvery: '20' });
   proving.add(stage.agent!);
 }
