@@ -13,6 +13,7 @@ setup:
 build: setup
 	@tools/bundle.sh
 	@$(MAKE) --no-print-directory -C bpf
+	@$(MAKE) --no-print-directory -C native
 
 generate: build
 	@tools/generate.sh

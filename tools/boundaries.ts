@@ -203,6 +203,7 @@ export function readSources(root: string): Source[] {
       'tools/**/*.{ts,sh,go}',
       'test/**/*.{ts,sh,c,h}',
       'bpf/**/*.{c,h}',
+      'native/*.{c,h}',
       'api/**/*.proto',
       'api/crd/*.yaml',
     ],

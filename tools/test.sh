@@ -135,6 +135,7 @@ check types tsc -p .
 check boundaries tools/node tools/boundaries.ts
 check licences tools/node tools/licences.ts
 check bpf make -C bpf
+check canary make -C native
 check bundle tools/bundle.sh
 check native tools/node test/kernel/run.ts --build
 check generated tools/generate.sh --check

@@ -16,6 +16,8 @@ import { startAgent } from './agent.ts';
 import type { AgentParts, RunningAgent } from './agent.ts';
 import { readConfig } from './config.ts';
 import { RuntimeSource } from './runtime-source.ts';
+import { CANARY_KEY } from './proof/prover.ts';
+import { FakeCanary } from './testing/fake-canary.ts';
 import { FakeEnforcer } from './testing/fake-enforcer.ts';
 import { kernelEvent, plainRoot, policyObject } from './testing/samples.ts';
 
@@ -81,6 +83,11 @@ async function start(t: TestContext, over: Partial<AgentParts> & { flags?: reado
     json: undefined,
     toldLosses: { load: () => ({ alerts: 0n, logs: 0n }), save: () => {} },
     logger: noLogger,
+    canary: new FakeCanary({
+      ruleSet: () => enforcer.protected.get(CANARY_KEY)?.ruleSet,
+      scopeId: () => enforcer.scopeOf(CANARY_KEY),
+      tell: (event) => enforcer.emit(event),
+    }),
     kubearmorProbePath: join(directory, 'karmorProbeData.cfg'),
     openRoot: plainRoot,
     ...over,
@@ -299,3 +306,23 @@ test(
     assert.ok(lines.some((line) => line.includes('the pin x was removed')));
   },
 );
+
+test('what a canary proved stands in the probe file; what it did not is a reason', { timeout: 20_000 }, async (t) => {
+  const { agent, enforcer, directory, transport, lines } = await start(t);
+  interface File {
+    readonly proof: string;
+    readonly status: string;
+    readonly policies: readonly { readonly proof: { readonly state: string } }[];
+  }
+  const probed = (): File => JSON.parse(readFileSync(join(directory, 'probe.json'), 'utf8')) as File;
+  await policyClient(transport).containerPolicy(event('ADDED', policyObject('no-shell', '/bin/sh')));
+  await until(() => existsSync(join(directory, 'probe.json')) && probed().policies[0]?.proof.state === 'Proven');
+  assert.match(probed().proof, /^1 rule set proven by a canary, all since 20/);
+  assert.equal(probed().status, 'enforcing');
+  assert.deepEqual(lines, [], 'nobody hears of canaries');
+  enforcer.tampered.push({ what: 'image 1 was taken out of the kernel', problem: undefined, workloads: ['default/web'] });
+  await until(() => probed().policies[0]?.proof.state === 'Failed');
+  assert.match(probed().proof, /^failed for 1 of 1 rule set$/);
+  assert.equal(probed().status, 'degraded');
+  assert.equal(agent.proofs.summary().failed, 1);
+});

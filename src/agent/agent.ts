@@ -20,11 +20,14 @@ import type { ClusterParts } from './kube/cluster-governor.ts';
 import { GateKeeper } from './start-gate.ts';
 import { IntegrityWatch } from './integrity-watch.ts';
 import type { LineOutput } from './line-output.ts';
-import { nodeStatus } from './node-status.ts';
+import { nodeStatus, proofReasons } from './node-status.ts';
 import { policyService } from './policy-service.ts';
 import { detailText, kubearmorText, ProbeFiles } from './probe-files.ts';
 import type { ProbeFacts } from './probe-files.ts';
 import { probeService } from './probe-service.ts';
+import type { Canary } from './proof/canary.ts';
+import type { Proofs } from './proof/port.ts';
+import { Prover } from './proof/prover.ts';
 import { Protector } from './protector.ts';
 import type { Guard } from './protector.ts';
 import type { OpenRoot } from './path-resolver.ts';
@@ -48,6 +51,8 @@ export interface AgentParts {
   readonly json: LineOutput | undefined;
   readonly toldLosses: ToldLosses;
   readonly logger: Logger;
+  /** Tries what rules say, so that they are proven. */
+  readonly canary: Canary;
   /** Refuses host policies that would stop the node; absent: none is refused. */
   readonly hostGuard?: Guard;
   /** KubeArmor's own probe file. */
@@ -60,6 +65,8 @@ export interface RunningAgent {
   readonly addresses: readonly string[];
   /** Containers that are protected now. */
   readonly containers: number;
+  /** What is proven of the rules in force. */
+  readonly proofs: Proofs;
   /** Rejects when a part of the agent failed for good; never resolves. */
   readonly failed: Promise<never>;
   /** Ends the streams with Unavailable, then everything else. The enforcer is left to its owner. */
@@ -85,7 +92,7 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
   const inherited = enforcer.keys().length > 0;
   const loops = new Loops();
   const assembly = assemble(parts);
-  const { protector, governor, follower, names, integrity } = assembly;
+  const { protector, governor, follower, names, integrity, prover } = assembly;
   const health = createHealth(SERVICES);
   let servers: Servers | undefined;
   const end = async (): Promise<void> => {
@@ -107,12 +114,13 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
   for (const name of SERVICES) health.set(name, true);
   const { signal } = loops;
   // events that an agent before us left in the ring are of containers that are known by now
-  loops.run(pump({ ...parts, names }, { protector, governor, waits: inherited, signal }));
+  loops.run(pump({ ...parts, names }, { protector, governor, prover, waits: inherited, signal }));
   const { addresses } = servers;
-  loops.run(keepProbeFiles(parts, { governor, integrity, addresses, signal }));
+  loops.run(keepProbeFiles(parts, { governor, integrity, prover, addresses, signal }));
   return {
     addresses,
     containers: protector.status().filter(({ workload }) => workload.kind === 'container').length,
+    proofs: prover,
     failed: loops.failed,
     stop: end,
   };
@@ -152,13 +160,19 @@ interface Assembly {
   readonly follower: WorkloadFollower;
   readonly names: AgentParts['names'];
   readonly integrity: IntegrityWatch;
+  readonly prover: Prover;
   /** All containers are told of, or cannot be. */
   readonly first: Promise<void>;
 }
 
 function assemble(parts: AgentParts): Assembly {
   const { config, enforcer, logger, runtime } = parts;
-  const protector = protectorOf(parts, () => governor);
+  const prover = proverOf(parts, () => protector);
+  const protector = protectorOf(
+    parts,
+    () => governor,
+    () => prover.wake(),
+  );
   const governor = governorOf(parts, protector);
   const workloads = new Workloads(runtime, governor.workloadSettings, logger);
   const gateKeeper = new GateKeeper({ enforcer, runtime, bound: () => workloads.list(), whenSilent: config.startGate, logger });
@@ -173,8 +187,9 @@ function assemble(parts: AgentParts): Assembly {
   });
   workloads.onChange((change) => follower.follow(change));
   const names = namesOf(parts, governor);
-  const integrity = new IntegrityWatch({ enforcer, names, tell: (alert) => tellAlert(alert, parts), logger });
-  return { protector, governor, workloads, gateKeeper, follower, names, integrity, first: first.promise };
+  const tell = (alert: Parameters<typeof tellAlert>[0]): void => tellAlert(alert, parts);
+  const integrity = new IntegrityWatch({ enforcer, names, tell, distrust: (found) => prover.distrust(found), logger });
+  return { protector, governor, workloads, gateKeeper, follower, names, integrity, prover, first: first.promise };
 }
 
 /** Policies, then containers, then the host: what is there is protected when this resolves. */
@@ -218,8 +233,13 @@ const namesOf = ({ names }: AgentParts, governor: Governor): AgentParts['names']
   },
 });
 
-function protectorOf({ enforcer, logger, openRoot, hostGuard }: AgentParts, governor: () => Governor): Protector {
+function proverOf({ config, enforcer, canary, logger }: AgentParts, protector: () => Protector): Prover {
+  return new Prover({ enforcer, canary, inForce: () => protector().inForce(), everyMs: config.proofEvery * 1_000, logger });
+}
+
+function protectorOf({ enforcer, logger, openRoot, hostGuard }: AgentParts, governor: () => Governor, onChange: () => void): Protector {
   return new Protector({
+    onChange,
     enforcer,
     logger,
     visibilityOf: (workload) => visibilityOf(seenOf(workload, governor().config)),
@@ -253,20 +273,22 @@ const hostFacts = ({ hostPolicies, hostPostures, hostVisibility }: AgentConfig):
 interface Pumping {
   readonly protector: Protector;
   readonly governor: Governor;
+  readonly prover: Prover;
   /** What happened while no agent ran waits for the readers that the agent before us had. */
   readonly waits: boolean;
   readonly signal: AbortSignal;
 }
 
-async function pump(parts: AgentParts, { protector, governor, waits, signal }: Pumping): Promise<void> {
+async function pump(parts: AgentParts, { protector, governor, prover, waits, signal }: Pumping): Promise<void> {
   const { feed } = parts;
   const until = performance.now() + (waits ? RETURN_MS : 0);
   while (performance.now() < until && feed.stats('alerts').subscribers === 0 && !signal.aborted)
     await sleep(RETURN_POLL_MS, undefined, { signal }).catch(() => {});
   const workloadOf = (scope: number): Workload | undefined => protector.workloadOf(scope);
-  await pumpEvents(
+  const events = pumpEvents(
     {
       ...parts,
+      takes: (event) => prover.takes(event),
       workloadOf,
       visibilityOf: (workload) => seenOf(workload, governor.config),
       get dropProcessResource() {
@@ -275,16 +297,18 @@ async function pump(parts: AgentParts, { protector, governor, waits, signal }: P
     },
     signal,
   );
+  await Promise.all([events, prover.run(signal)]);
 }
 
 interface ProbeKeeping {
   readonly governor: Governor;
   readonly integrity: IntegrityWatch;
+  readonly prover: Prover;
   readonly addresses: readonly string[];
   readonly signal: AbortSignal;
 }
 
-async function keepProbeFiles(parts: AgentParts, { governor, integrity, addresses, signal }: ProbeKeeping): Promise<void> {
+async function keepProbeFiles(parts: AgentParts, { governor, integrity, prover, addresses, signal }: ProbeKeeping): Promise<void> {
   const { enforcer, runtime, logger } = parts;
   const files = new ProbeFiles(logger);
   while (!signal.aborted) {
@@ -295,7 +319,11 @@ async function keepProbeFiles(parts: AgentParts, { governor, integrity, addresse
       ...parts.host,
       version: parts.names.version,
       enforcer: enforcer.report.name,
-      node: nodeStatus(enforcer.report, runtime.state, policies, [...integrity.reasons(), ...governor.remarks()]),
+      node: nodeStatus(enforcer.report, runtime.state, policies, [
+        ...integrity.reasons(),
+        ...governor.remarks(),
+        ...proofReasons(prover.summary()),
+      ]),
       postures: config.postures,
       host: hostFacts(config),
       runtime: runtime.state,
@@ -305,6 +333,7 @@ async function keepProbeFiles(parts: AgentParts, { governor, integrity, addresse
       losses: enforcer.counters(),
       usage: enforcer.usage(),
       startGate: config.startGate,
+      proofs: prover,
     };
     await files.write({ [path.join(config.stateDir, 'probe.json')]: detailText(facts), [parts.kubearmorProbePath]: kubearmorText(facts) });
     await sleep(PROBE_EVERY_MS, undefined, { signal }).catch(() => {});

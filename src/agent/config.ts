@@ -63,6 +63,8 @@ export interface AgentConfig {
   readonly alertRingBytes: number;
   /** What becomes of starting containers while no agent is there: they start without rules, or wait for the next agent. */
   readonly startGate: 'open' | 'wait';
+  /** How often each set of rules in force is proven by a canary, in seconds; 0: never. */
+  readonly proofEvery: number;
   /** Undefined: the agent's own. */
   readonly bpfObject: string | undefined;
 }
@@ -261,6 +263,7 @@ function build(values: Values, env: ConfigInputs['env']): AgentConfig {
     stateDir: values.text('stateDir'),
     alertRingBytes: values.number('alertRingBytes'),
     startGate: values.text('startGate') === 'wait' ? 'wait' : 'open',
+    proofEvery: values.number('proofEvery'),
     bpfObject: values.text('bpfObject') === '' ? undefined : values.text('bpfObject'),
   };
 }

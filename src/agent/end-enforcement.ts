@@ -3,8 +3,10 @@ import path from 'node:path';
 import { KubeArmorError } from '#base';
 import { endLeftInForce, findLeftInForce } from '#enforce';
 import type { LeftInForce, LeftInForcePlace } from '#enforce';
+import { removeScratchCgroup } from '#host';
 import type { AgentConfig } from './config.ts';
 import { isAnswered } from './preflight.ts';
+import { CANARY_CGROUP } from './proof/canary.ts';
 
 /** As a wrong flag: the confirmation is missing. */
 const NOT_CONFIRMED = 2;
@@ -27,6 +29,7 @@ export async function endEnforcement(config: AgentConfig, confirmed: boolean, te
     throw new KubeArmorError('HOST_IO', `ending enforcement: an agent listens on ${config.socket}: stop it first`);
   const place = survivalOf(config);
   const found = findLeftInForce(place.pinDirectory);
+  if (confirmed) await removeScratchCgroup(CANARY_CGROUP);
   if (found.length === 0) {
     tell(`kubearmor: nothing is in force: no rules are pinned in ${place.pinDirectory}`);
     return 0;

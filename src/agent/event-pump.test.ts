@@ -146,3 +146,13 @@ test('counters that are smaller than what was told are new ones', async () => {
   const { lost } = await pumped([], { toldLosses });
   assert.deepEqual(lost, [['alerts', { kernel: 3n, queue: 0n }]]);
 });
+
+test('events that are the agent’s own are told to nobody', async () => {
+  const own = kernelEvent({ path: '/own' });
+  const { alerts, lines } = await pumped([own, kernelEvent({ path: '/other' })], { takes: (event) => event === own });
+  assert.deepEqual(
+    alerts.map(({ Resource }) => Resource),
+    ['/other'],
+  );
+  assert.equal(lines.length, 1);
+});

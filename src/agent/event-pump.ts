@@ -12,6 +12,8 @@ import type { LossTotals, ToldLosses } from './told-losses.ts';
 
 export interface EventPumpOptions {
   readonly enforcer: Pick<Enforcer, 'watch' | 'ruleOf' | 'counters' | 'report'>;
+  /** Takes events that are nobody's but the agent's own: they are told to nobody. Absent: there are none. */
+  readonly takes?: (event: KernelEvent) => boolean;
   /** The workload of a scope, also for a while after it is gone. */
   readonly workloadOf: (scopeId: number) => Workload | undefined;
   readonly feed: Pick<Feed, 'publishAlert' | 'publishLog' | 'countLost' | 'stats'>;
@@ -47,6 +49,7 @@ export async function pumpEvents(options: EventPumpOptions, signal: AbortSignal)
 
 function handle(event: KernelEvent, commands: CommandLines, options: EventPumpOptions): void {
   const { enforcer, names, feed, json } = options;
+  if (options.takes?.(event) === true) return;
   commands.note(event);
   // a busy node makes many: none is described that nobody reads
   if (event.outcome === 'observed' && json === undefined && feed.stats('logs').subscribers === 0) return;

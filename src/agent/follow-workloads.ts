@@ -3,6 +3,7 @@ import type { Logger } from '#base';
 import type { BoundWorkload, WorkloadChange } from '#workloads';
 import { HOST_KEY } from './host-bound.ts';
 import { PodWait } from './kube/pod-wait.ts';
+import { CANARY_KEY } from './proof/prover.ts';
 import type { Protector } from './protector.ts';
 import type { GateKeeper } from './start-gate.ts';
 
@@ -46,7 +47,7 @@ export class WorkloadFollower {
         onFirst();
         break;
       case 'synced':
-        protector.takeOver([...this.#waits.keys(), ...(hostStays ? [HOST_KEY] : [])]);
+        protector.takeOver([CANARY_KEY, ...this.#waits.keys(), ...(hostStays ? [HOST_KEY] : [])]);
         onFirst();
         break;
       case 'expected':

@@ -49,3 +49,14 @@ test('a state that cannot be read is a reason, not the end', () => {
   assert.deepEqual(logged, ['the state in the kernel cannot be compared']);
   assert.match(it.reasons()[0]?.problem ?? '', /looking up: EPERM/);
 });
+
+test('every look is told to whom it concerns, also where nothing is new', () => {
+  const told: (readonly Tampering[])[] = [];
+  const wrong = { what: 'the cgroup of a was unbound in the kernel', problem: undefined, workloads: ['a'] };
+  const rounds = [[wrong], [wrong], []];
+  const enforcer = { checkIntegrity: () => rounds.shift() ?? [], report: { name: 'X', missing: [] } };
+  const names = { clusterName: 'c', hostName: 'h', nodeId: 'n', version: '1' };
+  const it = new IntegrityWatch({ enforcer, names, tell: () => {}, distrust: (found) => void told.push(found), logger: noLogger });
+  for (let i = 0; i < 3; i++) it.check();
+  assert.deepEqual(told, [[wrong], [wrong], []]);
+});

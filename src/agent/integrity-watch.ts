@@ -12,6 +12,8 @@ export interface IntegrityWatchOptions {
   readonly enforcer: Pick<Enforcer, 'checkIntegrity' | 'report'>;
   readonly names: Pick<EventContext, 'clusterName' | 'hostName' | 'nodeId' | 'version'>;
   readonly tell: (alert: Alert) => void;
+  /** Hears of every look what it found: what was changed is not proven any more. */
+  readonly distrust?: (found: readonly Tampering[]) => void;
   readonly logger: Logger;
 }
 
@@ -57,6 +59,7 @@ export class IntegrityWatch {
     const now = performance.now();
     for (const [what, { ms }] of this.#found) if (now - ms > REMEMBERED_MS) this.#found.delete(what);
     const found = this.#look();
+    this.#options.distrust?.(found);
     const stillWrong = new Set(found.map(({ what }) => what));
     // what could not be set right and is not found again is right now
     for (const [what, { ms, problem }] of this.#found)

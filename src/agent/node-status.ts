@@ -2,6 +2,7 @@
 import type { EnforcerReport } from '#enforce';
 import { policyKey } from './policy-identity.ts';
 import type { KeeperStatus } from './policy-keeper.ts';
+import type { ProofSummary } from './proof/port.ts';
 import type { RuntimeState } from './runtime-source.ts';
 
 /** Why this node does not enforce everything, and what to do about it. */
@@ -58,6 +59,15 @@ export function nodeStatus(
   const hidden = remarks.length - shown.length;
   if (hidden > 0) shown.push({ problem: `and ${hidden} more`, cure: 'see the agent’s log' });
   return { status: remarks.every(({ isNote }) => isNote === true) ? 'enforcing' : 'degraded', reasons: shown };
+}
+
+/** What is not proven. That a proof is still to come is none. */
+export function proofReasons({ state, problems }: ProofSummary): Reason[] {
+  const cure =
+    state === 'Failed'
+      ? 'rules are not in force as they should be: see the agent’s log, then restart the agent'
+      : 'see docs/adr/0027-proof.md for what a canary needs; proofEvery=0 does without proof';
+  return problems.map((problem) => ({ problem, cure }));
 }
 
 function runtimeReasons(runtime: RuntimeState): Reason[] {

@@ -5,7 +5,9 @@ import type { Usage } from '#enforce';
 import type { Postures } from '#policy';
 import { writeAtomically } from './policy-files.ts';
 import type { NodeStatus } from './node-status.ts';
+import { policyKey } from './policy-identity.ts';
 import type { KeeperStatus } from './policy-keeper.ts';
+import type { Proofs, ProofSummary } from './proof/port.ts';
 import type { RuntimeState } from './runtime-source.ts';
 
 /** KubeArmor's own file, for its `karmor probe`. */
@@ -28,11 +30,12 @@ export interface ProbeFacts {
   readonly losses: Readonly<Record<string, bigint>>;
   readonly usage: Usage;
   readonly startGate: 'open' | 'wait';
+  readonly proofs: Pick<Proofs, 'stateOf' | 'summary'>;
 }
 
 /** `probe.json`: what the agent says of itself beside the RPCs, for `karmor probe`. */
 export function detailText(facts: ProbeFacts): string {
-  const { version, enforcer, node, postures, host, runtime, addresses, policies, losses, usage } = facts;
+  const { version, enforcer, node, postures, host, runtime, addresses, policies, losses, usage, proofs } = facts;
   return `${JSON.stringify(
     {
       schemaVersion: 1,
@@ -43,6 +46,7 @@ export function detailText(facts: ProbeFacts): string {
       postures: { container: families(postures), ...(host === undefined ? {} : { host: families(host.postures) }) },
       containerRuntime: runtimeText(runtime),
       startGate: gateText(facts),
+      proof: proofText(proofs.summary()),
       addresses,
       policies: policies.policies.map(({ id, path, workloads, notEnforced, problem }) => ({
         ...id,
@@ -50,6 +54,7 @@ export function detailText(facts: ProbeFacts): string {
         workloads,
         notEnforced,
         problem,
+        proof: proofs.stateOf(policyKey(id)),
       })),
       usage,
       losses: Object.fromEntries(Object.entries(losses).map(([name, count]) => [name, Number(count)])),
@@ -63,6 +68,22 @@ function gateText({ startGate, losses }: ProbeFacts): string {
   const passed = (losses['gate_open'] ?? 0n) + (losses['gate_expired'] ?? 0n);
   const rule = startGate === 'open' ? 'open while no agent is there' : 'shut while no agent is there';
   return passed === 0n ? rule : `${rule}; ${passed} programs started in new containers without rules so far`;
+}
+
+function proofText({ state, provenAt, images, failed }: ProofSummary): string {
+  const sets = `${images} rule ${images === 1 ? 'set' : 'sets'}`;
+  switch (state) {
+    case 'Off':
+      return 'off: what is loaded is taken for enforced';
+    case 'Idle':
+      return 'nothing to prove';
+    case 'Failed':
+      return `failed for ${failed} of ${sets}`;
+    case 'Pending':
+      return `${sets}, not all proven within the last minute`;
+    case 'Proven':
+      return `${sets} proven by a canary, all since ${new Date(provenAt ?? 0).toISOString()}`;
+  }
 }
 
 /** KubeArmor's form. @source reference: KubeArmor's `karmorProbeData.cfg`, JSON with PascalCase keys */

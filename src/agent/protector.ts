@@ -3,12 +3,13 @@ import { isDeepStrictEqual } from 'node:util';
 import { KubeArmorError } from '#base';
 import type { Logger } from '#base';
 import type { Enforcer, Visibility } from '#enforce';
-import { compile } from '#policy';
+import { compile, probesOf } from '#policy';
 import type { NotEnforced, Policy, RuleSet, Workload } from '#policy';
 import type { BoundWorkload } from '#workloads';
 import { ContainerPaths } from './path-resolver.ts';
 import type { OpenRoot } from './path-resolver.ts';
 import { policyKey, selectsHere } from './policy-identity.ts';
+import type { InForce } from './proof/prover.ts';
 
 export interface ProtectorOptions {
   readonly enforcer: Pick<Enforcer, 'protect' | 'release' | 'workloadOf' | 'keys' | 'dropOthers'>;
@@ -19,6 +20,8 @@ export interface ProtectorOptions {
   readonly guard?: Guard;
   /** Whether a policy governs a workload. Default: as on a node without Kubernetes. */
   readonly selects?: Selects;
+  /** Called whenever rules came into force, or ended. */
+  readonly onChange?: () => void;
   /** Default: the real root file systems. */
   readonly openRoot?: OpenRoot;
 }
@@ -34,6 +37,8 @@ interface Guarded {
   /** The policies whose rules are in force; undefined before the first time. */
   inForce: readonly Policy[] | undefined;
   selected: readonly Policy[];
+  /** What is loaded, and from what it was compiled; undefined where nothing is. */
+  loaded: Pick<InForce, 'policies' | 'ruleSet'> | undefined;
   notEnforced: readonly NotEnforced[];
   /** Why the policies that select it now are not those in force. */
   problem: string | undefined;
@@ -72,17 +77,19 @@ export class Protector {
   readonly #guard: Guard;
   readonly #selects: Selects;
   readonly #openRoot: OpenRoot | undefined;
+  readonly #onChange: () => void;
   readonly #guarded = new Map<string, Guarded>();
   readonly #gone = new Map<string, Workload>();
   #policies: readonly Policy[] = [];
 
-  constructor({ enforcer, logger, visibilityOf, guard, selects, openRoot }: ProtectorOptions) {
+  constructor({ enforcer, logger, visibilityOf, guard, selects, openRoot, onChange }: ProtectorOptions) {
     this.#enforcer = enforcer;
     this.#logger = logger;
     this.#visibilityOf = visibilityOf ?? (() => undefined);
     this.#guard = guard ?? (() => undefined);
     this.#selects = selects ?? selectsHere;
     this.#openRoot = openRoot;
+    this.#onChange = onChange ?? (() => {});
   }
 
   /** A workload is there, or what selects it changed. When this returns its rules are in force. */
@@ -97,7 +104,7 @@ export class Protector {
       return;
     }
     const paths = new ContainerPaths(bound, this.#openRoot, this.#logger);
-    const guarded: Guarded = { bound, paths, inForce: undefined, selected: [], notEnforced: [], problem: undefined };
+    const guarded: Guarded = { bound, paths, inForce: undefined, selected: [], loaded: undefined, notEnforced: [], problem: undefined };
     this.#guarded.set(key, guarded);
     this.#update(guarded);
   }
@@ -113,6 +120,7 @@ export class Protector {
       this.#gone.delete(oldest);
     }
     this.#enforcer.release(key);
+    this.#onChange();
   }
 
   /**
@@ -168,6 +176,15 @@ export class Protector {
   workloadOf(scopeId: number): Workload | undefined {
     const key = this.#enforcer.workloadOf(scopeId);
     return key === undefined ? undefined : (this.#guarded.get(key)?.bound.workload ?? this.#gone.get(key));
+  }
+
+  /** The rules in force, by workload. Many can have the same. */
+  inForce(): readonly InForce[] {
+    return [...this.#guarded.values()].flatMap(({ bound: { key }, paths, loaded }) => {
+      if (loaded === undefined) return [];
+      const { policies, ruleSet } = loaded;
+      return [{ key, policies, ruleSet, plan: () => paths.with((resolve) => probesOf(ruleSet, policies, resolve)) }];
+    });
   }
 
   status(): readonly WorkloadStatus[] {
@@ -233,8 +250,10 @@ export class Protector {
       return this.#fail(guarded, error.message);
     }
     guarded.inForce = selected;
+    guarded.loaded = ruleSet === undefined ? undefined : { policies: selected, ruleSet };
     guarded.notEnforced = ruleSet?.notEnforced ?? [];
     guarded.problem = undefined;
+    this.#onChange();
   }
 
   #fail(guarded: Guarded, problem: string): void {

@@ -169,6 +169,12 @@ const OURS: readonly Row[] = [
     'open',
     'containers that start while no agent is there: open lets them start without rules, wait keeps them until one is (not where the agent is a container)',
   ],
+  [
+    'proofEvery',
+    { kind: 'integer', min: 0, max: 45 },
+    '20',
+    'seconds between two proofs of the same rules by a canary; 0: none, what is loaded is taken for enforced',
+  ],
   ['stateDir', path, '/run/kubearmor', 'folder of probe.json, and of the names of rules in force'],
   ['bpfObject', text, '', 'the compiled programs; empty: the agent’s own'],
 ];

@@ -24,6 +24,7 @@ import type { LineOutput, LineStream } from './line-output.ts';
 import { OWN_FILES } from './own-files.ts';
 import { checkNode, checkPod } from './preflight.ts';
 import { KUBEARMOR_PROBE_PATH } from './probe-files.ts';
+import { nativeCanary } from './proof/canary.ts';
 import { RuntimeSource } from './runtime-source.ts';
 import { toldLossesFile } from './told-losses.ts';
 
@@ -83,6 +84,7 @@ export async function runOnThisNode(config: AgentConfig, console: Console, signa
     json,
     toldLosses: toldLossesFile(path.join(config.stateDir, 'losses.json'), logger),
     logger,
+    canary: nativeCanary({ program: OWN_FILES.canary, mountpoint: config.stateDir }),
     hostGuard: hostGuard(() => findEssentials({ reads: [objectPath, fileURLToPath(import.meta.url)], starts: [OWN_FILES.launcher] })),
     kubearmorProbePath: KUBEARMOR_PROBE_PATH,
   });

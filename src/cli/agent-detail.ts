@@ -29,6 +29,8 @@ export interface AgentDetail {
   readonly mapBytes?: number | undefined;
   /** What happens to containers that start while no agent is there, in words. */
   readonly startGate?: string | undefined;
+  /** What is proven by canaries, in words. */
+  readonly proof?: string | undefined;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -68,6 +70,7 @@ export function parseAgentDetail(file: AgentFile): AgentDetail | undefined {
     images: countOf(fieldsOf(fields['usage'])['images']),
     mapBytes: countOf(fieldsOf(fields['usage'])['mapBytes']),
     startGate: textOf(fields['startGate']),
+    proof: textOf(fields['proof']),
   };
 }
 

@@ -118,6 +118,7 @@ test('parseAgentDetail takes what it understands', () => {
     images: 2,
     mapBytes: undefined,
     startGate: undefined,
+    proof: undefined,
   });
   for (const json of [null, 3, [], 'x']) assert.deepEqual(parseAgentDetail({ json })?.reasons, []);
   assert.equal(parseAgentDetail({ missing: 'f' }), undefined);

@@ -30,6 +30,8 @@ export interface ProtectOptions {
   readonly ruleSet: RuleSet | undefined;
   /** Absent: nothing. */
   readonly visibility?: Visibility | undefined;
+  /** A workload of the agent's own: its name is not kept for the next agent, which ends it. Absent: no. */
+  readonly isTransient?: boolean;
 }
 
 /** What the rules of all workloads take in the kernel. */
@@ -83,6 +85,8 @@ export interface Tampering {
   readonly what: string;
   /** Why it could not be set right; undefined where it was. */
   readonly problem: string | undefined;
+  /** Keys of the workloads whose rules were not in force, or may not have been; absent: everybody's. */
+  readonly workloads?: readonly string[];
 }
 
 /** The port behind which rules become refusals. An enforcer knows rule sets and cgroups, never policies. */

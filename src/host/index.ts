@@ -16,5 +16,7 @@ export { openContainerRoot, resolveInRoot } from './resolve-in-root.ts';
 export type { ContainerRoot, DeclaredMount, OpenRootOptions, ResolvedPath } from './resolve-in-root.ts';
 export { readRunningPrograms } from './running-programs.ts';
 export type { RunningProgram } from './running-programs.ts';
+export { openScratchCgroup, removeScratchCgroup } from './scratch-cgroup.ts';
+export type { ScratchCgroup } from './scratch-cgroup.ts';
 export { run } from './run.ts';
 export type { RunOptions, RunResult } from './run.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 const HERE = join(import.meta.dirname, 'native');
 const OUT = join(import.meta.dirname, '../../.cache/native');
 
-const PROGRAMS = { cell: 'cell.c', fleet: 'fleet.c', stim: 'stim*.c' } as const;
+const PROGRAMS = { cell: 'cell.c', closeFd: 'close-fd.c', fleet: 'fleet.c', stim: 'stim*.c' } as const;
 
 function build(name: keyof typeof PROGRAMS): string {
   const sources = globSync(PROGRAMS[name], { cwd: HERE }).toSorted();
@@ -35,6 +35,6 @@ export interface NativePrograms {
 }
 
 /** Builds what is older than its sources, and says where it is. Quick on the host, slow in a guest. */
-export function buildNative(): NativePrograms {
-  return { cell: build('cell'), fleet: build('fleet'), stim: build('stim') };
+export function buildNative(): NativePrograms & { readonly closeFd: string } {
+  return { cell: build('cell'), closeFd: build('closeFd'), fleet: build('fleet'), stim: build('stim') };
 }

@@ -17,6 +17,7 @@ import { GARBAGE } from './cases/garbage.ts';
 import { HOST } from './cases/host.ts';
 import { LACKS } from './cases/lacks.ts';
 import { MODES } from './cases/modes.ts';
+import { PROOF } from './cases/proof.ts';
 import { RESTART } from './cases/restart.ts';
 import { SURVIVAL } from './cases/survival.ts';
 import { STARTS } from './cases/starts.ts';
@@ -37,6 +38,7 @@ const GROUPS: Readonly<Record<string, readonly VmCase[]>> = {
   survival: SURVIVAL,
   restart: RESTART,
   tampering: TAMPERING,
+  proof: PROOF,
   lacks: LACKS,
   starts: STARTS,
   entering: ENTERING,

@@ -111,6 +111,7 @@ export class Stage {
       alertRingBytes: String(RING_BYTES),
       logPath: this.jsonLog,
       visibility: 'none',
+      proofEvery: '0', // cases count alerts, bindings and images; those of `proof` ask for it
       bpfObject: this.#object,
       ...over,
     };

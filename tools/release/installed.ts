@@ -39,7 +39,11 @@ export async function installedPrograms(shop: Workshop, arch: Arch, names: reado
     entries.push({ path: `${HOME}/lib/${name}`, from: file });
     components.push(component);
   }
-  if (names.includes('kubearmor')) entries.push({ path: `${HOME}/BPF/kubearmor.bpf.o`, from: shop.bpfObject() });
+  if (names.includes('kubearmor')) {
+    entries.push({ path: `${HOME}/BPF/kubearmor.bpf.o`, from: shop.bpfObject() });
+    const canary = shop.canary(arch);
+    if (canary !== undefined) entries.push({ path: `${HOME}/lib/canary`, from: canary, mode: 0o755 });
+  }
   return { entries, components };
 }
 

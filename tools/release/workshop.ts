@@ -103,6 +103,18 @@ export class Workshop {
     });
   }
 
+  /**
+   * The canary, for the architecture that this machine has. Without it an agent says of every policy that it is not proven.
+   *
+   * @throws {Error} where it was not compiled
+   */
+  canary(arch: Arch): string | undefined {
+    if (arch !== 'amd64') return undefined;
+    const compiled = join(this.release.root, '.cache/native/canary');
+    if (!existsSync(compiled)) throw new Error('release: the canary is not compiled: run make build');
+    return compiled;
+  }
+
   #input(name: string): string {
     const directory = join(this.inputs, name);
     if (!existsSync(directory)) throw new Error(`release: ${name} was not fetched: run tools/release/inputs.sh`);

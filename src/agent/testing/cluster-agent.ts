@@ -15,7 +15,9 @@ import { startAgent } from '../agent.ts';
 import type { RunningAgent } from '../agent.ts';
 import { readConfig } from '../config.ts';
 import { CacheFile } from '../kube/cache.ts';
+import { CANARY_KEY } from '../proof/prover.ts';
 import { RuntimeSource } from '../runtime-source.ts';
+import { FakeCanary } from './fake-canary.ts';
 import { FakeEnforcer } from './fake-enforcer.ts';
 import { plainRoot } from './samples.ts';
 
@@ -166,6 +168,11 @@ export async function startClusterAgent(options: ClusterAgentOptions): Promise<C
     json: undefined,
     toldLosses: { load: () => ({ alerts: 0n, logs: 0n }), save: () => {} },
     logger,
+    canary: new FakeCanary({
+      ruleSet: () => enforcer.protected.get(CANARY_KEY)?.ruleSet,
+      scopeId: () => enforcer.scopeOf(CANARY_KEY),
+      tell: (event) => enforcer.emit(event),
+    }),
     kubearmorProbePath: join(directory, 'karmorProbeData.cfg'),
     openRoot: plainRoot,
   });

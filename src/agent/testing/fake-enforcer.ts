@@ -83,6 +83,10 @@ export class FakeEnforcer implements Enforcer {
   workloadOf(scopeId: number): string | undefined {
     return this.#scopes[scopeId - 1];
   }
+  /** The scope of a key that was protected once. */
+  scopeOf(key: string): number {
+    return this.#scopes.indexOf(key) + 1;
+  }
   /** Image ids stand for scopes here. */
   ruleOf(imageId: number, ruleId: number): RuleInfo | undefined {
     return this.protected.get(this.#scopes[imageId - 1] ?? '')?.ruleSet?.rules[ruleId];

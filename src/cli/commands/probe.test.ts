@@ -28,6 +28,7 @@ const detail = {
   postures: { container: { file: 'audit' }, host: { file: 'block' } },
   usage: { images: 2, mapBytes: 3 << 20 },
   startGate: 'open while no agent is there',
+  proof: '2 rule sets proven by a canary',
 };
 
 test('karmor probe: the verdict is the first line', async () => {
@@ -41,6 +42,7 @@ test('karmor probe: the verdict is the first line', async () => {
   assert.match(text, /Default posture of containers: file audit/);
   assert.match(text, /Default posture of the host: file block/);
   assert.match(text, /^Start gate: open while no agent is there$/m);
+  assert.match(text, /^Proof: 2 rule sets proven by a canary$/m);
   assert.match(text, /web\\x1b\[2J +enabled +a, b/);
 });
 

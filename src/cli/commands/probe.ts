@@ -118,6 +118,7 @@ function detailFields(detail: AgentDetail | undefined): object {
   return {
     enforcers: detail?.enforcer === undefined ? [] : [detail.enforcer],
     agentVersion: detail?.version,
+    proof: detail?.proof,
     usage: detail?.mapBytes === undefined ? undefined : { images: detail.images, mapBytes: detail.mapBytes },
     postures: { container: detail?.containerPosture, host: detail?.hostPosture },
   };
@@ -167,8 +168,10 @@ function usageLines(detail: AgentDetail | undefined): string[] {
   return [`In the kernel: ${detail.images} rule sets, ${(detail.mapBytes / 2 ** 20).toFixed(1)} MiB of maps`];
 }
 
-const gateLines = (detail: AgentDetail | undefined): string[] =>
-  detail?.startGate === undefined ? [] : [`Start gate: ${detail.startGate}`];
+const gateLines = (detail: AgentDetail | undefined): string[] => [
+  ...(detail?.startGate === undefined ? [] : [`Start gate: ${detail.startGate}`]),
+  ...(detail?.proof === undefined ? [] : [`Proof: ${detail.proof}`]),
+];
 
 function postureLines(detail: AgentDetail | undefined): string[] {
   const line = (name: string, table: PostureTable | undefined): string[] =>

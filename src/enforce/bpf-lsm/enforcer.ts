@@ -139,7 +139,7 @@ export class BpfLsmEnforcer implements Enforcer {
     // bound last: the first task that finds the binding finds the rules too
     if (!this.#scopes.has(key) || scope.started !== started) this.#bind(key, scope, started);
     if (before !== undefined) this.#images.release(before);
-    this.#save();
+    if (options.isTransient !== true) this.#save();
   }
 
   release(key: string): void {
@@ -234,7 +234,7 @@ export class BpfLsmEnforcer implements Enforcer {
   }
 
   checkIntegrity(): readonly Tampering[] {
-    const written = [...this.#scopes].map(([key, scope]) => ({ key, ...scope, binding: bindingOf(scope) }));
+    const written = [...this.#scopes].map(([key, scope]) => ({ key, ...scope, imageId: scope.image?.id, binding: bindingOf(scope) }));
     return [...this.#self.check(), ...checkIntegrity(this.#programs, this.#images, written)];
   }
 

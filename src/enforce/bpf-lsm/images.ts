@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createHash } from 'node:crypto';
 import { KubeArmorError } from '#base';
 import { BpfMap } from '#libbpf';
-import { IMAGE_CLASS_WORDS, imageIdWord } from '#policy';
+import { IMAGE_CLASS_WORDS, imageIdWord, ruleSetKey } from '#policy';
 import type { RuleInfo, RuleSet } from '#policy';
-import type { Tampering } from '../enforcer.ts';
 
 /** An image in the kernel. */
 export interface LoadedImage {
@@ -50,8 +48,7 @@ export class ImageStore {
 
   /** The image of a rule set, loaded if it is not there yet; one user more. */
   acquire(ruleSet: RuleSet): LoadedImage {
-    // rule ids alone do not tell which policies they belong to: sets that differ only there need images of their own
-    const key = `${hashOf(ruleSet.image)}:${ruleSet.rules.map((r) => `${r.kind}/${r.namespace}/${r.policy}/${r.field}`).join('\n')}`;
+    const key = ruleSetKey(ruleSet);
     let entry = this.#byKey.get(key);
     if (entry === undefined) {
       entry = this.#load(key, ruleSet);
@@ -89,13 +86,13 @@ export class ImageStore {
     }
   }
 
-  /** Puts back images that are no longer in their slots; gives what was wrong. */
-  check(): Tampering[] {
+  /** Puts back images that are no longer in their slots; gives their ids. */
+  check(): number[] {
     return [...this.#byKey.values()].flatMap((entry) => {
       const { sizeClass, slot, inner } = entry;
       if (inner === undefined || this.#outers[sizeClass]!.lookup(u32(slot))?.readUInt32LE() === inner.info.id) return [];
       this.#outers[sizeClass]!.update(u32(slot), u32(inner.fd));
-      return [{ what: `image ${entry.id} was taken out of the kernel`, problem: undefined }];
+      return [entry.id];
     });
   }
 
@@ -175,13 +172,6 @@ export class ImageStore {
       throw error;
     }
   }
-}
-
-/** Workloads whose images have the same words share one. */
-function hashOf(image: Uint32Array): string {
-  return createHash('sha256')
-    .update(new Uint8Array(image.buffer, image.byteOffset, image.byteLength))
-    .digest('hex');
 }
 
 function createInner(sizeClass: number): BpfMap {
