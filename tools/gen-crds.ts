@@ -81,7 +81,7 @@ const NODE: Definition = {
     AGE,
     { name: 'Runtime', type: 'string', jsonPath: '.status.node.runtime', ...WIDE },
     { name: 'Agent', type: 'string', jsonPath: '.status.agent.version', ...WIDE },
-    { name: 'Proven', type: 'string', jsonPath: '.status.proof.at', ...WIDE },
+    { name: 'Proven', type: 'string', jsonPath: '.status.proof.since', ...WIDE },
   ],
 };
 

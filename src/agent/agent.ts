@@ -173,7 +173,7 @@ function assemble(parts: AgentParts): Assembly {
     () => governor,
     () => prover.wake(),
   );
-  const governor = governorOf(parts, protector);
+  const governor = governorOf(parts, protector, prover);
   const workloads = new Workloads(runtime, governor.workloadSettings, logger);
   const gateKeeper = new GateKeeper({ enforcer, runtime, bound: () => workloads.list(), whenSilent: config.startGate, logger });
   const first = Promise.withResolvers<void>();
@@ -220,9 +220,10 @@ async function protect({ config, enforcer }: AgentParts, assembly: Assembly, loo
   bound.resolve();
 }
 
-function governorOf({ config, cluster, enforcer, runtime, names, host, logger }: AgentParts, protector: Protector): Governor {
+function governorOf(parts: AgentParts, protector: Protector, proofs: Proofs): Governor {
+  const { config, cluster, enforcer, runtime, names, host, logger } = parts;
   if (cluster === undefined) return new FolderGovernor({ config, hostName: names.hostName, protector, logger });
-  return new ClusterGovernor({ config, cluster, enforcer, runtime, names, host, protector, logger });
+  return new ClusterGovernor({ config, cluster, enforcer, runtime, names, host, protector, proofs, logger });
 }
 
 /** Names of which one may change while the agent runs. */

@@ -58,8 +58,8 @@ export interface NodeReport {
   readonly problems?: readonly NodeProblem[];
   /** What no policy can have on this node, by construct. */
   readonly lacks?: readonly { readonly construct: string; readonly reason: string }[];
-  /** When every image was last proven, and how many there are. */
-  readonly proof?: { readonly at: string; readonly images: number; readonly failed: number };
+  /** Since when every image is proven, each within the last minute (absent: not now), how many there are, and how many failed. */
+  readonly proof?: { readonly since?: string; readonly images: number; readonly failed: number };
   /** By `ksp/NAMESPACE/NAME`, `csp/NAME`, `hsp/NAME`, `nsp/NAME`. */
   readonly policies?: Readonly<Record<string, PolicyReport>>;
 }

@@ -74,8 +74,8 @@ export const NODE_REPORT_SHAPE: ShapeOf<NodeReport> = fields<NodeReport>('Writte
     'What no policy can have there.',
     fields<NonNullable<NodeReport['lacks']>[number]>('', { construct: text('Part of a policy.'), reason: text('Why.') }),
   ),
-  proof: fields<NonNullable<NodeReport['proof']>>('When every image was last proven.', {
-    at: time('When.'),
+  proof: fields<NonNullable<NodeReport['proof']>>('What canaries showed of the images in force.', {
+    since: time('Since when all are proven.'),
     images: count('How many there are.'),
     failed: count('How many of them failed.'),
   }),

@@ -217,7 +217,7 @@ const REPORT: NodeReport = {
   state: 'enforcing',
   problems: [{ problem: 'p', cure: 'c' }],
   lacks: [{ construct: 'pts', reason: 'r' }],
-  proof: { at: '2026-11-22T00:00:00Z', images: 1, failed: 0 },
+  proof: { since: '2026-11-22T00:00:00Z', images: 1, failed: 0 },
   policies: Object.fromEntries(
     Array.from({ length: 1_000 }, (_, index) => [`ksp/shop/policy-${index}`, { generation: 1, workloads: 2, state: 'Enforced' }]),
   ),

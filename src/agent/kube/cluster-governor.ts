@@ -17,6 +17,7 @@ import type { Remark } from '../node-status.ts';
 import { PolicyJudge } from '../policy-judge.ts';
 import type { KeeperStatus } from '../policy-keeper.ts';
 import type { StoredPolicy } from '../policy-store.ts';
+import type { Proofs } from '../proof/port.ts';
 import type { Protector } from '../protector.ts';
 import type { RuntimeSource } from '../runtime-source.ts';
 import type { ClusterCache } from './cache.ts';
@@ -25,8 +26,7 @@ import { Follower } from './follow-kind.ts';
 import type { Following } from './follow-kind.ts';
 import { ClusterPolicies, refOf, selectsInCluster } from './policies.ts';
 import type { KnownPolicy } from './policies.ts';
-import { NO_PROOF } from './proof.ts';
-import type { Proof } from './proof.ts';
+import { ReportedProofs } from './proof.ts';
 import { nodeReport } from './report.ts';
 import { Reporter } from './reporter.ts';
 
@@ -44,8 +44,6 @@ export interface ClusterParts {
   readonly architecture: string;
   /** Ends the wait for the API server; absent: it is waited for. */
   readonly stopping?: AbortSignal;
-  /** Default: nothing is proven. */
-  readonly proof?: Proof;
 }
 
 export interface ClusterGovernorOptions {
@@ -56,6 +54,7 @@ export interface ClusterGovernorOptions {
   readonly names: { readonly version: string };
   readonly host: { readonly kernelRelease: string; readonly osImage: string };
   readonly protector: Protector;
+  readonly proofs: Proofs;
   readonly logger: Logger;
 }
 
@@ -75,6 +74,7 @@ export class ClusterGovernor implements Governor {
   readonly #policies: ClusterPolicies;
   readonly #follower: Follower;
   readonly #reporter: Reporter;
+  readonly #proofs: ReportedProofs;
   readonly #startedAt = new Date().toISOString();
   #ground: Ground | undefined;
   #notInForce: readonly string[] = [];
@@ -88,23 +88,19 @@ export class ClusterGovernor implements Governor {
     this.#view = new ClusterView(config, cluster.nodeName);
     this.#judge = new PolicyJudge(kindsOf(config));
     this.#policies = new ClusterPolicies(this.#judge);
+    this.#proofs = new ReportedProofs(options.proofs);
     this.#follower = new Follower(cluster.api, logger);
     this.workloadSettings = this.#view.workloadSettings;
     this.#reporter = new Reporter({
       ...cluster,
       nodeUid: () => this.#view.node.get()?.uid,
       report: () => this.#report(),
-      isFresh: () => this.#proof.isFresh,
       logger,
     });
   }
 
   get config(): AgentConfig {
     return this.#view.config;
-  }
-
-  get #proof(): Proof {
-    return this.#options.cluster.proof ?? NO_PROOF;
   }
 
   host(): BoundWorkload {
@@ -325,7 +321,7 @@ export class ClusterGovernor implements Governor {
       policies: this.#policies.list(),
       workloads: protector.status(),
       judge: this.#judge,
-      proof: this.#proof,
+      proofs: this.#proofs,
     });
   }
 }

@@ -1,18 +1,71 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { NodeReport } from '#cluster';
+import type { NodeReport, PolicyReason } from '#cluster';
+import type { Policy } from '#policy';
+import { policyKey } from '../policy-identity.ts';
+import { PROOF_FRESH_MS } from '../proof/port.ts';
+import type { PolicyProof, Proofs } from '../proof/port.ts';
 
-/** What was seen of images that are in force: whether they deny what their rules deny (ADR 23). */
-export interface Proof {
-  /** For the report; undefined: nothing was proven. */
-  readonly latest: NodeReport['proof'];
-  /** Whether the report may be believed now: every image was proven within the last minute. */
-  readonly isFresh: boolean;
-  /** Why a workload's image is not proven; undefined: nothing speaks against it. @param key of the workload */
-  failureOf(key: string): string | undefined;
+/** What a report says of a policy that is loaded: nothing speaks against it, or why it is not called enforced. */
+export interface ProofWord {
+  readonly state: 'Enforced' | 'Failed' | 'Pending';
+  readonly reasons: readonly PolicyReason[];
 }
 
+const OFF: PolicyReason = { code: 'ProofOff', message: 'nothing is proven on this node: proofEvery is 0' };
+
 /**
- * The one place that knows that nothing is proven yet: until the canaries are here `Enforced` in a report means that rules were compiled and
- * loaded, the report has no `proof`, and the Lease says only that the agent runs.
+ * Proofs as a node's report tells them (ADR 23, 27).
+ *
+ * A change of one policy makes new images, and every policy in them waits for a canary again. One that was proven within the last minute and
+ * has not changed itself is still called so: else its status would flicker with every change of another.
  */
-export const NO_PROOF: Proof = { latest: undefined, isFresh: true, failureOf: () => undefined };
+export class ReportedProofs {
+  readonly #proofs: Proofs;
+  readonly #nowMs: () => number;
+  /** When each policy was seen proven last. Another version of a policy is another value. */
+  readonly #provenAt = new WeakMap<Policy, number>();
+  #since: { readonly at: string; lastMs: number } | undefined;
+
+  constructor(proofs: Proofs, nowMs: () => number = Date.now) {
+    this.#proofs = proofs;
+    this.#nowMs = nowMs;
+  }
+
+  wordOf(policy: Policy): ProofWord {
+    const proof = this.#proofs.stateOf(policyKey(policy));
+    const nowMs = this.#nowMs();
+    switch (proof.state) {
+      case 'Proven':
+        this.#provenAt.set(policy, nowMs);
+        return { state: 'Enforced', reasons: [] };
+      case 'Unprobed':
+      case 'Idle':
+        return { state: 'Enforced', reasons: [] };
+      case 'Off':
+        return { state: 'Pending', reasons: [OFF] };
+      case 'Failed':
+        this.#provenAt.delete(policy);
+        return { state: 'Failed', reasons: reasonsOf(proof) };
+      case 'Pending':
+        return this.#isRecent(policy, proof, nowMs) ? { state: 'Enforced', reasons: [] } : { state: 'Pending', reasons: reasonsOf(proof) };
+    }
+  }
+
+  /** Of all images; undefined where there is none, or nothing is proven here. */
+  summary(): NodeReport['proof'] {
+    const { state, images, failed } = this.#proofs.summary();
+    const nowMs = this.#nowMs();
+    if (state === 'Proven') this.#since = { at: this.#since?.at ?? new Date(nowMs).toISOString(), lastMs: nowMs };
+    else if (state !== 'Pending' || nowMs - (this.#since?.lastMs ?? 0) > PROOF_FRESH_MS) this.#since = undefined;
+    if (images === 0 || state === 'Off') return undefined;
+    return { ...(this.#since === undefined ? {} : { since: this.#since.at }), images, failed };
+  }
+
+  #isRecent(policy: Policy, { reasons }: PolicyProof, nowMs: number): boolean {
+    const waits = reasons.every(({ code }) => code === 'NotProvenYet');
+    return waits && nowMs - (this.#provenAt.get(policy) ?? -Infinity) < PROOF_FRESH_MS;
+  }
+}
+
+const reasonsOf = ({ reasons }: PolicyProof): PolicyReason[] =>
+  reasons.map(({ code, field, message }) => ({ code, ...(field === undefined ? {} : { rule: field }), message }));

@@ -7,7 +7,6 @@ import { PolicyJudge } from '../policy-judge.ts';
 import type { WorkloadStatus } from '../protector.ts';
 import { bound, policy } from '../testing/samples.ts';
 import type { KnownPolicy } from './policies.ts';
-import { NO_PROOF } from './proof.ts';
 import { nodeReport } from './report.ts';
 import type { ReportFacts } from './report.ts';
 
@@ -22,7 +21,7 @@ const facts = (over: Partial<ReportFacts> = {}): ReportFacts => ({
   policies: [],
   workloads: [],
   judge,
-  proof: NO_PROOF,
+  proofs: { wordOf: () => ({ state: 'Enforced', reasons: [] }), summary: () => undefined },
   ...over,
 });
 
@@ -58,19 +57,12 @@ test('a workload that it selects and that is not under it makes it fail, a sandb
   }
 });
 
-test('what a canary found counts once there are canaries', () => {
-  const proof = {
-    latest: { at: 'now', images: 1, failed: 1 },
-    isFresh: false,
-    failureOf: (key: string) => (key === 'default/a' ? 'it was let pass' : undefined),
-  };
-  const report = said({ workloads: [status('a'), status('b')], proof });
-  assert.deepEqual(report, {
-    generation: 2,
-    workloads: 2,
-    state: 'Failed',
-    reasons: [{ code: 'CanaryFailed', message: 'container_namespace/a/a: it was let pass' }],
-  });
+test('what a canary found counts, where the policy has a workload', () => {
+  const reasons = [{ code: 'CanaryFailed', rule: 'spec.file.matchPaths[0]', message: 'it was let pass' }];
+  const proofs = { wordOf: () => ({ state: 'Failed', reasons }) as const, summary: () => ({ images: 1, failed: 1 }) };
+  assert.deepEqual(said({ workloads: [status('a'), status('b')], proofs }), { generation: 2, workloads: 2, state: 'Failed', reasons });
+  assert.deepEqual(said({ proofs }), { generation: 2 });
+  assert.deepEqual(nodeReport(facts({ proofs })).proof, { images: 1, failed: 1 });
 });
 
 test('an audited workload is said, and no fault', () => {

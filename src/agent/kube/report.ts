@@ -9,7 +9,7 @@ import type { PolicyJudge } from '../policy-judge.ts';
 import type { WorkloadStatus } from '../protector.ts';
 import { meansNode, refOf, selectsInCluster } from './policies.ts';
 import type { KnownPolicy } from './policies.ts';
-import type { Proof } from './proof.ts';
+import type { ProofWord, ReportedProofs } from './proof.ts';
 
 /** All that a report is made of. */
 export interface ReportFacts {
@@ -21,12 +21,13 @@ export interface ReportFacts {
   readonly policies: readonly KnownPolicy[];
   readonly workloads: readonly WorkloadStatus[];
   readonly judge: PolicyJudge;
-  readonly proof: Proof;
+  readonly proofs: Pick<ReportedProofs, 'wordOf' | 'summary'>;
 }
 
 /** What a node says of itself and of every policy. Pure; as big as `REPORT_LIMITS` and the number of policies let it be. */
 export function nodeReport(facts: ReportFacts): NodeReport {
-  const { agent, node, status, policies, proof } = facts;
+  const { agent, node, status, policies } = facts;
+  const proof = facts.proofs.summary();
   const problems = status.reasons.map(({ problem, cure }): NodeProblem => ({ problem: cut(problem), cure: cut(cure) }));
   const shown = problems.slice(0, REPORT_LIMITS.problemsPerNode - (problems.length > REPORT_LIMITS.problemsPerNode ? 1 : 0));
   if (shown.length < problems.length)
@@ -38,7 +39,7 @@ export function nodeReport(facts: ReportFacts): NodeReport {
     state: status.status,
     ...(shown.length === 0 ? {} : { problems: shown }),
     lacks: NEVER_ENFORCED.slice(0, REPORT_LIMITS.lacksPerNode),
-    ...(proof.latest === undefined ? {} : { proof: proof.latest }),
+    ...(proof === undefined ? {} : { proof }),
     policies: Object.fromEntries(policies.map((policy) => [refOf(policy), policyReport(policy, count(policy.good?.policy), facts)])),
   };
 }
@@ -80,10 +81,17 @@ function policyReport(known: KnownPolicy, mine: Mine, facts: ReportFacts): Polic
   if (policy.selector.target === 'node' && mine.count === 0) return about; // it means other nodes
   const idle = facts.judge.whyIdle(policy);
   if (idle !== undefined) return { ...about, state: 'Degraded', inForce: 0, ...bounded([{ code: 'NotEnforced', message: idle }]) };
-  const failed = failures(policy, mine, facts);
+  const failed = failures(policy, mine);
   if (failed.length > 0) return { ...about, state: 'Failed', ...bounded(failed) };
+  return { ...about, ...loaded(policy, mine, facts) };
+}
+
+/** Of a policy whose rules are loaded wherever it selects something. */
+function loaded(policy: Policy, mine: Mine, facts: ReportFacts): Pick<PolicyReport, 'state' | 'reasons' | 'more'> {
+  const { state, reasons } = mine.selected.length === 0 ? NOTHING_TO_PROVE : facts.proofs.wordOf(policy);
+  if (state !== 'Enforced') return { state, ...bounded(reasons) };
   const lacking = lacks(policy, mine, facts);
-  return lacking.length > 0 ? { ...about, state: 'Degraded', ...bounded(lacking) } : { ...about, ...bounded(audited(mine)) };
+  return lacking.length > 0 ? { state: 'Degraded', ...bounded(lacking) } : bounded(audited(mine));
 }
 
 const refusal = (issue: Issue): PolicyReason => ({
@@ -92,14 +100,13 @@ const refusal = (issue: Issue): PolicyReason => ({
   message: `${issue.problem} (${issue.cure})`,
 });
 
+const NOTHING_TO_PROVE: ProofWord = { state: 'Enforced', reasons: [] };
+
 /** Workloads that the policy selects and where it is not what is in force. */
-function failures(policy: Policy, { selected }: Mine, { proof }: ReportFacts): PolicyReason[] {
-  return selected.flatMap((status) => {
-    const { key, workload, policies, problem } = status;
+function failures(policy: Policy, { selected }: Mine): PolicyReason[] {
+  return selected.flatMap(({ workload, policies, problem }) => {
     const at = workload.kind === 'host' ? 'the host' : `${workload.namespace}/${workload.podName}/${workload.containerName}`;
-    if (!policies.includes(policy)) return [{ code: 'NotLoaded', message: `${at}: ${problem ?? 'its rules are not loaded yet'}` }];
-    const unproven = proof.failureOf(key);
-    return unproven === undefined ? [] : [{ code: 'CanaryFailed', message: `${at}: ${unproven}` }];
+    return policies.includes(policy) ? [] : [{ code: 'NotLoaded', message: `${at}: ${problem ?? 'its rules are not loaded yet'}` }];
   });
 }
 

@@ -16,8 +16,6 @@ export interface ReporterOptions {
   /** Of the Node, to which what is written belongs; undefined while it is not known: nothing is written then. */
   readonly nodeUid: () => string | undefined;
   readonly report: () => NodeReport;
-  /** Whether the report may be believed now. */
-  readonly isFresh: () => boolean;
   readonly logger: Logger;
   readonly everyMs?: number;
   readonly renewMs?: number;
@@ -116,9 +114,9 @@ export class Reporter {
   }
 
   async #renew(owner: OwnerReference, signal: AbortSignal | undefined): Promise<void> {
-    const { api, namespace, nodeName, isFresh, renewMs = RENEW_MS } = this.#options;
+    const { api, namespace, nodeName, renewMs = RENEW_MS } = this.#options;
     const now = this.#now();
-    if (!isFresh() || now - this.#renewedAt < renewMs) return;
+    if (now - this.#renewedAt < renewMs) return;
     await renewLease(
       api,
       {

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { PolicyProof, Proofs, ProofState, ProofSummary } from '../proof/port.ts';
+import { policy } from '../testing/samples.ts';
+import { ReportedProofs } from './proof.ts';
+
+/** Says what it is told to. */
+class Told implements Proofs {
+  state: ProofState = 'Proven';
+  reasons: PolicyProof['reasons'] = [];
+  images = 1;
+
+  stateOf(): PolicyProof {
+    return { state: this.state, provenAt: undefined, reasons: this.reasons, unprobed: [] };
+  }
+  summary(): ProofSummary {
+    const state = this.state === 'Unprobed' ? 'Proven' : this.state;
+    return { state, provenAt: undefined, images: this.images, failed: Number(this.state === 'Failed'), problems: [] };
+  }
+  onChange(): () => void {
+    return () => {};
+  }
+}
+
+function reported(): { told: Told; clock: { nowMs: number }; proofs: ReportedProofs } {
+  const [told, clock] = [new Told(), { nowMs: 1_000_000 }];
+  return { told, clock, proofs: new ReportedProofs(told, () => clock.nowMs) };
+}
+const WAITING = { code: 'NotProvenYet', message: 'no canary has tried its rules within the last minute' } as const;
+
+test('a policy that was proven lately stays so while new images wait for a canary; another version of it does not', () => {
+  const { told, clock, proofs } = reported();
+  const one = policy('p');
+  assert.equal(proofs.wordOf(one).state, 'Enforced');
+  [told.state, told.reasons] = ['Pending', [WAITING]];
+  clock.nowMs += 59_000;
+  assert.equal(proofs.wordOf(one).state, 'Enforced');
+  assert.deepEqual(proofs.wordOf(policy('p')), { state: 'Pending', reasons: [WAITING] });
+  clock.nowMs += 2_000;
+  assert.equal(proofs.wordOf(one).state, 'Pending', 'a minute is over');
+});
+
+test('a failure counts at once, and what was before it no more', () => {
+  const { told, proofs } = reported();
+  const one = policy('p');
+  proofs.wordOf(one);
+  [told.state, told.reasons] = ['Failed', [{ code: 'CanaryFailed', field: 'spec.file.matchPaths[0]', message: 'open r /x: passed' }]];
+  assert.deepEqual(proofs.wordOf(one), {
+    state: 'Failed',
+    reasons: [{ code: 'CanaryFailed', rule: 'spec.file.matchPaths[0]', message: 'open r /x: passed' }],
+  });
+  [told.state, told.reasons] = ['Pending', [WAITING]];
+  assert.equal(proofs.wordOf(one).state, 'Pending');
+});
+
+test('a canary that cannot run is no wait, and without canaries nothing is called enforced', () => {
+  const { told, proofs } = reported();
+  const one = policy('p');
+  proofs.wordOf(one);
+  [told.state, told.reasons] = ['Pending', [{ code: 'CanaryCannotRun', message: 'no cgroup version 2' }]];
+  assert.equal(proofs.wordOf(one).state, 'Pending');
+  told.state = 'Off';
+  assert.deepEqual([proofs.wordOf(one).state, proofs.wordOf(one).reasons[0]?.code, proofs.summary()], ['Pending', 'ProofOff', undefined]);
+  told.state = 'Unprobed';
+  assert.equal(proofs.wordOf(one).state, 'Enforced');
+});
+
+test('since when all is proven does not move with every round, and ends with a failure', () => {
+  const { told, clock, proofs } = reported();
+  const since = proofs.summary();
+  assert.deepEqual(since, { since: new Date(1_000_000).toISOString(), images: 1, failed: 0 });
+  clock.nowMs += 20_000;
+  told.state = 'Pending';
+  assert.deepEqual(proofs.summary(), since, 'new images wait');
+  told.state = 'Failed';
+  assert.deepEqual(proofs.summary(), { images: 1, failed: 1 });
+  told.state = 'Proven';
+  assert.deepEqual(proofs.summary()?.since, new Date(1_020_000).toISOString());
+  told.images = 0;
+  assert.equal(proofs.summary(), undefined);
+});
