@@ -4,8 +4,8 @@
  * our maps, programs and links, the agent's process, its directories, pins and socket, and the tasks of others, by which all of it
  * could be reached. Tasks without a scope are not asked: root on the node is trusted (docs/threat-model.md).
  *
- * Hooks:  bpf, bpf_map, bpf_prog, task_kill, ptrace_access_check, unix_stream_connect, sb_mount, move_mount, sb_umount; files by
- *         self_guards() in file.bpf.h.
+ * Hooks:  bpf, bpf_map, bpf_prog, unix_stream_connect; files by self_guards() in file.bpf.h, tasks in self-tasks.bpf.h, mounts in
+ *         self-places.bpf.h.
  * Fails:  closed for what is known to be ours; what the agent has not enrolled yet is open.
  */
 
@@ -261,47 +261,6 @@ int BPF_PROG(ka_bpf, int cmd, union bpf_attr *attr, u32 size)
 	return refuse_own(x, OWN_LINK, 0);
 }
 
-SEC("lsm/task_kill")
-int BPF_PROG(ka_task_kill, struct task_struct *task, void *info, int sig, const struct cred *cred,
-	     int ret)
-{
-	struct task *x;
-
-	if (ret || !sig)
-		return ret;
-	x = confined();
-	if (!x || !is_agent(task))
-		return 0;
-	name_tampering(x, HOOK_TASK_KILL, sig, task->tgid);
-	return refuse_tampering(x);
-}
-
-#define PTRACE_MODE_ATTACH 2
-
-/*
- * Changing or reading the memory of another task (ptrace, process_vm_readv, /proc/PID/mem), taking its descriptors. Of the agent: never; of
- * the host and of other containers: not where the task has rules, which it would leave so. Debuggers and profilers of a node run in
- * containers without rules.
- */
-SEC("lsm/ptrace_access_check")
-int BPF_PROG(ka_ptrace_access_check, struct task_struct *child, u32 mode, int ret)
-{
-	struct task *x, *c;
-
-	if (ret || !(mode & PTRACE_MODE_ATTACH))
-		return ret;
-	x = confined();
-	if (!x)
-		return 0;
-	if (!is_agent(child)) {
-		c = bpf_task_storage_get(&tasks, child, 0, 0);
-		if (!SCOPE_IMAGE(scope_word(x->scope)) || (c && c->scope == x->scope))
-			return 0;
-	}
-	name_tampering(x, HOOK_PTRACE, mode, child->tgid);
-	return refuse_tampering(x);
-}
-
 /* The API's socket is for the node. */
 SEC("lsm/unix_stream_connect")
 int BPF_PROG(ka_unix_stream_connect, struct sock *sock, struct sock *other, struct sock *new,
@@ -320,48 +279,6 @@ int BPF_PROG(ka_unix_stream_connect, struct sock *sock, struct sock *other, stru
 	if (!dentry)
 		return 0;
 	return guards(x, BPF_CORE_READ(unix_socket, path.mnt), (void *)dentry, HOOK_UNIX_CONNECT);
-}
-
-/* MS_REMOUNT, and how a mount is shared: nothing is covered */
-#define MS_COVERS_NOTHING (32 | (1 << 17) | (1 << 18) | (1 << 19) | (1 << 20))
-
-SEC("lsm/sb_mount")
-int BPF_PROG(ka_self_mount, const char *dev, struct path *path, const char *type,
-	     unsigned long flags, void *data, int ret)
-{
-	struct task *x;
-
-	if (ret || flags & MS_COVERS_NOTHING)
-		return ret;
-	x = confined();
-	return x ? guards(x, path->mnt, path->dentry, HOOK_MOUNT) : 0;
-}
-
-SEC("lsm/move_mount")
-int BPF_PROG(ka_self_move_mount, struct path *from, struct path *to, int ret)
-{
-	struct task *x;
-
-	if (ret)
-		return ret;
-	x = confined();
-	return x ? guards(x, to->mnt, to->dentry, HOOK_MOUNT) : 0;
-}
-
-/* The file system of the pins, wherever it is mounted; others only where the host sees them: a container may unmount its own view. */
-SEC("lsm/sb_umount")
-int BPF_PROG(ka_self_umount, struct vfsmount *mnt, int flags, int ret)
-{
-	struct mount *m = container_of(mnt, struct mount, mnt);
-	struct task *x;
-
-	if (ret)
-		return ret;
-	x = confined();
-	if (!x || (mnt->mnt_sb->s_magic != BPF_FS_MAGIC &&
-		   BPF_CORE_READ(m, mnt_ns, ns.inum) != host_mnt_ns))
-		return 0;
-	return guards(x, mnt, mnt->mnt_root, HOOK_MOUNT);
 }
 
 /* Context of ka_enroll: the file or directory behind a descriptor of the caller; below 0: the caller itself, which is the agent. */

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * What keeps the agent's process, and the tasks of others, out of the hands of containers (self.bpf.h).
+ *
+ * Hooks:  task_kill, ptrace_access_check.
+ * Fails:  as self.bpf.h says.
+ */
+
+SEC("lsm/task_kill")
+int BPF_PROG(ka_task_kill, struct task_struct *task, void *info, int sig, const struct cred *cred,
+	     int ret)
+{
+	struct task *x;
+
+	if (ret || !sig)
+		return ret;
+	x = confined();
+	if (!x || !is_agent(task))
+		return 0;
+	name_tampering(x, HOOK_TASK_KILL, sig, task->tgid);
+	return refuse_tampering(x);
+}
+
+#define PTRACE_MODE_ATTACH 2
+
+/*
+ * Changing or reading the memory of another task (ptrace, process_vm_readv, /proc/PID/mem), taking its descriptors. Of the agent: never; of
+ * the host and of other containers: not where the task has rules, which it would leave so. Debuggers and profilers of a node run in
+ * containers without rules.
+ */
+SEC("lsm/ptrace_access_check")
+int BPF_PROG(ka_ptrace_access_check, struct task_struct *child, u32 mode, int ret)
+{
+	struct task *x, *c;
+
+	if (ret || !(mode & PTRACE_MODE_ATTACH))
+		return ret;
+	x = confined();
+	if (!x)
+		return 0;
+	if (!is_agent(child)) {
+		c = bpf_task_storage_get(&tasks, child, 0, 0);
+		if (!SCOPE_IMAGE(scope_word(x->scope)) || (c && c->scope == x->scope))
+			return 0;
+	}
+	name_tampering(x, HOOK_PTRACE, mode, child->tgid);
+	return refuse_tampering(x);
+}
