@@ -2,7 +2,7 @@
 /*
  * What keeps the agent's process, and the tasks of others, out of the hands of containers (self.bpf.h).
  *
- * Hooks:  task_kill, ptrace_access_check.
+ * Hooks:  task_kill, file_send_sigiotask, ptrace_access_check.
  * Fails:  as self.bpf.h says.
  */
 
@@ -19,6 +19,16 @@ int BPF_PROG(ka_task_kill, struct task_struct *task, void *info, int sig, const 
 		return 0;
 	name_tampering(x, HOOK_TASK_KILL, sig, task->tgid);
 	return refuse_tampering(x);
+}
+
+/*
+ * A signal for a descriptor whose owner was set to be the agent. It is sent by whoever makes the descriptor ready, also in an
+ * interrupt: the current task says nothing. The agent asks for no such signals, so nobody may.
+ */
+SEC("lsm/file_send_sigiotask")
+int BPF_PROG(ka_file_send_sigiotask, struct task_struct *task, void *owner, int sig, int ret)
+{
+	return ret ? ret : is_agent(task) ? -EPERM : 0;
 }
 
 #define PTRACE_MODE_ATTACH 2

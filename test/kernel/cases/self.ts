@@ -49,6 +49,16 @@ export const SELF_CASES: readonly KernelCase[] = [
     expect: ['denied TASK_KILL signal=9 self', 'denied TASK_KILL signal=19 self'],
   },
   {
+    // who sends it is not known any more when it is sent: there is no alert
+    name: 'self: a signal that the kernel sends to the agent for a descriptor (SIGIO)',
+    policies: [],
+    run: `sigio %P 9 OK
+          child OK
+          sigio %c 9 OK
+          reap OK`,
+    expect: [],
+  },
+  {
     name: 'self: memory and descriptors of the agent; a debugger of the node, which has no rules, works',
     policies: [],
     run: `ptrace %P EPERM
