@@ -31,28 +31,34 @@ int BPF_PROG(ka_file_send_sigiotask, struct task_struct *task, void *owner, int 
 	return ret ? ret : is_agent(task) ? -EPERM : 0;
 }
 
+/* include/linux/ptrace.h */
 #define PTRACE_MODE_ATTACH 2
+#define PTRACE_MODE_NOAUDIT 4
 
 /*
- * Changing or reading the memory of another task (ptrace, process_vm_readv, /proc/PID/mem), taking its descriptors. Of the agent: never; of
- * the host and of other containers: not where the task has rules, which it would leave so. Debuggers and profilers of a node run in
- * containers without rules.
+ * Changing or reading the memory of another task (ptrace, process_vm_readv, /proc/PID/mem), taking its descriptors. Of the agent: never,
+ * and neither what only looks (PTRACE_MODE_READ), as /proc/PID/fd leads to its pipes. Where the kernel asks on its own (NOAUDIT, for
+ * /proc/PID/stat) there is no alert: ps works, and sees zeroes for addresses. Of the host and of other containers: not where the
+ * task has rules, which it would leave so. Debuggers and profilers of a node run in containers without rules.
  */
 SEC("lsm/ptrace_access_check")
 int BPF_PROG(ka_ptrace_access_check, struct task_struct *child, u32 mode, int ret)
 {
+	int agent = is_agent(child);
 	struct task *x, *c;
 
-	if (ret || !(mode & PTRACE_MODE_ATTACH))
+	if (ret || !(agent || mode & PTRACE_MODE_ATTACH))
 		return ret;
 	x = confined();
 	if (!x)
 		return 0;
-	if (!is_agent(child)) {
+	if (!agent) {
 		c = bpf_task_storage_get(&tasks, child, 0, 0);
 		if (!SCOPE_IMAGE(scope_word(x->scope)) || (c && c->scope == x->scope))
 			return 0;
 	}
+	if (mode & PTRACE_MODE_NOAUDIT)
+		return -EPERM;
 	name_tampering(x, HOOK_PTRACE, mode, child->tgid);
 	return refuse_tampering(x);
 }

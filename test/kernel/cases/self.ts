@@ -66,11 +66,28 @@ export const SELF_CASES: readonly KernelCase[] = [
           open rw /proc/%P/mem EACCES
           steal d %P 0 EPERM
           vmread 1 EFAULT
-          open r /proc/%P/status OK
           child OK
           ptrace %c OK
           vmread %c EFAULT`,
     expect: ['denied PTRACE task self x4'],
+  },
+  {
+    name: 'self: what /proc shows of the agent to its like: not what it has open; what ps shows stays',
+    policies: [],
+    run: `open w /proc/%P/fd/1 EACCES
+          open r /proc/%P/environ EACCES
+          open r /proc/%P/root/etc/passwd EACCES
+          readlink /proc/%P/exe EACCES
+          hold n r /proc/%P/ns/mnt EACCES
+          hold s r /proc/%P/stat OK
+          read s OK
+          hold s r /proc/%P/status OK
+          read s OK
+          hold s r /proc/%P/cmdline OK
+          read s OK
+          open r /proc/1/environ OK
+          readlink /proc/1/exe OK`,
+    expect: ['denied PTRACE task self x5'],
   },
   {
     name: 'self: memory and descriptors of the host, of a workload with rules',
@@ -146,7 +163,7 @@ export const SELF_CASES: readonly KernelCase[] = [
           private OK
           mount bind /mnt/state/file /data/a OK
           open w /data/a EPERM
-          open w /proc/%P/root${GUARD}/state/file EPERM`,
+          open w /proc/1/root${GUARD}/state/file EPERM`,
     expect: [
       'denied FILE_OPEN /tmp/file self',
       'denied FILE_OPEN /state/file self',
