@@ -2,23 +2,29 @@
 /*
  * What keeps the agent's process, and the tasks of others, out of the hands of containers (self.bpf.h).
  *
- * Hooks:  task_kill, file_send_sigiotask, ptrace_access_check.
+ * Hooks:  task_kill, file_send_sigiotask, ptrace_access_check, task_setrlimit, task_setscheduler, task_setnice, task_setioprio.
  * Fails:  as self.bpf.h says.
  */
+
+/* `number` says what was asked for. Not 0: refused, as the agent is who it would be done to. */
+static __always_inline int guards_agent(struct task_struct *task, u32 hook, u32 number)
+{
+	struct task *x;
+
+	if (!is_agent(task))
+		return 0;
+	x = confined();
+	if (!x)
+		return 0;
+	name_tampering(x, hook, number, task->tgid);
+	return refuse_tampering(x);
+}
 
 SEC("lsm/task_kill")
 int BPF_PROG(ka_task_kill, struct task_struct *task, void *info, int sig, const struct cred *cred,
 	     int ret)
 {
-	struct task *x;
-
-	if (ret || !sig)
-		return ret;
-	x = confined();
-	if (!x || !is_agent(task))
-		return 0;
-	name_tampering(x, HOOK_TASK_KILL, sig, task->tgid);
-	return refuse_tampering(x);
+	return ret || !sig ? ret : guards_agent(task, HOOK_TASK_KILL, sig);
 }
 
 /*
@@ -61,4 +67,30 @@ int BPF_PROG(ka_ptrace_access_check, struct task_struct *child, u32 mode, int re
 		return -EPERM;
 	name_tampering(x, HOOK_PTRACE, mode, child->tgid);
 	return refuse_tampering(x);
+}
+
+/* A limit of processor time ends it, one of descriptors blinds it. */
+SEC("lsm/task_setrlimit")
+int BPF_PROG(ka_task_setrlimit, struct task_struct *task, u32 resource, void *limit, int ret)
+{
+	return ret ? ret : guards_agent(task, HOOK_TASK_SETRLIMIT, resource);
+}
+
+/* Its policy, its priority, and on which processors it runs. (Where its memory lies is asked of ptrace_access_check first.) */
+SEC("lsm/task_setscheduler")
+int BPF_PROG(ka_task_setscheduler, struct task_struct *task, int ret)
+{
+	return ret ? ret : guards_agent(task, HOOK_TASK_SETSCHEDULER, 0);
+}
+
+SEC("lsm/task_setnice")
+int BPF_PROG(ka_task_setnice, struct task_struct *task, int nice, int ret)
+{
+	return ret ? ret : guards_agent(task, HOOK_TASK_SETNICE, 0);
+}
+
+SEC("lsm/task_setioprio")
+int BPF_PROG(ka_task_setioprio, struct task_struct *task, int priority, int ret)
+{
+	return ret ? ret : guards_agent(task, HOOK_TASK_SETIOPRIO, 0);
 }

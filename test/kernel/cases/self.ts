@@ -59,6 +59,31 @@ export const SELF_CASES: readonly KernelCase[] = [
     expect: [],
   },
   {
+    name: 'self: limits, priorities and processors of the agent',
+    policies: [],
+    run: `limit %P EPERM
+          schedule %P EPERM
+          affine %P EPERM
+          renice %P EPERM
+          ionice %P EPERM
+          migrate %P EPERM
+          limit 1 OK
+          child OK
+          limit %c OK
+          schedule %c OK
+          affine %c OK
+          renice %c OK
+          ionice %c OK
+          migrate %c OK`,
+    expect: [
+      'denied TASK_SETRLIMIT limit=0 self',
+      'denied TASK_SETSCHEDULER task self x2',
+      'denied TASK_SETNICE task self',
+      'denied TASK_SETIOPRIO task self',
+      'denied PTRACE task self',
+    ],
+  },
+  {
     name: 'self: memory and descriptors of the agent; a debugger of the node, which has no rules, works',
     policies: [],
     run: `ptrace %P EPERM
