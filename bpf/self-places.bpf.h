@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * What keeps containers from covering and unmounting the agent's places (self.bpf.h).
+ * What keeps containers from covering and unmounting the agent's places (self.bpf.h), and from changing them where the hooks
+ * of file.bpf.h see another file system: overlayfs asks inode_* alone for what it does in its upper layer, in the task that
+ * uses the overlay.
  *
- * Hooks:  sb_mount, move_mount, sb_umount.
+ * Hooks:  sb_mount, move_mount, sb_umount, inode_create, inode_unlink, inode_link, inode_symlink, inode_mkdir, inode_rmdir,
+ *         inode_mknod, inode_rename, inode_setattr.
  * Fails:  as self.bpf.h says.
  */
 
@@ -46,4 +49,97 @@ int BPF_PROG(ka_self_umount, struct vfsmount *mnt, int flags, int ret)
 		   BPF_CORE_READ(m, mnt_ns, ns.inum) != host_mnt_ns))
 		return 0;
 	return guards(x, mnt, mnt->mnt_root, HOOK_MOUNT);
+}
+
+/* An entry of a directory without a mount: what is there, or is about to be. Where a path_* hook came before, it has refused already. */
+static __always_inline int guards_entry(struct dentry *d, u32 hook)
+{
+	struct task *x = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
+
+	return guards(x, 0, d, hook);
+}
+
+SEC("lsm/inode_create")
+int BPF_PROG(ka_inode_create, void *dir, struct dentry *d, u16 mode, int ret)
+{
+	return ret ? ret : guards_entry(d, HOOK_FILE_MKNOD);
+}
+
+SEC("lsm/inode_mknod")
+int BPF_PROG(ka_inode_mknod, void *dir, struct dentry *d, u16 mode, u32 dev, int ret)
+{
+	return ret ? ret : guards_entry(d, HOOK_FILE_MKNOD);
+}
+
+SEC("lsm/inode_mkdir")
+int BPF_PROG(ka_inode_mkdir, void *dir, struct dentry *d, u16 mode, int ret)
+{
+	return ret ? ret : guards_entry(d, HOOK_FILE_MKDIR);
+}
+
+SEC("lsm/inode_symlink")
+int BPF_PROG(ka_inode_symlink, void *dir, struct dentry *d, const char *old, int ret)
+{
+	return ret ? ret : guards_entry(d, HOOK_FILE_SYMLINK);
+}
+
+SEC("lsm/inode_link")
+int BPF_PROG(ka_inode_link, struct dentry *old, void *dir, struct dentry *d, int ret)
+{
+	if (!ret)
+		ret = guards_entry(old, HOOK_FILE_LINK);
+	return ret ? ret : guards_entry(d, HOOK_FILE_LINK);
+}
+
+SEC("lsm/inode_unlink")
+int BPF_PROG(ka_inode_unlink, void *dir, struct dentry *d, int ret)
+{
+	return ret ? ret : guards_entry(d, HOOK_FILE_UNLINK);
+}
+
+SEC("lsm/inode_rmdir")
+int BPF_PROG(ka_inode_rmdir, void *dir, struct dentry *d, int ret)
+{
+	return ret ? ret : guards_entry(d, HOOK_FILE_RMDIR);
+}
+
+SEC("lsm/inode_rename")
+int BPF_PROG(ka_inode_rename, void *old_dir, struct dentry *old, void *dir, struct dentry *d,
+	     int ret)
+{
+	if (!ret)
+		ret = guards_entry(old, HOOK_FILE_RENAME);
+	return ret ? ret : guards_entry(d, HOOK_FILE_RENAME);
+}
+
+/* Since 6.9 with the mount's ids before the dentry (kernel commit 314a8dc728d0). */
+struct mnt_idmap;
+struct iattr;
+union security_list_options___ids {
+	int (*inode_setattr)(struct mnt_idmap *, struct dentry *, struct iattr *);
+} __attribute__((preserve_access_index));
+
+/* The compiler would join two loads into one from an address that is computed, which the kernel does not take. */
+#define ARGUMENT(at)                                                                   \
+	({                                                                             \
+		u64 value_;                                                            \
+		asm volatile("%0 = *(u64 *)(%1 + " #at ")" : "=r"(value_) : "r"(ctx)); \
+		value_;                                                                \
+	})
+
+/* Owner, mode, length and times. */
+SEC("lsm/inode_setattr")
+int ka_inode_setattr(u64 *ctx)
+{
+	u64 dentry;
+	int ret;
+
+	if (bpf_core_type_matches(union security_list_options___ids)) {
+		dentry = ARGUMENT(8);
+		ret = ARGUMENT(24);
+	} else {
+		dentry = ARGUMENT(0);
+		ret = ARGUMENT(16);
+	}
+	return ret ? ret : guards_entry((void *)dentry, HOOK_FILE_CHMOD);
 }

@@ -146,31 +146,46 @@ __noinline int place_of(u64 dentry)
 	return kind;
 }
 
-/* Not 0: a confined task may not do this to the object mnt + dentry in `x`. Moving what leads to a place of the agent is included. */
-__noinline int self_guards(struct task *x, u32 hook)
+/* Tells that this was refused to be done to the object mnt + dentry in `x`; without a mount it is named within its file system. */
+__noinline int tell_place(struct task *x, u32 hook)
 {
 	u64 mnt, dentry;
-	u32 kind;
 
 	if (!x)
 		return 0;
 	mnt = x->mnt;
 	dentry = x->dentry;
-	kind = place_of(dentry);
-	if (!kind || is_agent(bpf_get_current_task_btf()))
-		return 0;
-	if (!(kind & PLACE_INSIDE) && hook != HOOK_FILE_RENAME && hook != HOOK_FILE_RMDIR &&
-	    hook != HOOK_FILE_UNLINK && hook != HOOK_MOUNT)
-		return 0;
 	reset(x, scope_word(x->scope));
 	x->hook = hook;
 	x->family = FAMILY_FILE;
 	x->mnt = mnt;
 	x->dentry = dentry;
-	walk_shown(x);
+	if (mnt) {
+		walk_shown(x);
+	} else {
+		walk_superblock(x);
+		x->flags = EVENT_FLAG_FOREIGN;
+	}
 	return refuse_tampering(x);
 }
 
+/* Not 0: a confined task may not do this to the object mnt + dentry in `x`. Moving what leads to a place of the agent is included. */
+__noinline int self_guards(struct task *x, u32 hook)
+{
+	u32 kind;
+
+	if (!x)
+		return 0;
+	kind = place_of(x->dentry);
+	if (!kind || is_agent(bpf_get_current_task_btf()))
+		return 0;
+	if (!(kind & PLACE_INSIDE) && hook != HOOK_FILE_RENAME && hook != HOOK_FILE_RMDIR &&
+	    hook != HOOK_FILE_UNLINK && hook != HOOK_MOUNT)
+		return 0;
+	return tell_place(x, hook);
+}
+
+/* Of a task with this storage, or without any. `mnt`: 0 where the hook knows none. */
 static __always_inline int guards(struct task *x, struct vfsmount *mnt, struct dentry *d, u32 hook)
 {
 	if (!is_confined(x))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KernelCase } from '../case.ts';
 
-/** A directory of the host with what run.ts has guarded: `state` and `above/state`; `free` is not. */
+/** A directory of the host with what run.ts has guarded: `state`, `above/state`, and `disk/state` in a file system of its own; `free` is not. */
 export const GUARD = '/run/kernel-guard';
 const SEES_GUARD = ['--bind', `${GUARD}:/mnt`];
 const BLOCK_A = 'file: { matchPaths: [{ path: /data/a, action: Block }] }';
