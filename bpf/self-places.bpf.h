@@ -1,38 +1,74 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * What keeps containers from covering and unmounting the agent's places (self.bpf.h), and from changing them where the hooks
+ * What keeps containers from covering, moving and unmounting the agent's places (self.bpf.h), and from changing them where the hooks
  * of file.bpf.h see another file system: overlayfs asks inode_* alone for what it does in its upper layer, in the task that
  * uses the overlay.
  *
- * Hooks:  sb_mount, move_mount, sb_umount, inode_create, inode_unlink, inode_link, inode_symlink, inode_mkdir, inode_rmdir,
- *         inode_mknod, inode_rename, inode_setattr.
+ * Hooks:  sb_mount, move_mount, sb_umount, sb_pivotroot, inode_create, inode_unlink, inode_link, inode_symlink, inode_mkdir,
+ *         inode_rmdir, inode_mknod, inode_rename, inode_setattr.
  * Fails:  as self.bpf.h says.
  */
 
-/* MS_REMOUNT, and how a mount is shared: nothing is covered */
-#define MS_COVERS_NOTHING (32 | (1 << 17) | (1 << 18) | (1 << 19) | (1 << 20))
+/* include/uapi/linux/mount.h: mount(2) looks at them in this order, MS_MOVE (mount.bpf.h) being the last */
+#define MS_REMOUNT 32
+#define MS_BIND 4096
+#define MS_SHARING (1 << 17 | 1 << 18 | 1 << 19 | 1 << 20)
 
+static __always_inline int is_hosts(struct mnt_namespace *ns)
+{
+	return BPF_CORE_READ(ns, ns.inum) == host_mnt_ns;
+}
+
+static __always_inline int in_hosts_namespace(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return is_hosts(BPF_CORE_READ(task, nsproxy, mnt_ns));
+}
+
+/* Where it is moved from is text, which has many forms for one place: in the host's name space nothing is moved. */
 SEC("lsm/sb_mount")
 int BPF_PROG(ka_self_mount, const char *dev, struct path *path, const char *type,
 	     unsigned long flags, void *data, int ret)
 {
 	struct task *x;
 
-	if (ret || flags & MS_COVERS_NOTHING)
+	if (ret || flags & MS_REMOUNT || (flags & MS_SHARING && !(flags & MS_BIND)))
 		return ret;
 	x = confined();
-	return x ? guards(x, path->mnt, path->dentry, HOOK_MOUNT) : 0;
+	if (!x)
+		return 0;
+	if (flags & MS_MOVE && !(flags & MS_BIND) && in_hosts_namespace())
+		return refuse_place(x, path->mnt, path->dentry, HOOK_MOUNT);
+	return guards(x, path->mnt, path->dentry, HOOK_MOUNT);
 }
 
 SEC("lsm/move_mount")
 int BPF_PROG(ka_self_move_mount, struct path *from, struct path *to, int ret)
+{
+	struct mount *moved = container_of(from->mnt, struct mount, mnt);
+	struct task *x;
+
+	if (ret)
+		return ret;
+	x = confined();
+	if (!x)
+		return 0;
+	if (is_hosts(BPF_CORE_READ(moved, mnt_ns)) &&
+	    guards(x, from->mnt, from->dentry, HOOK_MOUNT))
+		return -EPERM;
+	return guards(x, to->mnt, to->dentry, HOOK_MOUNT);
+}
+
+SEC("lsm/sb_pivotroot")
+int BPF_PROG(ka_self_pivotroot, struct path *old, struct path *new, int ret)
 {
 	struct task *x;
 
 	if (ret)
 		return ret;
 	x = confined();
-	return x ? guards(x, to->mnt, to->dentry, HOOK_MOUNT) : 0;
+	return x && in_hosts_namespace() ? refuse_place(x, new->mnt, new->dentry, HOOK_MOUNT) : 0;
 }
 
 /* The file system of the pins, wherever it is mounted; others only where the host sees them: a container may unmount its own view. */

@@ -185,6 +185,15 @@ __noinline int self_guards(struct task *x, u32 hook)
 	return tell_place(x, hook);
 }
 
+static __always_inline int refuse_place(struct task *x, struct vfsmount *mnt, struct dentry *d,
+					u32 hook)
+{
+	x->mnt = (u64)mnt;
+	x->dentry = (u64)d;
+	tell_place(x, hook);
+	return -EPERM;
+}
+
 /* Of a task with this storage, or without any. `mnt`: 0 where the hook knows none. */
 static __always_inline int guards(struct task *x, struct vfsmount *mnt, struct dentry *d, u32 hook)
 {

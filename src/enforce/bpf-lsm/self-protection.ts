@@ -124,9 +124,9 @@ function inodeOf(path: string): string | undefined {
   return stat === undefined ? undefined : `${stat.dev}:${stat.ino}`;
 }
 
-/** The directories, and links, through which a path leads; without the root. */
+/** The directories, and links, through which a path leads, from the root on: what is mounted there could be taken away as a whole. */
 function leadingTo(path: string): string[] {
-  const above: string[] = [];
+  const above = ['/'];
   for (let at = dirname(path); at !== '/' && at !== '.'; at = dirname(at)) above.push(at);
   return above;
 }

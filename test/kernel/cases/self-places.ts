@@ -8,6 +8,8 @@ const SEES_GUARD = ['--bind', `${GUARD}:/mnt`];
 /** In the file system of /run. */
 const STATE = '/kernel-guard/state';
 const ABOVE = '/kernel-guard/above/state';
+const INTO_THE_HOSTS = `hold n r /proc/1/ns/mnt OK
+          setns n OK`;
 
 /** Ways to the agent's directories past the names that they have: other file systems, mounts, handles. */
 export const SELF_PLACES_CASES: readonly KernelCase[] = [
@@ -80,7 +82,21 @@ export const SELF_PLACES_CASES: readonly KernelCase[] = [
     run: `setxattr /mnt/state/file EPERM
           setacl /mnt/state/file EPERM
           setxattr /mnt/free OK
-          removexattr /mnt/free OK`,
-    expect: [`denied FILE_SETXATTR ${STATE}/file self x2`],
+          removexattr /mnt/free OK
+          mount bind-shared /data /mnt/state EPERM`,
+    expect: [`denied FILE_SETXATTR ${STATE}/file self x2`, 'denied MOUNT /mnt/state self'],
+  },
+  {
+    name: 'self: mounts of the host that lead to the agent’s directories cannot be moved away',
+    policies: [],
+    run: `mount tmpfs x /data OK
+          move-mount /data /tmp OK
+          mount move /tmp /mnt OK
+          ${INTO_THE_HOSTS}
+          move-mount ${GUARD}/disk ${GUARD}/other EPERM
+          mount move ${GUARD}/disk ${GUARD}/other EPERM
+          pivot ${GUARD}/above ${GUARD}/above EPERM
+          umount ${GUARD}/disk EPERM`,
+    expect: [`denied MOUNT ${GUARD}/disk self x2`, `denied MOUNT ${GUARD}/other self`, `denied MOUNT ${GUARD}/above self`],
   },
 ];
