@@ -71,6 +71,62 @@ int BPF_PROG(ka_self_pivotroot, struct path *old, struct path *new, int ret)
 	return x && in_hosts_namespace() ? refuse_place(x, new->mnt, new->dentry, HOOK_MOUNT) : 0;
 }
 
+/* It would be unmounted wherever else what it is mounted on is shown (mount_namespaces(7)). */
+static __always_inline int is_shared(struct mount *m)
+{
+	return BPF_CORE_READ(m, mnt_parent, mnt_group_id) != 0;
+}
+
+#define MNT_DETACH 2
+#define TREE_MAX \
+	262144 /* steps, two a mount; fs.mount-max is 100,000 mounts for a whole name space */
+
+enum { TREE_PLACE = 1, TREE_SEEN = 2 };
+
+/* One step through a tree of mounts, depth first: w->mnt is where it is, w->inside that it comes from below, w->root the tree's. */
+static long look_at_mount(u32 i, struct task **c)
+{
+	struct walk *w = &(*c)->walk;
+	struct mount *m = (void *)w->mnt;
+	u64 list = w->mnt + bpf_core_field_offset(struct mount, mnt_mounts);
+	u64 child = bpf_core_field_offset(struct mount, mnt_child), next;
+
+	if (!w->inside) {
+		if (is_shared(m) && place_of((u64)BPF_CORE_READ(m, mnt.mnt_root))) {
+			w->stop = TREE_PLACE;
+			return 1;
+		}
+		next = (u64)BPF_CORE_READ(m, mnt_mounts.next);
+		if (next && next != list) {
+			w->mnt = next - child;
+			return 0;
+		}
+	}
+	if (w->mnt == w->root) {
+		w->stop = TREE_SEEN;
+		return 1;
+	}
+	next = (u64)BPF_CORE_READ(m, mnt_child.next);
+	w->mnt = (u64)BPF_CORE_READ(m, mnt_parent);
+	w->inside = next == w->mnt + bpf_core_field_offset(struct mount, mnt_mounts);
+	if (!w->inside)
+		w->mnt = next - child;
+	return !next;
+}
+
+/* Not 0: the tree of mounts below x->walk.root shows one of the agent's places, and not it alone would lose it. x->walk.mnt: where. */
+__noinline int shares_place(struct task *x)
+{
+	struct task *c = x;
+
+	if (!x)
+		return 0;
+	x->walk.mnt = x->walk.root;
+	x->walk.inside = x->walk.stop = 0;
+	bpf_loop(TREE_MAX, look_at_mount, &c, 0);
+	return x->walk.stop != TREE_SEEN;
+}
+
 /* The file system of the pins, wherever it is mounted; others only where the host sees them: a container may unmount its own view. */
 SEC("lsm/sb_umount")
 int BPF_PROG(ka_self_umount, struct vfsmount *mnt, int flags, int ret)
@@ -81,10 +137,21 @@ int BPF_PROG(ka_self_umount, struct vfsmount *mnt, int flags, int ret)
 	if (ret)
 		return ret;
 	x = confined();
-	if (!x || (mnt->mnt_sb->s_magic != BPF_FS_MAGIC &&
-		   BPF_CORE_READ(m, mnt_ns, ns.inum) != host_mnt_ns))
+	if (!x)
 		return 0;
-	return guards(x, mnt, mnt->mnt_root, HOOK_MOUNT);
+	if ((mnt->mnt_sb->s_magic == BPF_FS_MAGIC || is_hosts(BPF_CORE_READ(m, mnt_ns)) ||
+	     is_shared(m)) &&
+	    guards(x, mnt, mnt->mnt_root, HOOK_MOUNT))
+		return -EPERM;
+	/* else what is mounted below it would keep it */
+	if (!(flags & MNT_DETACH))
+		return 0;
+	x->walk.root = (u64)m;
+	if (!shares_place(x))
+		return 0;
+	m = (void *)x->walk.mnt;
+	mnt = (void *)m + bpf_core_field_offset(struct mount, mnt);
+	return refuse_place(x, mnt, BPF_CORE_READ(m, mnt.mnt_root), HOOK_MOUNT);
 }
 
 /* An entry of a directory without a mount: what is there, or is about to be. Where a path_* hook came before, it has refused already. */

@@ -98,11 +98,18 @@ struct mnt_namespace___618 {
 	struct ns_common___618 ns;
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
 struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	struct list_head mnt_mounts; /* list of mnt_child */
+	struct list_head mnt_child;
 	struct mnt_namespace *mnt_ns;
+	int mnt_group_id; /* of those that show the same mounts; 0: private */
 };
 
 struct path {

@@ -99,4 +99,23 @@ export const SELF_PLACES_CASES: readonly KernelCase[] = [
           umount ${GUARD}/disk EPERM`,
     expect: [`denied MOUNT ${GUARD}/disk self x2`, `denied MOUNT ${GUARD}/other self`, `denied MOUNT ${GUARD}/above self`],
   },
+  {
+    name: 'self: unmounting in a copy of the host’s mounts does not reach the host',
+    policies: [],
+    run: `${INTO_THE_HOSTS}
+          ! sh mount --make-shared /run
+          unshare mnt OK
+          umount ${GUARD}/disk EPERM
+          mount tmpfs x /mnt OK
+          mkdir /mnt/run OK
+          mount rbind /run /mnt/run OK
+          umount /mnt EPERM
+          ! sh mount --make-private /run
+          ! sh mountpoint -q ${GUARD}/disk
+          private OK
+          umount /mnt OK
+          umount ${GUARD}/disk OK
+          ! sh mountpoint -q ${GUARD}/disk`,
+    expect: [`denied MOUNT ${GUARD}/disk self`, 'denied MOUNT /mnt/run/kernel-guard/disk self'],
+  },
 ];
