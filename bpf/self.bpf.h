@@ -125,7 +125,10 @@ static __always_inline u32 kind_of_place(u64 sb, u64 inode)
 	return found ? found->kind : 0;
 }
 
-/* What a dentry is to the agent's places. */
+/*
+ * What a dentry is to the agent's places. A file that was opened by its handle, and that nobody has looked up, has no directory: it may
+ * be in any.
+ */
 __noinline int place_of(u64 dentry)
 {
 	u64 sb = (u64)FIELD(dentry, dentry, d_sb), parent, inode;
@@ -139,8 +142,11 @@ __noinline int place_of(u64 dentry)
 			kind |= kind_of_place(sb, inode) &
 				(i ? PLACE_INSIDE : PLACE_INSIDE | PLACE_ABOVE);
 		parent = (u64)FIELD(dentry, dentry, d_parent);
-		if (kind || parent == dentry)
+		if (kind)
 			break;
+		if (parent == dentry)
+			return FIELD(dentry, dentry, d_flags) & DCACHE_DISCONNECTED ? PLACE_INSIDE
+										    : 0;
 		dentry = parent;
 	}
 	return kind;

@@ -118,4 +118,14 @@ export const SELF_PLACES_CASES: readonly KernelCase[] = [
           ! sh mountpoint -q ${GUARD}/disk`,
     expect: [`denied MOUNT ${GUARD}/disk self`, 'denied MOUNT /mnt/run/kernel-guard/disk self'],
   },
+  {
+    name: 'self: a file of the agent’s opened by its handle, which has no place then',
+    policies: [],
+    cell: ['--bind', '/sys/fs/cgroup:/mnt'],
+    run: `handle /mnt/kernel-guard/cgroup.max.depth OK
+          ! sh for i in 1 2 3; do echo 2 >/proc/sys/vm/drop_caches; done
+          open-handle w /mnt EPERM
+          open-handle r /mnt OK`,
+    expect: ['denied FILE_OPEN / self'],
+  },
 ];
