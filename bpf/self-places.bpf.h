@@ -4,8 +4,8 @@
  * of file.bpf.h see another file system: overlayfs asks inode_* alone for what it does in its upper layer, in the task that
  * uses the overlay.
  *
- * Hooks:  sb_mount, move_mount, sb_umount, sb_pivotroot, inode_create, inode_unlink, inode_link, inode_symlink, inode_mkdir,
- *         inode_rmdir, inode_mknod, inode_rename, inode_setattr.
+ * Hooks:  sb_mount, move_mount, sb_umount, sb_pivotroot, sb_remount, inode_create, inode_unlink, inode_link, inode_symlink,
+ *         inode_mkdir, inode_rmdir, inode_mknod, inode_rename, inode_setattr, file_ioctl, file_ioctl_compat (6.8+).
  * Fails:  as self.bpf.h says.
  */
 
@@ -154,6 +154,18 @@ int BPF_PROG(ka_self_umount, struct vfsmount *mnt, int flags, int ret)
 	return refuse_place(x, mnt, BPF_CORE_READ(m, mnt.mnt_root), HOOK_MOUNT);
 }
 
+/* Of a file system that has a place: read-only it would be for all. */
+SEC("lsm/sb_remount")
+int BPF_PROG(ka_self_remount, struct super_block *sb, void *options, int ret)
+{
+	struct task *x;
+
+	if (ret)
+		return ret;
+	x = confined();
+	return x && kind_of_place((u64)sb, 0) ? refuse_place(x, 0, sb->s_root, HOOK_MOUNT) : 0;
+}
+
 /* An entry of a directory without a mount: what is there, or is about to be. Where a path_* hook came before, it has refused already. */
 static __always_inline int guards_entry(struct dentry *d, u32 hook)
 {
@@ -245,4 +257,34 @@ int ka_inode_setattr(u64 *ctx)
 		ret = ARGUMENT(16);
 	}
 	return ret ? ret : guards_entry((void *)dentry, HOOK_FILE_CHMOD);
+}
+
+/* include/uapi/linux/fs.h: FS_IOC_SETFLAGS, FS_IOC32_SETFLAGS, FS_IOC_FSSETXATTR */
+static __always_inline int sets_flags(u32 command)
+{
+	return command == 0x40086602 || command == 0x40046602 || command == 0x401c5820;
+}
+
+/* Making it immutable. */
+static __always_inline int guards_flags(struct file *file, u32 command)
+{
+	struct task *x;
+
+	if (!sets_flags(command))
+		return 0;
+	x = confined();
+	return x ? guards(x, file->f_path.mnt, file->f_path.dentry, HOOK_FILE_IOCTL) : 0;
+}
+
+SEC("lsm/file_ioctl")
+int BPF_PROG(ka_file_ioctl, struct file *file, u32 command, u64 argument, int ret)
+{
+	return ret ? ret : guards_flags(file, command);
+}
+
+/* Of 32-bit programs; since 6.8, and in kernels that it was brought back to. */
+SEC("?lsm/file_ioctl_compat")
+int BPF_PROG(ka_file_ioctl_compat, struct file *file, u32 command, u64 argument, int ret)
+{
+	return ret ? ret : guards_flags(file, command);
 }

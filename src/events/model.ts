@@ -33,7 +33,8 @@ export type HookName =
   | 'TASK_SETRLIMIT'
   | 'TASK_SETSCHEDULER'
   | 'TASK_SETNICE'
-  | 'TASK_SETIOPRIO';
+  | 'TASK_SETIOPRIO'
+  | 'FILE_IOCTL';
 
 /** One record of a kernel ring, decoded. Strings are what the kernel gave, invalid UTF-8 replaced by U+FFFD. */
 export interface KernelEvent {

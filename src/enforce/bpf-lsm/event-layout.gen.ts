@@ -106,6 +106,7 @@ export const HOOK = {
   TASK_SETSCHEDULER: 30,
   TASK_SETNICE: 31,
   TASK_SETIOPRIO: 32,
+  FILE_IOCTL: 33,
 } as const;
 
 export const OUTCOME = {

@@ -81,10 +81,12 @@ export const SELF_PLACES_CASES: readonly KernelCase[] = [
     cell: SEES_GUARD,
     run: `setxattr /mnt/state/file EPERM
           setacl /mnt/state/file EPERM
+          setflags /mnt/state EPERM
           setxattr /mnt/free OK
           removexattr /mnt/free OK
+          setflags /mnt/free OK
           mount bind-shared /data /mnt/state EPERM`,
-    expect: [`denied FILE_SETXATTR ${STATE}/file self x2`, 'denied MOUNT /mnt/state self'],
+    expect: [`denied FILE_SETXATTR ${STATE}/file self x2`, 'denied FILE_IOCTL /mnt/state self', 'denied MOUNT /mnt/state self'],
   },
   {
     name: 'self: mounts of the host that lead to the agent’s directories cannot be moved away',
@@ -96,8 +98,14 @@ export const SELF_PLACES_CASES: readonly KernelCase[] = [
           move-mount ${GUARD}/disk ${GUARD}/other EPERM
           mount move ${GUARD}/disk ${GUARD}/other EPERM
           pivot ${GUARD}/above ${GUARD}/above EPERM
-          umount ${GUARD}/disk EPERM`,
-    expect: [`denied MOUNT ${GUARD}/disk self x2`, `denied MOUNT ${GUARD}/other self`, `denied MOUNT ${GUARD}/above self`],
+          umount ${GUARD}/disk EPERM
+          mount remount x ${GUARD}/disk EPERM`,
+    expect: [
+      `denied MOUNT ${GUARD}/disk self x2`,
+      `denied MOUNT ${GUARD}/other self`,
+      `denied MOUNT ${GUARD}/above self`,
+      `denied MOUNT / self`,
+    ],
   },
   {
     name: 'self: unmounting in a copy of the host’s mounts does not reach the host',
