@@ -158,18 +158,32 @@ static __always_inline void remember_judged(struct file *file, struct task *x)
 		bpf_map_update_elem(&judged_files, &key, &judged, BPF_ANY);
 }
 
-/* Before 6.5 the second open of an overlay's file shows the layer's file only as an inode: judged by the name that has. */
-static __always_inline int check_layer(struct file *file, struct task *x)
+/*
+ * The layer's file that is opened for an overlay's; 0: none. Before 6.7 it is shown only as an inode: by the name that has.
+ */
+static __always_inline struct dentry *dentry_of_layer(struct file *file)
 {
-	struct hlist_node *node = BPF_CORE_READ(file, f_inode, i_dentry.first);
-	struct dentry *d = (void *)node;
+	struct backing_file *backing = (void *)file;
+	struct hlist_node *node;
+	struct dentry *d = 0;
 
+	if (!(file->f_mode & FMODE_NOACCOUNT))
+		return 0;
+	if (is_backing(file) && bpf_core_field_exists(backing->user_path))
+		return file->f_path.dentry;
+	node = BPF_CORE_READ(file, f_inode, i_dentry.first);
 	/* d_u has another name in kernels that do not come here */
-	if (!bpf_core_field_exists(d->d_u) || !node ||
-	    !(SCOPE_FLAGS(x->word) & IMAGE_FLAG_BLOCK_PATH) ||
+	if (!bpf_core_field_exists(d->d_u) || !node)
+		return 0;
+	return (void *)node - bpf_core_field_offset(d->d_u);
+}
+
+static __always_inline int check_layer(struct file *file, struct task *x, struct dentry *d)
+{
+	if (!d || !(SCOPE_FLAGS(x->word) & IMAGE_FLAG_BLOCK_PATH) ||
 	    (u64)BPF_CORE_READ(file, f_path.dentry, d_sb) == x->root_sb)
 		return 0;
-	x->dentry = (u64)node - bpf_core_field_offset(d->d_u);
+	x->dentry = (u64)d;
 	x->access = access_of(file);
 	x->open_flags = file->f_flags;
 	x->family = FAMILY_FILE;
@@ -183,6 +197,7 @@ int BPF_PROG(ka_file_open, struct file *file, int ret)
 {
 	int layer = file->f_mode & FMODE_NOACCOUNT && !is_backing(file);
 	int result = 0, second = 0, made;
+	struct dentry *below;
 	struct task *x;
 	u64 word;
 
@@ -191,8 +206,10 @@ int BPF_PROG(ka_file_open, struct file *file, int ret)
 	x = scoped(&word);
 	if (!x)
 		return 0;
+	below = dentry_of_layer(file);
 	if (file->f_mode & FMODE_WRITE &&
-	    guards(x, file->f_path.mnt, file->f_path.dentry, HOOK_FILE_OPEN))
+	    guards(x, below ? 0 : file->f_path.mnt, below ? below : file->f_path.dentry,
+		   HOOK_FILE_OPEN))
 		return -EPERM;
 	if (!(SCOPE_WANTS(word) & (WANTS_IMAGE(IMAGE_FLAG_FILE) | SCOPE_MODE_SEE_FILE)) ||
 	    reads_itself(x, file))
@@ -206,7 +223,7 @@ int BPF_PROG(ka_file_open, struct file *file, int ret)
 	made = file->f_mode & FMODE_CREATED && x->hook == HOOK_FILE_MKNOD && x->told;
 	prepare(x, word);
 	if (layer)
-		return check_layer(file, x);
+		return check_layer(file, x, below);
 	x->alias = second < 0;
 	x->mute = made && !x->alias ? MUTE_ALL : 0;
 	x->mnt = (u64)file->f_path.mnt;
@@ -450,10 +467,16 @@ int BPF_PROG(ka_file_truncate, struct file *file, int ret)
 static __always_inline int check_attribute(struct dentry *d)
 {
 	struct task *x;
+	u64 word;
 
-	x = begin(WANTS_IMAGE(IMAGE_FLAG_FILE));
+	x = scoped(&word);
 	if (!x)
 		return 0;
+	if (guards(x, 0, d, HOOK_FILE_SETXATTR))
+		return -EPERM;
+	if (!(SCOPE_WANTS(word) & WANTS_IMAGE(IMAGE_FLAG_FILE)))
+		return 0;
+	prepare(x, word);
 	if (is_nameless(d))
 		return 0;
 	x->dentry = (u64)d;

@@ -9,9 +9,11 @@ const volatile __u32 host_mnt_ns = 0;
 
 #include "lib/check.h"
 #include "self.bpf.h"
+#include "self-tasks.bpf.h"
 #include "exec.bpf.h"
 #include "lifecycle.bpf.h"
 #include "file.bpf.h"
 #include "mount.bpf.h"
+#include "self-places.bpf.h"
 #include "net.bpf.h"
 #include "cap.bpf.h"

@@ -151,7 +151,10 @@ static __always_inline int is_on_its_way(struct task *x, struct task_struct *tas
 	return !parent || !is_container(parent);
 }
 
-/* Gives one running task its scope, with the program that it runs as subject. Writes a byte for each: run until none. */
+/*
+ * Gives one running task its scope, with the program that it runs as subject. Writes a byte for each: run until none. For the agent alone,
+ * as all runs share `adopted`.
+ */
 SEC("iter/task")
 int ka_adopt(struct bpf_iter__task *ctx)
 {
@@ -163,7 +166,7 @@ int ka_adopt(struct bpf_iter__task *ctx)
 	u32 zero = 0;
 	int scope, in_host_ns;
 
-	if (!task || task->flags & PF_KTHREAD)
+	if (!task || task->flags & PF_KTHREAD || !is_agent(bpf_get_current_task_btf()))
 		return 0;
 	have = bpf_task_storage_get(&tasks, task, 0, 0);
 	if (have && is_container(have))

@@ -4,8 +4,8 @@
  * our maps, programs and links, the agent's process, its directories, pins and socket, and the tasks of others, by which all of it
  * could be reached. Tasks without a scope are not asked: root on the node is trusted (docs/threat-model.md).
  *
- * Hooks:  bpf, bpf_map, bpf_prog, task_kill, ptrace_access_check, unix_stream_connect, sb_mount, move_mount, sb_umount; files by
- *         self_guards() in file.bpf.h.
+ * Hooks:  bpf, bpf_map, bpf_prog, unix_stream_connect; files by self_guards() in file.bpf.h, tasks in self-tasks.bpf.h, mounts in
+ *         self-places.bpf.h.
  * Fails:  closed for what is known to be ours; what the agent has not enrolled yet is open.
  */
 
@@ -125,7 +125,10 @@ static __always_inline u32 kind_of_place(u64 sb, u64 inode)
 	return found ? found->kind : 0;
 }
 
-/* What a dentry is to the agent's places. */
+/*
+ * What a dentry is to the agent's places. A file that was opened by its handle, and that nobody has looked up, has no directory: it may
+ * be in any.
+ */
 __noinline int place_of(u64 dentry)
 {
 	u64 sb = (u64)FIELD(dentry, dentry, d_sb), parent, inode;
@@ -139,38 +142,65 @@ __noinline int place_of(u64 dentry)
 			kind |= kind_of_place(sb, inode) &
 				(i ? PLACE_INSIDE : PLACE_INSIDE | PLACE_ABOVE);
 		parent = (u64)FIELD(dentry, dentry, d_parent);
-		if (kind || parent == dentry)
+		if (kind)
 			break;
+		if (parent == dentry)
+			return FIELD(dentry, dentry, d_flags) & DCACHE_DISCONNECTED ? PLACE_INSIDE
+										    : 0;
 		dentry = parent;
 	}
 	return kind;
 }
 
-/* Not 0: a confined task may not do this to the object mnt + dentry in `x`. Moving what leads to a place of the agent is included. */
-__noinline int self_guards(struct task *x, u32 hook)
+/* Tells that this was refused to be done to the object mnt + dentry in `x`; without a mount it is named within its file system. */
+__noinline int tell_place(struct task *x, u32 hook)
 {
 	u64 mnt, dentry;
-	u32 kind;
 
 	if (!x)
 		return 0;
 	mnt = x->mnt;
 	dentry = x->dentry;
-	kind = place_of(dentry);
-	if (!kind || is_agent(bpf_get_current_task_btf()))
-		return 0;
-	if (!(kind & PLACE_INSIDE) && hook != HOOK_FILE_RENAME && hook != HOOK_FILE_RMDIR &&
-	    hook != HOOK_FILE_UNLINK && hook != HOOK_MOUNT)
-		return 0;
 	reset(x, scope_word(x->scope));
 	x->hook = hook;
 	x->family = FAMILY_FILE;
 	x->mnt = mnt;
 	x->dentry = dentry;
-	walk_shown(x);
+	if (mnt) {
+		walk_shown(x);
+	} else {
+		walk_superblock(x);
+		x->flags = EVENT_FLAG_FOREIGN;
+	}
 	return refuse_tampering(x);
 }
 
+/* Not 0: a confined task may not do this to the object mnt + dentry in `x`. Moving what leads to a place of the agent is included. */
+__noinline int self_guards(struct task *x, u32 hook)
+{
+	u32 kind;
+
+	if (!x)
+		return 0;
+	kind = place_of(x->dentry);
+	if (!kind || is_agent(bpf_get_current_task_btf()))
+		return 0;
+	if (!(kind & PLACE_INSIDE) && hook != HOOK_FILE_RENAME && hook != HOOK_FILE_RMDIR &&
+	    hook != HOOK_FILE_UNLINK && hook != HOOK_MOUNT)
+		return 0;
+	return tell_place(x, hook);
+}
+
+static __always_inline int refuse_place(struct task *x, struct vfsmount *mnt, struct dentry *d,
+					u32 hook)
+{
+	x->mnt = (u64)mnt;
+	x->dentry = (u64)d;
+	tell_place(x, hook);
+	return -EPERM;
+}
+
+/* Of a task with this storage, or without any. `mnt`: 0 where the hook knows none. */
 static __always_inline int guards(struct task *x, struct vfsmount *mnt, struct dentry *d, u32 hook)
 {
 	if (!is_confined(x))
@@ -261,47 +291,6 @@ int BPF_PROG(ka_bpf, int cmd, union bpf_attr *attr, u32 size)
 	return refuse_own(x, OWN_LINK, 0);
 }
 
-SEC("lsm/task_kill")
-int BPF_PROG(ka_task_kill, struct task_struct *task, void *info, int sig, const struct cred *cred,
-	     int ret)
-{
-	struct task *x;
-
-	if (ret || !sig)
-		return ret;
-	x = confined();
-	if (!x || !is_agent(task))
-		return 0;
-	name_tampering(x, HOOK_TASK_KILL, sig, task->tgid);
-	return refuse_tampering(x);
-}
-
-#define PTRACE_MODE_ATTACH 2
-
-/*
- * Changing or reading the memory of another task (ptrace, process_vm_readv, /proc/PID/mem), taking its descriptors. Of the agent: never; of
- * the host and of other containers: not where the task has rules, which it would leave so. Debuggers and profilers of a node run in
- * containers without rules.
- */
-SEC("lsm/ptrace_access_check")
-int BPF_PROG(ka_ptrace_access_check, struct task_struct *child, u32 mode, int ret)
-{
-	struct task *x, *c;
-
-	if (ret || !(mode & PTRACE_MODE_ATTACH))
-		return ret;
-	x = confined();
-	if (!x)
-		return 0;
-	if (!is_agent(child)) {
-		c = bpf_task_storage_get(&tasks, child, 0, 0);
-		if (!SCOPE_IMAGE(scope_word(x->scope)) || (c && c->scope == x->scope))
-			return 0;
-	}
-	name_tampering(x, HOOK_PTRACE, mode, child->tgid);
-	return refuse_tampering(x);
-}
-
 /* The API's socket is for the node. */
 SEC("lsm/unix_stream_connect")
 int BPF_PROG(ka_unix_stream_connect, struct sock *sock, struct sock *other, struct sock *new,
@@ -320,48 +309,6 @@ int BPF_PROG(ka_unix_stream_connect, struct sock *sock, struct sock *other, stru
 	if (!dentry)
 		return 0;
 	return guards(x, BPF_CORE_READ(unix_socket, path.mnt), (void *)dentry, HOOK_UNIX_CONNECT);
-}
-
-/* MS_REMOUNT, and how a mount is shared: nothing is covered */
-#define MS_COVERS_NOTHING (32 | (1 << 17) | (1 << 18) | (1 << 19) | (1 << 20))
-
-SEC("lsm/sb_mount")
-int BPF_PROG(ka_self_mount, const char *dev, struct path *path, const char *type,
-	     unsigned long flags, void *data, int ret)
-{
-	struct task *x;
-
-	if (ret || flags & MS_COVERS_NOTHING)
-		return ret;
-	x = confined();
-	return x ? guards(x, path->mnt, path->dentry, HOOK_MOUNT) : 0;
-}
-
-SEC("lsm/move_mount")
-int BPF_PROG(ka_self_move_mount, struct path *from, struct path *to, int ret)
-{
-	struct task *x;
-
-	if (ret)
-		return ret;
-	x = confined();
-	return x ? guards(x, to->mnt, to->dentry, HOOK_MOUNT) : 0;
-}
-
-/* The file system of the pins, wherever it is mounted; others only where the host sees them: a container may unmount its own view. */
-SEC("lsm/sb_umount")
-int BPF_PROG(ka_self_umount, struct vfsmount *mnt, int flags, int ret)
-{
-	struct mount *m = container_of(mnt, struct mount, mnt);
-	struct task *x;
-
-	if (ret)
-		return ret;
-	x = confined();
-	if (!x || (mnt->mnt_sb->s_magic != BPF_FS_MAGIC &&
-		   BPF_CORE_READ(m, mnt_ns, ns.inum) != host_mnt_ns))
-		return 0;
-	return guards(x, mnt, mnt->mnt_root, HOOK_MOUNT);
 }
 
 /* Context of ka_enroll: the file or directory behind a descriptor of the caller; below 0: the caller itself, which is the agent. */

@@ -241,7 +241,7 @@ static __noinline int fill_path(struct buffer *b, struct task *x, u32 start)
 		b->e.path_len = len;
 		return 0;
 	}
-	if (x->n == 0 && x->mnt) {
+	if (x->n == 0 && (x->mnt || x->dentry)) {
 		b->data[start & (STRINGS_MAX - 1)] = '/';
 		x->pos++;
 	}

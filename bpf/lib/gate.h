@@ -19,6 +19,7 @@
 /* include/linux/errno.h: not for user space, the kernel turns it into another attempt */
 #define ERESTARTNOINTR 513
 /* include/uapi/asm-generic/signal.h */
+#define SIGCONT 18
 #define SIGSTOP 19
 
 /* What the agent wants; one element. */
@@ -105,6 +106,11 @@ static __noinline int hold(void)
 		return refuse_hold();
 	if (bpf_send_signal(SIGSTOP)) {
 		bpf_map_delete_elem(&held, &pid);
+		return refuse_hold();
+	}
+	/* let go before it was stopped: it would wait without anybody knowing */
+	if (!bpf_map_lookup_elem(&held, &pid) && note_held(task, cgroup, now)) {
+		bpf_send_signal(SIGCONT);
 		return refuse_hold();
 	}
 	count(COUNTER_HELD);

@@ -64,6 +64,7 @@ struct inode {
 };
 
 struct dentry {
+	u32 d_flags;
 	struct dentry *d_parent;
 	struct qstr d_name;
 	struct inode *d_inode;
@@ -98,11 +99,18 @@ struct mnt_namespace___618 {
 	struct ns_common___618 ns;
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
 struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	struct list_head mnt_mounts; /* list of mnt_child */
+	struct list_head mnt_child;
 	struct mnt_namespace *mnt_ns;
+	int mnt_group_id; /* of those that show the same mounts; 0: private */
 };
 
 struct path {
@@ -343,6 +351,8 @@ static __always_inline u64 seq_of(struct mnt_namespace *ns)
 #define FMODE_BACKING 0x3000000
 #define SB_KERNMOUNT (1UL << 22)
 #define SB_NOUSER (1UL << 31)
+/* include/linux/dcache.h */
+#define DCACHE_DISCONNECTED (1 << 5)
 /* include/linux/mount.h */
 #define MNT_READONLY 0x40
 /* include/uapi/linux/magic.h */

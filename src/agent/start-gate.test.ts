@@ -172,6 +172,17 @@ test('at its end the gate opens, or stays as it is, as asked for', async (t: Tes
   }
 });
 
+test('who found the gate shut just before it opened is let go too', async () => {
+  const keeping = new Keeping();
+  const stop = new AbortController();
+  const running = keeping.keeper.run(stop.signal);
+  stop.abort();
+  while (keeping.gate.mode !== 'off') await turn();
+  keeping.gate.hold(5);
+  await running;
+  assert.deepEqual(keeping.waiting, []);
+});
+
 test('who is held while the gate is kept is seen to at once', async () => {
   const keeping = new Keeping({ answer: 'unknown' });
   const stop = new AbortController();

@@ -31,6 +31,8 @@ export const EXPIRE_MS = 10_000;
 export const AWAY_MS = 60_000;
 /** Who waits is looked at so often while anybody does. */
 const REVIEW_MS = 100;
+/** Longer than a task takes from finding the gate shut to being noted as waiting. */
+const LATE_MS = 100;
 
 /**
  * Answers for who waits at the start gate: lets go who is bound by now and who belongs to no container of the runtime.
@@ -77,7 +79,7 @@ export class GateKeeper {
       }
     } finally {
       clearInterval(beating);
-      this.#end();
+      await this.#end();
       await watching;
     }
   }
@@ -151,10 +153,12 @@ export class GateKeeper {
     });
   }
 
-  /** Where starts wait for the next agent, who waits already does too. */
-  #end(): void {
+  /** Where starts wait for the next agent, who waits already does too. Who found the gate shut still is on its way to wait. */
+  async #end(): Promise<void> {
     if (this.#options.whenSilent === 'wait') return;
     this.#gate.open();
+    for (const task of this.#gate.held()) this.#gate.letGo(task);
+    await sleep(LATE_MS);
     for (const task of this.#gate.held()) this.#gate.letGo(task);
   }
 

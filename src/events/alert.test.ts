@@ -342,6 +342,8 @@ test('an attempt on the enforcement itself names no policy of the workload, and 
     [{ hook: 'BPF', path: '', tampering: { number: 3, target: 0 } }, 'Syscall', 'link'],
     [{ hook: 'TASK_KILL', path: '', tampering: { number: 9, target: 4711 } }, 'Process', 'signal=9 pid=4711'],
     [{ hook: 'PTRACE', path: '', tampering: { number: 18, target: 4711 } }, 'Process', 'pid=4711'],
+    [{ hook: 'TASK_SETRLIMIT', path: '', tampering: { number: 7, target: 4711 } }, 'Process', 'limit=7 pid=4711'],
+    [{ hook: 'TASK_SETNICE', path: '', tampering: { number: 0, target: 4711 } }, 'Process', 'pid=4711'],
     [{ hook: 'UNIX_CONNECT', path: '/run/a.sock', tampering: { number: 0, target: 0 } }, 'Network', '/run/a.sock'],
     [{ hook: 'FILE_UNLINK', path: '/opt/x', tampering: { number: 0, target: 0 } }, 'File', '/opt/x'],
   ];

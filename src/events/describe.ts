@@ -22,7 +22,7 @@ function operationOf(hook: HookName): string {
   if (hook === 'SECURITY_BPRM_CHECK') return 'Process';
   if (hook === 'CAPABLE') return 'Capabilities';
   if (hook === 'BPF') return 'Syscall';
-  if (hook === 'TASK_KILL' || hook === 'PTRACE') return 'Process';
+  if (hook === 'PTRACE' || hook.startsWith('TASK_')) return 'Process';
   if (hook === 'UNIX_CONNECT') return 'Network';
   return hook.startsWith('SOCKET_') ? 'Network' : 'File';
 }
@@ -70,7 +70,8 @@ const OBJECT_OF_BPF: Readonly<Record<number, string>> = { 1: 'map', 2: 'program'
 /** What an attempt on the enforcement was directed at. */
 function tamperedResource({ hook, path }: KernelEvent, { number, target }: Tampering): string {
   if (hook === 'TASK_KILL') return `signal=${number} pid=${target}`;
-  if (hook === 'PTRACE') return `pid=${target}`;
+  if (hook === 'TASK_SETRLIMIT') return `limit=${number} pid=${target}`;
+  if (hook === 'PTRACE' || hook.startsWith('TASK_')) return `pid=${target}`;
   const object = hook === 'BPF' ? OBJECT_OF_BPF[number] : undefined;
   if (object === undefined) return path;
   return path === '' ? object : `${object}=${path}`;

@@ -29,7 +29,12 @@ export type HookName =
   | 'BPF'
   | 'TASK_KILL'
   | 'PTRACE'
-  | 'UNIX_CONNECT';
+  | 'UNIX_CONNECT'
+  | 'TASK_SETRLIMIT'
+  | 'TASK_SETSCHEDULER'
+  | 'TASK_SETNICE'
+  | 'TASK_SETIOPRIO'
+  | 'FILE_IOCTL';
 
 /** One record of a kernel ring, decoded. Strings are what the kernel gave, invalid UTF-8 replaced by U+FFFD. */
 export interface KernelEvent {
@@ -76,9 +81,9 @@ export interface KernelEvent {
 }
 
 export interface Tampering {
-  /** TASK_KILL: the signal. PTRACE: PTRACE_MODE_*. BPF: 1 a map, 2 a program, 3 a link; of files nothing. */
+  /** TASK_KILL: the signal. PTRACE: PTRACE_MODE_*. TASK_SETRLIMIT: RLIMIT_*. BPF: 1 a map, 2 a program, 3 a link; of files nothing. */
   readonly number: number;
-  /** TASK_KILL and PTRACE: host pid of the target. */
+  /** TASK_* and PTRACE: host pid of the target. */
   readonly target: number;
 }
 

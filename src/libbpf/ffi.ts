@@ -52,6 +52,7 @@ interface Libbpf {
   bpf_obj_get_info_by_fd(fd: number, info: Uint8Array, length: Uint8Array): number;
   bpf_obj_pin(fd: number, path: string): number;
   bpf_obj_get(path: string): number;
+  bpf_link_create(programFd: number, targetFd: number, attachType: number, opts: null): number;
   bpf_iter_create(linkFd: number): number;
   bpf_prog_load(type: number, name: string, license: string, insns: Uint8Array, count: number, opts: Uint8Array): number;
   bpf_prog_test_run_opts(fd: number, opts: Uint8Array): number;
@@ -109,6 +110,7 @@ const LIBBPF = {
   bpf_obj_get_info_by_fd: 'int bpf_obj_get_info_by_fd(int, void *, void *)',
   bpf_obj_pin: 'int bpf_obj_pin(int, const char *)',
   bpf_obj_get: 'int bpf_obj_get(const char *)',
+  bpf_link_create: 'int bpf_link_create(int, int, int, const void *)',
   bpf_iter_create: 'int bpf_iter_create(int)',
   bpf_prog_load: 'int bpf_prog_load(int, const char *, const char *, const void *, size_t, const void *)',
   bpf_prog_test_run_opts: 'int bpf_prog_test_run_opts(int, void *)',

@@ -21,14 +21,23 @@ export function openPinnedFd(path: string, kind: 'map' | 'link' | 'prog'): numbe
   throw new KubeArmorError('KERNEL_CALL', `${doing}: it is ${name}`);
 }
 
-/** struct bpf_map_info, bpf_prog_info and bpf_link_info (linux/bpf.h) begin alike: type, id. */
-const INFO = { size: 8, id: 4 } as const;
+/** struct bpf_map_info, bpf_prog_info and bpf_link_info (linux/bpf.h) begin alike: type, id; a link's goes on with its program's. */
+const INFO = { size: 12, id: 4, programOfLink: 8 } as const;
 
 /** The kernel's id of a map, program or link. Never reused while it lives. */
 export function idOf(fd: number, what: string): number {
+  return infoOf(fd, what).readUInt32LE(INFO.id);
+}
+
+/** The id of the program that a link runs. */
+export function programOf(linkFd: number, what: string): number {
+  return infoOf(linkFd, what).readUInt32LE(INFO.programOfLink);
+}
+
+function infoOf(fd: number, what: string): Buffer {
   const info = Buffer.alloc(INFO.size);
   const length = Buffer.alloc(4);
   length.writeUInt32LE(INFO.size);
   check(libbpf().bpf_obj_get_info_by_fd(fd, info, length), `reading the id of ${what}`);
-  return info.readUInt32LE(INFO.id);
+  return info;
 }

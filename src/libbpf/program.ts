@@ -4,7 +4,7 @@ import { KubeArmorError } from '#base';
 import { check, errnoName } from './errno.ts';
 import { addressOf, lastErrno, libbpf, type Pointer } from './ffi.ts';
 import { BpfLink } from './link.ts';
-import { idOf, openPinnedFd } from './pinned.ts';
+import { idOf, openPinnedFd, programOf } from './pinned.ts';
 import { captureLog } from './print-log.ts';
 
 export interface TestRun {
@@ -24,6 +24,8 @@ export interface TestResult {
 
 /** struct bpf_test_run_opts (bpf/bpf.h). */
 const RUN_OPTS = { size: 80, dataIn: 8, dataSizeIn: 24, ctxIn: 32, ctxSizeIn: 48, retval: 56, repeat: 60, duration: 64 } as const;
+/** enum bpf_attach_type (linux/bpf.h). */
+const BPF_TRACE_ITER = 28;
 const ITERATOR_LIMIT_BYTES = 64 << 20;
 const CHUNK_BYTES = 64 << 10;
 
@@ -71,18 +73,12 @@ export class BpfProgram {
   }
 
   /**
-   * Attaches an `iter/…` program, runs it once over everything, and gives what it wrote with bpf_seq_write.
+   * Runs an `iter/…` program once over everything, and gives what it wrote with bpf_seq_write.
    *
-   * @throws {KubeArmorError} `KERNEL_CALL` when the kernel refuses, or when the output passes 64 MiB
+   * @throws {KubeArmorError} `KERNEL_CALL` when the kernel refuses, when the output passes 64 MiB, or when another program was put in its place
    */
   runIterator(): Buffer {
-    using link = this.attach();
-    const fd = check(libbpf().bpf_iter_create(link.fd), `starting iterator ${this.name}`);
-    try {
-      return this.#readAll(fd);
-    } finally {
-      closeSync(fd);
-    }
+    return runIterator(this.fd, this.name);
   }
 
   /**
@@ -104,31 +100,50 @@ export class BpfProgram {
     check(libbpf().bpf_obj_pin(this.fd, path), `pinning program ${this.name} at ${path}`);
   }
 
-  #readAll(fd: number): Buffer {
-    const chunks: Buffer[] = [];
-    for (let total = 0; ;) {
-      const chunk = Buffer.alloc(CHUNK_BYTES);
-      const length = this.#readSome(fd, chunk);
-      if (length === 0) return Buffer.concat(chunks);
-      total += length;
-      if (total > ITERATOR_LIMIT_BYTES)
-        throw new KubeArmorError('KERNEL_CALL', `running iterator ${this.name}: more than 64 MiB of output`);
-      chunks.push(chunk.subarray(0, length));
-    }
-  }
-
-  #readSome(fd: number, into: Buffer): number {
-    try {
-      return readSync(fd, into);
-    } catch (cause) {
-      const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
-      throw new KubeArmorError('KERNEL_CALL', `running iterator ${this.name}: ${code}`, { cause, context: { errno: code } });
-    }
-  }
-
   #open(): Pointer {
     if (!this.#isOpen()) throw new TypeError(`the object of program ${this.name} is disposed`);
     return this.#program;
+  }
+}
+
+/**
+ * A link of an iterator can be given another program by whoever gets hold of it: so it is made for each run, and looked at once the run
+ * has its program. Ours cannot be put back by somebody who cannot open it.
+ */
+function runIterator(programFd: number, name: string): Buffer {
+  const link = check(libbpf().bpf_link_create(programFd, 0, BPF_TRACE_ITER, null), `attaching iterator ${name}`);
+  try {
+    const fd = check(libbpf().bpf_iter_create(link), `starting iterator ${name}`);
+    try {
+      if (programOf(link, `the program of iterator ${name}`) !== idOf(programFd, `program ${name}`))
+        throw new KubeArmorError('KERNEL_CALL', `running iterator ${name}: another program was put in its place`);
+      return readAll(fd, name);
+    } finally {
+      closeSync(fd);
+    }
+  } finally {
+    closeSync(link);
+  }
+}
+
+function readAll(fd: number, name: string): Buffer {
+  const chunks: Buffer[] = [];
+  for (let total = 0; ;) {
+    const chunk = Buffer.alloc(CHUNK_BYTES);
+    const length = readSome(fd, chunk, name);
+    if (length === 0) return Buffer.concat(chunks);
+    total += length;
+    if (total > ITERATOR_LIMIT_BYTES) throw new KubeArmorError('KERNEL_CALL', `running iterator ${name}: more than 64 MiB of output`);
+    chunks.push(chunk.subarray(0, length));
+  }
+}
+
+function readSome(fd: number, into: Buffer, name: string): number {
+  try {
+    return readSync(fd, into);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
+    throw new KubeArmorError('KERNEL_CALL', `running iterator ${name}: ${code}`, { cause, context: { errno: code } });
   }
 }
 
@@ -173,6 +188,11 @@ export class PinnedProgram implements Disposable {
   /** As `BpfProgram.testRun`. */
   testRun(run: TestRun = {}): TestResult {
     return runProgram(this.#fd, this.#path, run);
+  }
+
+  /** As `BpfProgram.runIterator`. */
+  runIterator(): Buffer {
+    return runIterator(this.#fd, this.#path);
   }
 
   /** Pins it again, where its pin is gone. */

@@ -31,7 +31,8 @@ const OF_BPF: Readonly<Record<number, string>> = { 1: 'map', 2: 'program', 3: 'l
 function tamperedObject(hook: HookName, number: number): string | undefined {
   if (hook === 'BPF') return OF_BPF[number] ?? 'what?';
   if (hook === 'TASK_KILL') return `signal=${number}`;
-  return hook === 'PTRACE' ? 'task' : undefined;
+  if (hook === 'TASK_SETRLIMIT') return `limit=${number}`;
+  return hook === 'PTRACE' || hook.startsWith('TASK_') ? 'task' : undefined;
 }
 
 function objectOf({ socket, capability, path, tampering, hook }: KernelEvent): string {

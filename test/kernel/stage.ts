@@ -1,10 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, copyFileSync, linkSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Enforcer } from '#enforce';
 import { GUARD } from './cases/self.ts';
+import { GUARD_CGROUP } from './cases/self-places.ts';
 
 /**
  * What a root is made of, a string each, in order:
@@ -126,14 +138,18 @@ export function setStage(directory: string, tree: Tree, options: StageOptions): 
 /** Directories and sockets of the host that the enforcer guards as if they were the agent's (cases/self.ts). */
 export function setGuarded(enforcer: Pick<Enforcer, 'guard'>): Disposable {
   rmSync(GUARD, { recursive: true, force: true });
-  for (const name of ['state', 'above/state', 'other']) mkdirSync(join(GUARD, name), { recursive: true });
-  for (const name of ['state/file', 'free']) writeFileSync(join(GUARD, name), 'some text');
+  for (const name of ['state', 'above/state', 'other', 'disk']) mkdirSync(join(GUARD, name), { recursive: true });
+  must('mount', '-t', 'tmpfs', 'guarded', join(GUARD, 'disk'));
+  for (const name of [join(GUARD, 'disk/state'), GUARD_CGROUP]) mkdirSync(name, { recursive: true });
+  for (const name of ['state/file', 'above/state/file', 'free']) writeFileSync(join(GUARD, name), 'some text');
   const sockets = ['state/socket', 'open-socket'].map((name) => createServer().listen(join(GUARD, name)));
-  enforcer.guard([join(GUARD, 'state'), join(GUARD, 'above/state')]);
+  enforcer.guard([...['state', 'above/state', 'disk/state'].map((name) => join(GUARD, name)), GUARD_CGROUP]);
   return {
     [Symbol.dispose]: () => {
       enforcer.guard([]);
       for (const socket of sockets) socket.close();
+      must('umount', '-l', join(GUARD, 'disk'));
+      rmdirSync(GUARD_CGROUP);
       rmSync(GUARD, { recursive: true, force: true });
     },
   };

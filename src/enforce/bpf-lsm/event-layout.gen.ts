@@ -102,6 +102,11 @@ export const HOOK = {
   TASK_KILL: 26,
   PTRACE: 27,
   UNIX_CONNECT: 28,
+  TASK_SETRLIMIT: 29,
+  TASK_SETSCHEDULER: 30,
+  TASK_SETNICE: 31,
+  TASK_SETIOPRIO: 32,
+  FILE_IOCTL: 33,
 } as const;
 
 export const OUTCOME = {

@@ -25,7 +25,7 @@ function pins(versions: Readonly<Record<string, readonly string[]>>): { pinDirec
   return { pinDirectory, stateDirectory: root };
 }
 
-const TWO = { aa: ['link_file_open', 'link_exec', 'map_scopes', 'iter_adopt'], bb: ['link_exec', 'map_scopes'] };
+const TWO = { aa: ['link_file_open', 'link_exec', 'map_scopes', 'prog_adopt'], bb: ['link_exec', 'map_scopes'] };
 
 test('what earlier agents left: the programs of each version', () => {
   assert.deepEqual(findLeftInForce(pins(TWO).pinDirectory, self), [

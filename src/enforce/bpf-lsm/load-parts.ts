@@ -20,8 +20,8 @@ export interface Parts extends Disposable {
   program(name: string): BpfProgram;
 }
 
-/** Since 6.2. */
-const NEWER_HOOKS = ['file_truncate', 'inode_set_acl', 'inode_remove_acl'];
+/** Since 6.2; the last since 6.8, and in kernels that it was brought back to. */
+const NEWER_HOOKS = ['file_truncate', 'inode_set_acl', 'inode_remove_acl', 'file_ioctl_compat'];
 /** Threads of libuv's pool, where the loading runs. */
 const PARTS_MAX = 4;
 /** Small; what is loaded with the maps. */

@@ -2,12 +2,21 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { KubeArmorError } from '#base';
-import { BpfLink, BpfMap } from '#libbpf';
+import { BpfLink, BpfMap, PinnedProgram } from '#libbpf';
 import { openGateBelow, releaseHeldBelow } from './gate.ts';
+import { enrolment, THIS_PROCESS } from './enrolment.ts';
 import { nameAgent } from './host-scope.ts';
 
-/** Pinned last: where it is, everything is. */
-export const ITERATOR = 'iter_adopt';
+/** Names the agent and its places: ka_enroll. */
+export const ENROLL = 'prog_enroll';
+/** Gives running tasks their scope: ka_adopt. Pinned last: where it is, everything is. */
+export const ADOPT = 'prog_adopt';
+/** Older versions have it as a link instead: whoever reads that runs it. */
+const ADOPT_LINK = 'iter_adopt';
+const WHOLE = [ADOPT, ADOPT_LINK];
+
+/** Whether our programs were pinned there to the last. */
+export const isWhole = (directory: string): boolean => existsSync(join(directory, ADOPT));
 
 /** Where one version of the programs is pinned, and below what all are. */
 export interface PinPlace {
@@ -34,6 +43,10 @@ export class HeldPins {
     this.#directory = directory;
   }
 
+  pathOf(name: string): string {
+    return join(this.#directory, name);
+  }
+
   /** Holds what is pinned under this name already. */
   hold(name: string, what: Pinnable): void {
     this.#held.set(name, what);
@@ -41,7 +54,7 @@ export class HeldPins {
 
   /** Pins it, and holds it. */
   keep(name: string, what: Pinnable): void {
-    what.pin(join(this.#directory, name));
+    what.pin(this.pathOf(name));
     this.hold(name, what);
   }
 
@@ -55,7 +68,7 @@ export class HeldPins {
   #pinAgain(name: string, what: Pinnable): string | undefined {
     try {
       mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-      what.pin(join(this.#directory, name));
+      what.pin(this.pathOf(name));
       return undefined;
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
@@ -75,7 +88,7 @@ export function removePins(directory: string): void {
 function* removingPins(directory: string): Generator<void> {
   if (!existsSync(directory)) return;
   openGateBelow(directory);
-  rmSync(join(directory, ITERATOR), { force: true }); // nobody takes the rest for the whole, should we not come to the end
+  for (const name of WHOLE) rmSync(join(directory, name), { force: true }); // nobody takes the rest for the whole, should we not come to the end
   const names = readdirSync(directory);
   const links = names.filter((name) => name.startsWith('link_'));
   for (const name of links) {
@@ -145,10 +158,20 @@ export class OtherVersions {
 /** What other versions enforce on the host until they are dropped is not for us. */
 export function leaveHosts(root: string): void {
   for (const name of existsSync(root) ? readdirSync(root) : []) {
-    const iterator = join(root, name, ITERATOR);
-    using host = existsSync(iterator) ? BpfMap.openPinned(join(root, name, 'map_host')) : undefined;
+    const directory = join(root, name);
+    const whole = WHOLE.some((pin) => existsSync(join(directory, pin)));
+    using host = whole ? BpfMap.openPinned(join(directory, 'map_host')) : undefined;
     if (host === undefined) continue;
     nameAgent(host, process.pid);
-    readFileSync(iterator);
+    adoptBy(directory);
   }
+}
+
+/** As their agent, which we are now. */
+function adoptBy(directory: string): void {
+  using enroll = PinnedProgram.open(join(directory, ENROLL));
+  enroll?.testRun({ context: enrolment(THIS_PROCESS) });
+  using adopt = PinnedProgram.open(join(directory, ADOPT));
+  if (adopt === undefined) readFileSync(join(directory, ADOPT_LINK));
+  else adopt.runIterator();
 }

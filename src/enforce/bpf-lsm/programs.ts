@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { BpfLink, BpfMap, PinnedProgram } from '#libbpf';
 import { KubeArmorError } from '#base';
 import type { EnforcerReport } from '../enforcer.ts';
 import { loadParts } from './load-parts.ts';
 import type { Parts } from './load-parts.ts';
-import { HeldPins, ITERATOR, leaveHosts, OtherVersions, removePins } from './pins.ts';
+import { ADOPT, ENROLL, HeldPins, isWhole, leaveHosts, OtherVersions, removePins } from './pins.ts';
 import type { LostPin, PinPlace } from './pins.ts';
 import { OwnIds } from './self-protection.ts';
 
@@ -30,7 +30,7 @@ export interface Programs extends Disposable {
   map(name: string): BpfMap;
   /** Bytes of the maps, but for images. */
   readonly mapBytes: number;
-  /** Gives running tasks of bound cgroups their scope; gives how many. */
+  /** Gives running tasks of bound cgroups their scope; gives how many. Only for who has enrolled itself as the agent. */
   adoptTasks(): number;
   /** Runs ka_enroll (bpf/self.bpf.h) with its context; 0: done. */
   enroll(context: Buffer): number;
@@ -63,7 +63,6 @@ const MAPS = [
   'self_own',
   'self_places',
 ] as const;
-const ENROLL = 'prog_enroll';
 
 /** Loads and attaches the programs, or adopts those that are pinned by an agent with the very same object. */
 export async function openPrograms(options: ProgramsOptions): Promise<Programs> {
@@ -71,7 +70,7 @@ export async function openPrograms(options: ProgramsOptions): Promise<Programs> 
   if (pinDirectory === undefined) return new LoadedPrograms(await load(options), undefined);
   const version = createHash('sha256').update(readFileSync(objectPath)).digest('hex').slice(0, 16);
   const directory = join(pinDirectory, version);
-  if (existsSync(join(directory, ITERATOR))) return new AdoptedPrograms({ root: pinDirectory, directory });
+  if (isWhole(directory)) return new AdoptedPrograms({ root: pinDirectory, directory });
   removePins(directory);
   leaveHosts(pinDirectory);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -161,10 +160,7 @@ class LoadedPrograms implements Programs {
   #pin(pins: HeldPins): void {
     for (const name of MAPS) pins.keep(`map_${name}`, this.#parts.map(name));
     pins.keep(ENROLL, this.#parts.program('ka_enroll'));
-    const iterator = this.#parts.program('ka_adopt').attach();
-    this.#links.push(iterator);
-    this.#own.addLink(iterator.id);
-    pins.keep(ITERATOR, iterator);
+    pins.keep(ADOPT, this.#parts.program('ka_adopt'));
   }
 }
 
@@ -172,25 +168,24 @@ class AdoptedPrograms implements Programs {
   readonly adopted = true;
   readonly missing: EnforcerReport['missing'] = [];
   readonly others: OtherVersions;
-  readonly #directory: string;
   readonly #pins: HeldPins;
   readonly #maps = new Map<string, BpfMap>();
   readonly #held: Disposable[] = [];
   readonly #enroll: PinnedProgram;
+  readonly #adopt: PinnedProgram;
 
   constructor(place: PinPlace) {
     const { directory } = place;
     this.others = new OtherVersions(place);
-    this.#directory = directory;
     this.#pins = new HeldPins(directory);
-    for (const name of readdirSync(directory))
-      if (name.startsWith('link_') || name === ITERATOR) this.#hold(name, (path) => BpfLink.openPinned(path));
+    for (const name of readdirSync(directory)) if (name.startsWith('link_')) this.#hold(name, (path) => BpfLink.openPinned(path));
     for (const name of MAPS)
       this.#maps.set(
         name,
         this.#hold(`map_${name}`, (path) => BpfMap.openPinned(path)),
       );
     this.#enroll = this.#hold(ENROLL, (path) => PinnedProgram.open(path));
+    this.#adopt = this.#hold(ADOPT, (path) => PinnedProgram.open(path));
   }
 
   map(name: string): BpfMap {
@@ -203,9 +198,8 @@ class AdoptedPrograms implements Programs {
     return bytesOf(this);
   }
 
-  /** Reading a pinned iterator runs it. */
   adoptTasks(): number {
-    return readFileSync(join(this.#directory, ITERATOR)).length;
+    return this.#adopt.runIterator().length;
   }
 
   enroll(context: Buffer): number {
@@ -221,7 +215,7 @@ class AdoptedPrograms implements Programs {
   }
 
   #hold<T extends { pin(path: string): void } & Disposable>(name: string, open: (path: string) => T | undefined): T {
-    const path = join(this.#directory, name);
+    const path = this.#pins.pathOf(name);
     const held = open(path);
     if (held === undefined) throw new KubeArmorError('KERNEL_CALL', `adopting the programs: nothing is pinned at ${path}`);
     this.#held.push(held);

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { KubeArmorError } from '#base';
 import type { BpfMap } from '#libbpf';
 import type { Tampering } from '../enforcer.ts';
+import { enrolment, THIS_PROCESS } from './enrolment.ts';
 import type { Programs } from './programs.ts';
 import { u32 } from './images.ts';
 
@@ -32,7 +33,7 @@ export class SelfProtection {
 
   /** This process is the agent, from now until it ends. */
   claim(): void {
-    this.#enroll(-1, 0);
+    this.#enroll(THIS_PROCESS, 0);
     this.#claimed = this.#programs.map('self_agent').lookup(u32(0));
   }
 
@@ -74,11 +75,7 @@ export class SelfProtection {
   }
 
   #enroll(fd: number, kind: number): void {
-    const context = Buffer.alloc(12);
-    context.writeInt32LE(fd, 0);
-    context.writeUInt32LE(kind, 4);
-    context.writeUInt32LE(this.#epoch, 8);
-    if (this.#programs.enroll(context) !== 0)
+    if (this.#programs.enroll(enrolment(fd, kind, this.#epoch)) !== 0)
       throw new KubeArmorError('LIMIT_EXCEEDED', 'guarding the agent’s own files: there are too many of them');
   }
 }
@@ -124,9 +121,9 @@ function inodeOf(path: string): string | undefined {
   return stat === undefined ? undefined : `${stat.dev}:${stat.ino}`;
 }
 
-/** The directories, and links, through which a path leads; without the root. */
+/** The directories, and links, through which a path leads, from the root on: what is mounted there could be taken away as a whole. */
 function leadingTo(path: string): string[] {
-  const above: string[] = [];
+  const above = ['/'];
   for (let at = dirname(path); at !== '/' && at !== '.'; at = dirname(at)) above.push(at);
   return above;
 }

@@ -18,6 +18,7 @@ import { PORT_CASES } from './ports.ts';
 import { PRECEDENCE_CASES } from './precedence.ts';
 import { PROCESS_CASES } from './process.ts';
 import { SELF_CASES } from './self.ts';
+import { SELF_PLACES_CASES } from './self-places.ts';
 import { TELEMETRY_CASES } from './telemetry.ts';
 import { URING_CASES } from './uring.ts';
 
@@ -37,6 +38,7 @@ export const CASES: readonly KernelCase[] = [
   ...URING_CASES,
   ...LIFECYCLE_CASES,
   ...SELF_CASES,
+  ...SELF_PLACES_CASES,
   ...ADVERSARY_CASES,
   ...DOCUMENT_CASES,
   ...MERGED_USR_CASES,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KernelCase } from '../case.ts';
 
-/** A directory of the host with what run.ts has guarded: `state` and `above/state`; `free` is not. */
+/** A directory of the host with what run.ts has guarded: `state`, `above/state`, and `disk/state` in a file system of its own; `free` is not. */
 export const GUARD = '/run/kernel-guard';
 const SEES_GUARD = ['--bind', `${GUARD}:/mnt`];
 const BLOCK_A = 'file: { matchPaths: [{ path: /data/a, action: Block }] }';
@@ -49,6 +49,41 @@ export const SELF_CASES: readonly KernelCase[] = [
     expect: ['denied TASK_KILL signal=9 self', 'denied TASK_KILL signal=19 self'],
   },
   {
+    // who sends it is not known any more when it is sent: there is no alert
+    name: 'self: a signal that the kernel sends to the agent for a descriptor (SIGIO)',
+    policies: [],
+    run: `sigio %P 9 OK
+          child OK
+          sigio %c 9 OK
+          reap OK`,
+    expect: [],
+  },
+  {
+    name: 'self: limits, priorities and processors of the agent',
+    policies: [],
+    run: `limit %P EPERM
+          schedule %P EPERM
+          affine %P EPERM
+          renice %P EPERM
+          ionice %P EPERM
+          migrate %P EPERM
+          limit 1 OK
+          child OK
+          limit %c OK
+          schedule %c OK
+          affine %c OK
+          renice %c OK
+          ionice %c OK
+          migrate %c OK`,
+    expect: [
+      'denied TASK_SETRLIMIT limit=0 self',
+      'denied TASK_SETSCHEDULER task self x2',
+      'denied TASK_SETNICE task self',
+      'denied TASK_SETIOPRIO task self',
+      'denied PTRACE task self',
+    ],
+  },
+  {
     name: 'self: memory and descriptors of the agent; a debugger of the node, which has no rules, works',
     policies: [],
     run: `ptrace %P EPERM
@@ -56,11 +91,28 @@ export const SELF_CASES: readonly KernelCase[] = [
           open rw /proc/%P/mem EACCES
           steal d %P 0 EPERM
           vmread 1 EFAULT
-          open r /proc/%P/status OK
           child OK
           ptrace %c OK
           vmread %c EFAULT`,
     expect: ['denied PTRACE task self x4'],
+  },
+  {
+    name: 'self: what /proc shows of the agent to its like: not what it has open; what ps shows stays',
+    policies: [],
+    run: `open w /proc/%P/fd/1 EACCES
+          open r /proc/%P/environ EACCES
+          open r /proc/%P/root/etc/passwd EACCES
+          readlink /proc/%P/exe EACCES
+          hold n r /proc/%P/ns/mnt EACCES
+          hold s r /proc/%P/stat OK
+          read s OK
+          hold s r /proc/%P/status OK
+          read s OK
+          hold s r /proc/%P/cmdline OK
+          read s OK
+          open r /proc/1/environ OK
+          readlink /proc/1/exe OK`,
+    expect: ['denied PTRACE task self x5'],
   },
   {
     name: 'self: memory and descriptors of the host, of a workload with rules',
@@ -136,7 +188,7 @@ export const SELF_CASES: readonly KernelCase[] = [
           private OK
           mount bind /mnt/state/file /data/a OK
           open w /data/a EPERM
-          open w /proc/%P/root${GUARD}/state/file EPERM`,
+          open w /proc/1/root${GUARD}/state/file EPERM`,
     expect: [
       'denied FILE_OPEN /tmp/file self',
       'denied FILE_OPEN /state/file self',

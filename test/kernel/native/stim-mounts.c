@@ -3,14 +3,16 @@
 #include "stim.h"
 #include <sys/mount.h>
 
-/* mount TYPE FROM PATH [DATA]: TYPE a file system, or bind, rbind, move, ro */
+/* mount TYPE FROM PATH [DATA]: TYPE a file system, or bind, rbind, move, ro, remount, bind-shared (at once) */
 static long do_mount(char **w)
 {
-	int flags = !strcmp(w[0], "bind")    ? MS_BIND
-		    : !strcmp(w[0], "rbind") ? MS_BIND | MS_REC
-		    : !strcmp(w[0], "move")  ? MS_MOVE
-		    : !strcmp(w[0], "ro")    ? MS_REMOUNT | MS_BIND | MS_RDONLY
-					     : 0;
+	int flags = !strcmp(w[0], "bind")          ? MS_BIND
+		    : !strcmp(w[0], "rbind")       ? MS_BIND | MS_REC
+		    : !strcmp(w[0], "bind-shared") ? MS_BIND | MS_SHARED
+		    : !strcmp(w[0], "move")        ? MS_MOVE
+		    : !strcmp(w[0], "ro")          ? MS_REMOUNT | MS_BIND | MS_RDONLY
+		    : !strcmp(w[0], "remount")     ? MS_REMOUNT
+						   : 0;
 
 	return mount(w[1], w[2], flags ? NULL : w[0], flags, w[3]);
 }

@@ -50,8 +50,8 @@ static const struct op control_ops[] = { { "else-end", do_else_end }, { NULL, NU
 
 static const struct op *find(const char *name)
 {
-	const struct op *tables[] = { file_ops,  mount_ops,  task_ops,   socket_ops,
-				      uring_ops, attack_ops, control_ops };
+	const struct op *tables[] = { file_ops,  mount_ops,  task_ops,     socket_ops,
+				      uring_ops, attack_ops, pressure_ops, control_ops };
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
 		for (const struct op *op = tables[i]; op->name; op++)

@@ -20,7 +20,8 @@ struct op {
 	long (*run)(char **w);
 };
 
-extern const struct op file_ops[], mount_ops[], task_ops[], socket_ops[], uring_ops[], attack_ops[];
+extern const struct op file_ops[], mount_ops[], task_ops[], socket_ops[], uring_ops[], attack_ops[],
+	pressure_ops[];
 
 /* Descriptors that outlive an operation, by a letter. */
 int slot_get(const char *name);

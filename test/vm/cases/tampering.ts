@@ -47,16 +47,21 @@ async function attackEverything(stage: Stage): Promise<void> {
   await attack(stage, {
     [`kill ${pid} 9`]: 'EPERM',
     [`kill ${pid} 19`]: 'EPERM',
+    [`sigio ${pid} 9`]: 'OK', // it is not sent
+    [`limit ${pid}`]: 'EPERM',
     [`ptrace ${pid}`]: 'EPERM',
     [`vmread ${pid}`]: 'EPERM',
     [`open rw /proc/${pid}/mem`]: 'EACCES',
     [`steal d ${pid} 0`]: 'EPERM',
+    [`open w /proc/${pid}/fd/2`]: 'EACCES',
+    [`hold m r /proc/${pid}/ns/mnt`]: 'EACCES',
     'bpf-ids map': 'EPERM',
     'bpf-ids prog': 'EPERM',
     'bpf-ids link': 'EPERM',
     [`bpf-get m ${pins}/map_scopes`]: 'EPERM',
     [`bpf-get p ${pins}/prog_enroll`]: 'EPERM',
-    [`bpf-get l ${pins}/iter_adopt`]: 'OK', // harmless: see the next two
+    [`bpf-get p ${pins}/prog_adopt`]: 'EPERM',
+    [`bpf-get l ${pins}/link_ka_file_open`]: 'OK', // harmless: see the next two
     'bpf-replace l': 'EPERM',
     'bpf-detach l': 'EPERM',
     [`unlink ${pins}/link_ka_file_open`]: 'EPERM',
@@ -73,8 +78,9 @@ async function attackEverything(stage: Stage): Promise<void> {
     [`unlink /host${stage.socket}`]: 'EPERM',
     [`open w+creat ${outside}/tampering-test`]: 'OK', // what is not ours is not our matter
     [`unlink ${outside}/tampering-test`]: 'OK',
-    [`hold n r /proc/${pid}/ns/mnt`]: 'OK',
+    'hold n r /proc/1/ns/mnt': 'OK',
     'setns n': 'OK',
+    [`move-mount ${stage.bpfFs} ${outside.slice('/host'.length)}`]: 'EPERM',
     [`mount tmpfs x ${stage.policies}`]: 'EPERM',
     [`umount ${stage.bpfFs}`]: 'EPERM',
     [`unlink ${pinsOf(stage)}/link_ka_file_open`]: 'EPERM',
@@ -90,7 +96,7 @@ export const TAMPERING: readonly VmCase[] = [
       await ensureAttacker(stage);
       await attackEverything(stage);
       assert.ok(stage.agent!.isRunning);
-      const hooks = ['TASK_KILL', 'PTRACE', 'BPF', 'FILE_UNLINK', 'MOUNT', 'UNIX_CONNECT'];
+      const hooks = ['TASK_KILL', 'TASK_SETRLIMIT', 'PTRACE', 'BPF', 'FILE_UNLINK', 'MOUNT', 'UNIX_CONNECT'];
       const isTold = (hook: string): boolean =>
         alertsOf(stage).some(
           ({ data, action, containerName }) => data === `lsm=${hook}` && action === 'Block' && containerName === ATTACKER,
@@ -121,7 +127,7 @@ export const TAMPERING: readonly VmCase[] = [
       await stage.ensureGuarded();
       const pins = pinsOf(stage);
       const names = readdirSync(pins).toSorted();
-      for (const name of ['link_ka_file_open', 'map_scopes', 'iter_adopt', 'prog_enroll']) unlinkSync(join(pins, name));
+      for (const name of ['link_ka_file_open', 'map_scopes', 'prog_adopt', 'prog_enroll']) unlinkSync(join(pins, name));
       await until('it is pinned again', () => readdirSync(pins).length === names.length);
       assert.deepEqual(readdirSync(pins).toSorted(), names);
       await until('it is told', () => stage.agent!.stderr.includes('the pin link_ka_file_open was removed'));
