@@ -3,7 +3,7 @@ import { CONTROLLER_CLUSTER_RULES, CONTROLLER_NAMESPACE_RULES, NAMES, WEBHOOK_PA
 import type { AccessRule } from '#cluster';
 import { METRICS } from '../src/controller/metrics.ts';
 import { SETTINGS } from '../src/controller/settings.ts';
-import type { Setting } from '../src/controller/settings.ts';
+import type { FlagSetting } from '#base';
 
 type Table = (head: readonly string[], rows: readonly (readonly string[])[]) => string;
 const code = (text: string): string => (text === '' ? '' : `\`${text}\``);
@@ -41,7 +41,7 @@ interface Webhook {
 
 /** docs/reference/controller.md. */
 export function controllerPage(table: Table): string {
-  const settings: readonly Setting[] = Object.values(SETTINGS);
+  const settings: readonly FlagSetting[] = Object.values(SETTINGS);
   const webhooks = webhookConfiguration(NAMES.namespace)['webhooks'] as readonly Webhook[];
   return `# The controller
 

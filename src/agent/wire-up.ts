@@ -6,14 +6,14 @@ import { fileURLToPath } from 'node:url';
 import { KubeArmorError, VERSION } from '#base';
 import type { Logger } from '#base';
 import { claimPinDirectory, openEnforcer } from '#enforce';
+import { lineLogger } from '#events';
+import type { LogLevel } from '#events';
 import { Feed } from '#grpc';
 import { openBootClock, readHostFacts } from '#host';
 import type { HostFacts } from '#host';
 import { mountBpffs, peerCredentials } from '#libbpf';
 import { startAgent } from './agent.ts';
 import type { RunningAgent } from './agent.ts';
-import { agentLogger } from './agent-logger.ts';
-import type { LogLevel } from './agent-logger.ts';
 import type { AgentConfig } from './config.ts';
 import { survivalOf } from './end-enforcement.ts';
 import { findEssentials } from './essentials.ts';
@@ -43,11 +43,13 @@ export interface Console {
 export async function runOnThisNode(config: AgentConfig, console: Console, signal: AbortSignal): Promise<void> {
   const facts = readHostFacts();
   const feed = new Feed({ runId: Date.now().toString(36) });
-  const logger = agentLogger(
-    streamOutput(console.stderr),
-    config.debug ? 'debug' : 'info',
-    config.debug ? tellMessages(feed, config, facts) : undefined,
-  );
+  const output = streamOutput(console.stderr);
+  const logger = lineLogger({
+    write: (line) => output.write(line),
+    least: config.debug ? 'debug' : 'info',
+    now: () => new Date(),
+    ...(config.debug ? { tell: tellMessages(feed, config, facts) } : {}),
+  });
   const objectPath = config.bpfObject ?? OWN_FILES.object;
   await checkNode(facts, config.socket, objectPath);
   if (config.kube !== undefined) checkPod();

@@ -3,6 +3,8 @@ export { COMMIT, VERSION, VERSION_TEXT } from './build-info.ts';
 export { errnoHint, errnoText } from './errno.ts';
 export { ERRORS, KubeArmorError } from './errors.ts';
 export type { ErrorCode, ErrorContext } from './errors.ts';
+export { flagHelp, onlySetting, PORT_SETTING, readFlagSettings, SWITCH_SETTING } from './flag-settings.ts';
+export type { FlagSetting, FlagSettings } from './flag-settings.ts';
 export { formatIssue } from './issue.ts';
 export type { Issue } from './issue.ts';
 export { noLogger } from './logger.ts';

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isMainThread } from 'node:worker_threads';
 import { ERRORS, formatIssue, KubeArmorError, VERSION, VERSION_TEXT } from '#base';
+import { lineLogger } from '#events';
 import { findAccess, openKubeApi } from '#k8s';
 import { helpText, processEnvironment, readProcessConfig } from './config.ts';
 import type { ControllerConfig } from './config.ts';
-import { controllerLogger } from './controller-logger.ts';
 import { runReviewThread } from './review-thread.ts';
 import { reviewThreadOf } from './start-review-thread.ts';
 import { runController } from './wire-up.ts';
@@ -41,7 +41,11 @@ async function run(config: ControllerConfig): Promise<void> {
       stop.abort();
     });
   }
-  const logger = controllerLogger((line) => void stdout.write(`${line}\n`), config.debug);
+  const logger = lineLogger({
+    write: (line) => void stdout.write(`${line}\n`),
+    least: config.debug ? 'debug' : 'info',
+    now: () => new Date(),
+  });
   const access = await findAccess({ kubeconfig: config.kubeconfig, env: processEnvironment() });
   using api = openKubeApi({ access, userAgent: `kubearmor-controller/${VERSION}` });
   const onServing = ({ health, webhook }: { health: number; webhook: number }): void =>

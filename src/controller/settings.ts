@@ -1,26 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** A setting of the controller: flag, environment variable, default. */
-export interface Setting {
-  readonly flag: string;
-  readonly env: string;
-  readonly fallback: string;
-  readonly meaning: string;
-  /** What its text may be. */
-  readonly allowed: RegExp;
-  /** That in words. */
-  readonly allowedText: string;
-  /** Its value may be left out; then it is `true`. */
-  readonly isSwitch?: boolean;
-}
-
-const PORT = { allowed: /^(\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])$/, allowedText: 'a port, 0 to 65535' };
-const BOOLEAN = { allowed: /^(true|false)$/, allowedText: 'true or false', isSwitch: true };
-const only = (value: string, why: string): Pick<Setting, 'allowed' | 'allowedText' | 'isSwitch'> => ({
-  allowed: new RegExp(`^${value}$`),
-  allowedText: `${value}: ${why}`,
-  isSwitch: value === 'true' || value === 'false',
-});
+import { onlySetting, PORT_SETTING, SWITCH_SETTING } from '#base';
+import type { FlagSetting } from '#base';
 
 /** Those of KubeArmor's controller bear its names, so that its arguments in charts and configurations hold. */
 export const SETTINGS = {
@@ -45,7 +26,7 @@ export const SETTINGS = {
     env: 'KUBEARMOR_WEBHOOK_PORT',
     fallback: '9443',
     meaning: 'port of the webhooks (HTTPS), 0 for any',
-    ...PORT,
+    ...PORT_SETTING,
   },
   webhookClientCa: {
     flag: 'webhook-client-ca',
@@ -88,13 +69,13 @@ export const SETTINGS = {
     allowed: /^(unknown|ignore)$/,
     allowedText: 'unknown or ignore',
   },
-  debug: { flag: 'debug', env: 'KUBEARMOR_DEBUG', fallback: 'false', meaning: 'more messages', ...BOOLEAN },
+  debug: { flag: 'debug', env: 'KUBEARMOR_DEBUG', fallback: 'false', meaning: 'more messages', ...SWITCH_SETTING },
   leaderElect: {
     flag: 'leader-elect',
     env: 'KUBEARMOR_LEADER_ELECT',
     fallback: 'true',
     meaning: 'one replica of several writes',
-    ...only('true', 'two that write would undo each other’s work'),
+    ...onlySetting('true', 'two that write would undo each other’s work'),
   },
   metricsSecure: {
     flag: 'metrics-secure',
@@ -110,15 +91,13 @@ export const SETTINGS = {
     env: 'KUBEARMOR_ENABLE_HTTP2',
     fallback: 'false',
     meaning: 'of KubeArmor: HTTP/2 of the webhooks',
-    ...only('false', 'the webhooks speak HTTP/1.1'),
+    ...onlySetting('false', 'the webhooks speak HTTP/1.1'),
   },
   annotateExisting: {
     flag: 'annotateExisting',
     env: 'KUBEARMOR_ANNOTATE_EXISTING',
     fallback: 'false',
     meaning: 'of KubeArmor: its controller restarts workloads',
-    ...only('false', 'nothing restarts a workload by itself here, and nothing needs it'),
+    ...onlySetting('false', 'nothing restarts a workload by itself here, and nothing needs it'),
   },
-} as const satisfies Record<string, Setting>;
-
-export type SettingName = keyof typeof SETTINGS;
+} as const satisfies Record<string, FlagSetting>;

@@ -7,4 +7,6 @@ export { formatAgentJson, formatJson, formatPrettyJson } from './format/json.ts'
 export { formatAgentLine, formatLine, formatWide } from './format/line.ts';
 export { printable } from './format/printable.ts';
 export { formatMessage, formatText } from './format/text.ts';
+export { lineLogger } from './line-logger.ts';
+export type { LineLoggerOptions, LogLevel } from './line-logger.ts';
 export type { HookName, KernelEvent, SocketInfo } from './model.ts';
