@@ -210,7 +210,7 @@ export function readSources(root: string): Source[] {
     { cwd: root },
   );
   const scripts = globSync(
-    ['tools/*', 'tools/kube/build', 'deploy/**/*', 'test/vm/*', '.ci/*', 'karmor', 'kubearmor', 'kubearmor-controller'],
+    ['tools/*', 'tools/kube/build', 'deploy/**/*', 'test/vm/*', '.ci/*', 'karmor', 'kubearmor', 'kubearmor-controller', 'kubearmor-relay'],
     { cwd: root, withFileTypes: true },
   )
     .filter((entry) => entry.isFile() && !entry.name.includes('.'))

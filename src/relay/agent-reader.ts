@@ -11,6 +11,8 @@ export interface ReaderOptions {
   readonly feed: Feed;
   readonly dial: (address: string) => GrpcTransport;
   readonly logger: Logger;
+  /** Given every record as it came. */
+  readonly tell?: (kind: keyof FeedRecords, record: FeedRecords[keyof FeedRecords]) => void;
   /** Default 500 ms to 3 s, up to a fifth longer: an agent that starts waits five seconds for its readers (src/agent/agent.ts). */
   readonly retryMs?: { readonly min: number; readonly max: number };
 }
@@ -82,12 +84,16 @@ export class AgentReader {
   }
 
   async #pump(transport: GrpcTransport, kind: keyof FeedRecords, signal: AbortSignal): Promise<void> {
-    const { feed } = this.#options;
+    const { feed, tell } = this.#options;
     if (kind === 'messages') {
-      for await (const message of watchFeed(transport, kind, signal)) feed.publishMessage(message);
+      for await (const message of watchFeed(transport, kind, signal)) {
+        feed.publishMessage(message);
+        tell?.(kind, message);
+      }
       return;
     }
     for await (const record of watchFeed(transport, kind, signal)) {
+      tell?.(kind, record);
       const lost = this.#continuity[kind].next(record);
       if (lost.kernel > 0n || lost.queue > 0n) feed.countLost(kind, lost);
       if (kind === 'alerts') feed.publishAlert(record as FeedRecords['alerts']);

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errnoText, KubeArmorError } from '#base';
+import type { Logger } from '#base';
+import { formatJson } from '#events';
+import type { Alert, Log, Message } from '#events';
+import { createHealth, dialGrpc, Feed, logService, serveGrpc } from '#grpc';
+import type { Listen, TlsFiles } from '#grpc';
+import type { AgentSource } from './agent-source.ts';
+import type { RelayConfig } from './config.ts';
+import { FanIn } from './fan-in.ts';
+
+export interface RelayParts {
+  readonly agents: AgentSource;
+  readonly logger: Logger;
+  /** One line of JSON, where records are printed. */
+  readonly print: (line: string) => void;
+  /** Told when it serves. */
+  readonly onServing?: (address: string) => void;
+  /** Of this run among others, for EventIDs. */
+  readonly runId: string;
+}
+
+const SERVICES = ['', 'feeder.LogService'];
+
+/**
+ * Runs the relay until aborted: clients are served first, then agents are read.
+ *
+ * @throws {KubeArmorError} `CONFIG_INVALID` for certificates, `HOST_IO` for a port, that cannot be used
+ */
+export async function runRelay(config: RelayConfig, parts: RelayParts, signal: AbortSignal): Promise<void> {
+  const { agents, logger, print, onServing, runId } = parts;
+  const { tlsCertPath, port, printed } = config;
+  const tls =
+    tlsCertPath === undefined ? undefined : { server: await readTls(tlsCertPath, 'server'), client: await readTls(tlsCertPath, 'client') };
+  const feed = new Feed({ runId });
+  const health = createHealth(SERVICES);
+  const listen: Listen =
+    tls === undefined
+      ? { kind: 'tcp', host: '127.0.0.1', port, insecureLoopback: true }
+      : { kind: 'tcp', host: '::', port, tls: tls.server };
+  const server = await serveGrpc({ services: [logService(feed), health.service], listen, logger });
+  for (const name of SERVICES) health.set(name, true);
+  onServing?.(server.address);
+  const fanIn = new FanIn({
+    feed,
+    dial: (address) => dialGrpc({ address, ...(tls === undefined ? {} : { tls: tls.client }) }),
+    tell: (kind, record) => printed.has(kind) && print(formatJson(record as unknown as Alert | Log | Message)),
+    logger,
+  });
+  try {
+    await fanIn.run(agents, signal);
+  } finally {
+    for (const name of SERVICES) health.set(name, false);
+    await server.stop();
+  }
+}
+
+async function readTls(folder: string, name: 'server' | 'client'): Promise<TlsFiles> {
+  const read = async (file: string): Promise<Buffer> => {
+    try {
+      return await readFile(join(folder, file));
+    } catch (error) {
+      throw new KubeArmorError('CONFIG_INVALID', `reading ${join(folder, file)} (tlsCertPath): ${errnoText(error)}`, { cause: error });
+    }
+  };
+  return { ca: await read('ca.crt'), cert: await read(`${name}.crt`), key: await read(`${name}.key`) };
+}
