@@ -123,6 +123,11 @@ conformance_cases() {
   done
 }
 
+# Against a real API server on loopback. Its programs are built first where they are not there, ten minutes and more: for make test-full alone.
+cluster_cases() {
+  cases cluster timeout 5400 tools/node test/cluster/run.ts
+}
+
 sh tools/setup.sh || { echo 'FAILED  setup'; failed=1; finish; }
 read -r version <tools/node-version
 export PATH="$PWD/.cache/node-$version/bin:$PWD/node_modules/.bin:$PATH"
@@ -146,4 +151,5 @@ kernel_cases
 conformance_cases
 agent_cases
 lifetime_cases
+[ "$mode" != --full ] || cluster_cases
 finish

@@ -75,10 +75,10 @@ const adversary = (kernel: string): Part => ({
 export const PARTS: readonly Part[] = [
   {
     name: 'suites',
-    what: 'format, lint, types, unit tests, kernel cases on every kernel, conformance on two, the agent end to end',
+    what: 'format, lint, types, unit tests, kernel cases on every kernel, conformance on two, the agent end to end, the API server',
     units: 1,
     command: () => ['tools/test.sh', '--full'],
-    secondsMax: 7_200,
+    secondsMax: 10_800,
   },
   {
     name: 'fuzz-parsers',
