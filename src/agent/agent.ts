@@ -53,6 +53,8 @@ export interface AgentParts {
   readonly logger: Logger;
   /** Tries what rules say, so that they are proven. */
   readonly canary: Canary;
+  /** Where the agent is a container itself: its cgroup, which is not bound. */
+  readonly ownCgroup?: string | undefined;
   /** Refuses host policies that would stop the node; absent: none is refused. */
   readonly hostGuard?: Guard;
   /** KubeArmor's own probe file. */
@@ -166,7 +168,7 @@ interface Assembly {
 }
 
 function assemble(parts: AgentParts): Assembly {
-  const { config, enforcer, logger, runtime } = parts;
+  const { config, enforcer, logger, runtime, ownCgroup } = parts;
   const prover = proverOf(parts, () => protector);
   const protector = protectorOf(
     parts,
@@ -175,13 +177,14 @@ function assemble(parts: AgentParts): Assembly {
   );
   const governor = governorOf(parts, protector, prover);
   const workloads = new Workloads(runtime, governor.workloadSettings, logger);
-  const gateKeeper = new GateKeeper({ enforcer, runtime, bound: () => workloads.list(), whenSilent: config.startGate, logger });
+  const gateKeeper = new GateKeeper({ enforcer, runtime, bound: () => workloads.list(), whenSilent: config.startGate, ownCgroup, logger });
   const first = Promise.withResolvers<void>();
   const follower = new WorkloadFollower({
     protector,
     gateKeeper,
     logger,
     hostStays: config.hostPolicies,
+    ownCgroup,
     isKnown: (bound) => governor.isKnown(bound),
     onFirst: first.resolve,
   });

@@ -3,6 +3,7 @@ import type { Logger } from '#base';
 import type { BoundWorkload, WorkloadChange } from '#workloads';
 import { HOST_KEY } from './host-bound.ts';
 import { PodWait } from './kube/pod-wait.ts';
+import { holdsOwn } from './own-cgroup.ts';
 import { CANARY_KEY } from './proof/prover.ts';
 import type { Protector } from './protector.ts';
 import type { GateKeeper } from './start-gate.ts';
@@ -15,6 +16,8 @@ export interface WorkloadFollowerOptions {
   readonly hostStays: boolean;
   /** Whether all that counts for a container is known; see `Governor`. */
   readonly isKnown: (bound: BoundWorkload) => boolean;
+  /** The agent's own cgroup, where it is a container itself. */
+  readonly ownCgroup: string | undefined;
   /** All containers are told of, or cannot be. */
   readonly onFirst: () => void;
 }
@@ -33,10 +36,10 @@ export class WorkloadFollower {
     const { protector, gateKeeper, logger, hostStays, onFirst } = this.#options;
     switch (change.kind) {
       case 'bound':
-        this.#waits.offer(gateKeeper.holds(change.now.initPid) ? { ...change.now, hadStarted: false } : change.now);
+        this.#offer(change.now);
         break;
       case 'changed':
-        if (!this.#waits.change(change.now)) protector.bind(change.now);
+        this.#change(change.now);
         break;
       case 'unbound':
         this.#waits.drop(change.before.key);
@@ -66,6 +69,20 @@ export class WorkloadFollower {
   /** Binds nobody who waits any more. */
   stop(): void {
     this.#waits.stop();
+  }
+
+  #offer(bound: BoundWorkload): void {
+    const { gateKeeper, logger } = this.#options;
+    if (this.#isOwn(bound)) logger.info('this is the agent’s own container: no rules are bound to it', { id: bound.workload.id });
+    else this.#waits.offer(gateKeeper.holds(bound.initPid) ? { ...bound, hadStarted: false } : bound);
+  }
+
+  #change(bound: BoundWorkload): void {
+    if (!this.#isOwn(bound) && !this.#waits.change(bound)) this.#options.protector.bind(bound);
+  }
+
+  #isOwn({ cgroupPath }: BoundWorkload): boolean {
+    return holdsOwn(cgroupPath, this.#options.ownCgroup);
   }
 
   #bind(bound: BoundWorkload): void {

@@ -21,6 +21,7 @@ interface Over {
   readonly whenSilent?: 'open' | 'wait';
   readonly expireMs?: number;
   readonly awayMs?: number;
+  readonly ownCgroup?: string;
 }
 
 class Keeping {
@@ -51,6 +52,7 @@ class Keeping {
       expireMs: over.expireMs ?? 10_000,
       awayMs: over.awayMs ?? 60_000,
       nowMs: () => this.nowMs,
+      ownCgroup: over.ownCgroup,
     });
   }
 
@@ -145,6 +147,16 @@ test('a runtime that is away has longer, and its first answer counts anew; with 
   await turn();
   keeping.nowMs += 25;
   assert.equal(keeping.keeper.review(), 0);
+});
+
+test('nobody waits in the agent’s own container, nor is asked for', () => {
+  const keeping = new Keeping({ ownCgroup: '/sys/fs/cgroup/web' });
+  keeping.gate.hold(5);
+  assert.equal(keeping.keeper.review(), 0);
+  assert.deepEqual([keeping.claims, [...keeping.gate.settled]], [[], [7n]]);
+  const beside = new Keeping({ ownCgroup: '/sys/fs/cgroup/we' });
+  beside.gate.hold(5);
+  assert.equal(beside.keeper.review(), 1);
 });
 
 test('a process that is gone is forgotten', () => {

@@ -19,6 +19,8 @@ export interface GateKeeperOptions {
   /** Path of a process's cgroup in the hierarchy; undefined where it is gone. */
   readonly cgroupOf?: (pid: number) => string | undefined;
   readonly cgroupRoot?: string;
+  /** The agent's own cgroup, where it is a container itself: nobody waits there. */
+  readonly ownCgroup?: string | undefined;
   readonly expireMs?: number;
   readonly awayMs?: number;
   readonly nowMs?: () => number;
@@ -45,6 +47,7 @@ export class GateKeeper {
   readonly #gate: StartGate;
   readonly #root: string;
   readonly #expireMs: number;
+  readonly #own: ReadonlySet<string>;
   readonly #nowMs: () => number;
   readonly #cgroupOf: (pid: number) => string | undefined;
   /** Until when a process waits: known with the first answer about it, and anew with the runtime's first. */
@@ -60,6 +63,7 @@ export class GateKeeper {
     this.#gate = options.enforcer.gate;
     this.#root = options.cgroupRoot ?? findCgroupRoot()?.directory ?? '/sys/fs/cgroup';
     this.#expireMs = options.expireMs ?? EXPIRE_MS;
+    this.#own = new Set(options.ownCgroup === undefined ? [] : [options.ownCgroup]);
     this.#nowMs = options.nowMs ?? (() => performance.now());
     this.#cgroupOf = options.cgroupOf ?? ((pid) => readCgroupPath(pid, 2));
   }
@@ -108,8 +112,11 @@ export class GateKeeper {
 
   #answer(task: HeldTask, directories: ReadonlySet<string>): boolean {
     const cgroup = this.#cgroupOf(task.pid);
-    if (cgroup === undefined || isBelow(path.join(this.#root, cgroup), directories)) {
+    const directory = cgroup === undefined ? undefined : path.join(this.#root, cgroup);
+    if (cgroup === undefined || directory === undefined || isBelow(directory, directories)) {
       this.#gate.letGo(task);
+    } else if (isBelow(directory, this.#own)) {
+      this.#gate.letGo(task, true);
     } else if (this.#nowMs() > (this.#answered.get(task.pid)?.untilMs ?? Infinity)) {
       this.#expire(task, cgroup);
     } else {

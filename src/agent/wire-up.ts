@@ -21,6 +21,7 @@ import { hostGuard } from './host-guard.ts';
 import { nodeNameOf, openCluster } from './kube/open-cluster.ts';
 import { fileOutput, streamOutput } from './line-output.ts';
 import type { LineOutput, LineStream } from './line-output.ts';
+import { ownCgroupDirectory } from './own-cgroup.ts';
 import { OWN_FILES } from './own-files.ts';
 import { checkNode, checkPod } from './preflight.ts';
 import { KUBEARMOR_PROBE_PATH } from './probe-files.ts';
@@ -43,13 +44,7 @@ export interface Console {
 export async function runOnThisNode(config: AgentConfig, console: Console, signal: AbortSignal): Promise<void> {
   const facts = readHostFacts();
   const feed = new Feed({ runId: Date.now().toString(36) });
-  const output = streamOutput(console.stderr);
-  const logger = lineLogger({
-    write: (line) => output.write(line),
-    least: config.debug ? 'debug' : 'info',
-    now: () => new Date(),
-    ...(config.debug ? { tell: tellMessages(feed, config, facts) } : {}),
-  });
+  const logger = loggerOf(config, console, feed, facts);
   const objectPath = config.bpfObject ?? OWN_FILES.object;
   await checkNode(facts, config.socket, objectPath);
   if (config.kube !== undefined) checkPod();
@@ -86,6 +81,7 @@ export async function runOnThisNode(config: AgentConfig, console: Console, signa
     json,
     toldLosses: toldLossesFile(path.join(config.stateDir, 'losses.json'), logger),
     logger,
+    ownCgroup: ownCgroupDirectory(),
     canary: nativeCanary({ program: OWN_FILES.canary, mountpoint: config.stateDir }),
     hostGuard: hostGuard(() => findEssentials({ reads: [objectPath, fileURLToPath(import.meta.url)], starts: [OWN_FILES.launcher] })),
     kubearmorProbePath: KUBEARMOR_PROBE_PATH,
@@ -99,6 +95,16 @@ export async function runOnThisNode(config: AgentConfig, console: Console, signa
     await rm(path.join(config.stateDir, 'probe.json'), { force: true });
     json?.close();
   }
+}
+
+function loggerOf(config: AgentConfig, console: Console, feed: Feed, facts: HostFacts): Logger {
+  const output = streamOutput(console.stderr);
+  return lineLogger({
+    write: (line) => output.write(line),
+    least: config.debug ? 'debug' : 'info',
+    now: () => new Date(),
+    ...(config.debug ? { tell: tellMessages(feed, config, facts) } : {}),
+  });
 }
 
 async function untilStopped(agent: RunningAgent, signal: AbortSignal): Promise<void> {
