@@ -122,3 +122,20 @@ export const onlySetting = (value: string, why: string): Pick<FlagSetting, 'allo
   allowedText: `${value}: ${why}`,
   isSwitch: value === 'true' || value === 'false',
 });
+
+/** Of programs in a cluster. */
+export const NAMESPACE_SETTING = {
+  flag: 'namespace',
+  env: 'KUBEARMOR_NAMESPACE',
+  fallback: 'kubearmor',
+  allowed: /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+  allowedText: 'a namespace',
+} as const;
+export const KUBECONFIG_SETTING = {
+  flag: 'kubeconfig',
+  env: 'KUBEARMOR_KUBECONFIG',
+  fallback: '',
+  meaning: 'file that names the cluster; empty: KUBECONFIG, else the pod’s service account',
+  allowed: /^(\/.*)?$/,
+  allowedText: 'an absolute path',
+} as const;

@@ -1,26 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { onlySetting, PORT_SETTING, SWITCH_SETTING } from '#base';
+import { KUBECONFIG_SETTING, NAMESPACE_SETTING, onlySetting, PORT_SETTING, SWITCH_SETTING } from '#base';
 import type { FlagSetting } from '#base';
 
 /** Those of KubeArmor's controller bear its names, so that its arguments in charts and configurations hold. */
 export const SETTINGS = {
-  namespace: {
-    flag: 'namespace',
-    env: 'KUBEARMOR_NAMESPACE',
-    fallback: 'kubearmor',
-    meaning: 'where the controller, its Secret and its Leases are',
-    allowed: /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
-    allowedText: 'a namespace',
-  },
-  kubeconfig: {
-    flag: 'kubeconfig',
-    env: 'KUBEARMOR_KUBECONFIG',
-    fallback: '',
-    meaning: 'file that names the cluster; empty: KUBECONFIG, else the pod’s service account',
-    allowed: /^(\/.*)?$/,
-    allowedText: 'an absolute path',
-  },
+  namespace: { ...NAMESPACE_SETTING, meaning: 'where the controller, its Secret and its Leases are' },
+  kubeconfig: KUBECONFIG_SETTING,
   webhookPort: {
     flag: 'webhook-port',
     env: 'KUBEARMOR_WEBHOOK_PORT',

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { onlySetting, PORT_SETTING, SWITCH_SETTING } from '#base';
+import { KUBECONFIG_SETTING, NAMESPACE_SETTING, onlySetting, PORT_SETTING, SWITCH_SETTING } from '#base';
 import type { FlagSetting } from '#base';
 
 const PATH = { allowed: /^\/.*$/, allowedText: 'an absolute path' };
@@ -37,22 +37,8 @@ export const SETTINGS = {
     meaning: 'where certificates come from',
     ...onlySetting('external', 'nobody but the operator makes certificates'),
   },
-  namespace: {
-    flag: 'namespace',
-    env: 'KUBEARMOR_NAMESPACE',
-    fallback: 'kubearmor',
-    meaning: 'where the agents’ pods are',
-    allowed: /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
-    allowedText: 'a namespace',
-  },
-  kubeconfig: {
-    flag: 'kubeconfig',
-    env: 'KUBEARMOR_KUBECONFIG',
-    fallback: '',
-    meaning: 'file that names the cluster; empty: KUBECONFIG, else the pod’s service account',
-    allowed: /^(\/.*)?$/,
-    allowedText: 'an absolute path',
-  },
+  namespace: { ...NAMESPACE_SETTING, meaning: 'where the agents’ pods are' },
+  kubeconfig: KUBECONFIG_SETTING,
   stdoutAlerts: { flag: 'stdoutAlerts', env: 'ENABLE_STDOUT_ALERTS', fallback: 'false', meaning: 'alerts as JSON on stdout', ...YES },
   stdoutLogs: { flag: 'stdoutLogs', env: 'ENABLE_STDOUT_LOGS', fallback: 'false', meaning: 'logs as JSON on stdout', ...YES },
   stdoutMessages: { flag: 'stdoutMsgs', env: 'ENABLE_STDOUT_MSGS', fallback: 'false', meaning: 'messages as JSON on stdout', ...YES },
