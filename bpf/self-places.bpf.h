@@ -218,13 +218,20 @@ int BPF_PROG(ka_inode_rmdir, void *dir, struct dentry *d, int ret)
 	return ret ? ret : guards_entry(d, HOOK_FILE_RMDIR);
 }
 
+/* Both names are of one file system, so where it has no place one look-up says so. */
 SEC("lsm/inode_rename")
 int BPF_PROG(ka_inode_rename, void *old_dir, struct dentry *old, void *dir, struct dentry *d,
 	     int ret)
 {
-	if (!ret)
-		ret = guards_entry(old, HOOK_FILE_RENAME);
-	return ret ? ret : guards_entry(d, HOOK_FILE_RENAME);
+	struct task *x;
+
+	if (ret)
+		return ret;
+	x = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
+	if (!is_confined(x) || !kind_of_place((u64)FIELD(dentry, old, d_sb), 0))
+		return 0;
+	ret = guards(x, 0, old, HOOK_FILE_RENAME);
+	return ret ? ret : guards(x, 0, d, HOOK_FILE_RENAME);
 }
 
 /* Since 6.9 with the mount's ids before the dentry (kernel commit 314a8dc728d0). */
