@@ -65,7 +65,9 @@ export class ControlPlane implements AsyncDisposable {
     this.apiPort = apiPort;
     mkdirSync(join(this.folder, 'pki'));
     this.pki = new Pki(join(this.folder, 'pki'));
-    const addresses = [HOST, SERVICE_ADDRESS, ...(options.network === undefined ? [] : [options.network.address])].map((one) => `IP:${one}`);
+    const addresses = [HOST, SERVICE_ADDRESS, ...(options.network === undefined ? [] : [options.network.address])].map(
+      (one) => `IP:${one}`,
+    );
     this.pki.server('apiserver', [...addresses, 'DNS:localhost', 'DNS:kubernetes.default.svc']);
     this.kubeconfigPath = this.kubeconfigOf(ADMIN);
     this.etcd = this.#program('etcd', etcdFlags(join(this.folder, 'etcd'), etcdPort, peerPort));

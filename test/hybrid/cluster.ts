@@ -120,10 +120,12 @@ function prepareNode(folder: string, plane: ControlPlane, bin: string, images: r
   for (const file of ['ca.crt', 'kubelet.crt', 'kubelet.key']) copyFileSync(pki.path(file), join(folder, file));
   for (const file of ['bridge.conflist', 'containerd.toml', 'kubelet.yaml', 'kube-proxy.yaml'])
     copyFileSync(join(import.meta.dirname, file), join(folder, file));
-  copyFileSync(plane.kubeconfigOf({ name: `system:node:${NODE}`, group: 'system:nodes' }, HOST_ADDRESS), join(folder, 'kubelet.kubeconfig'));
+  copyFileSync(
+    plane.kubeconfigOf({ name: `system:node:${NODE}`, group: 'system:nodes' }, HOST_ADDRESS),
+    join(folder, 'kubelet.kubeconfig'),
+  );
   copyFileSync(plane.kubeconfigOf({ name: 'system:kube-proxy' }, HOST_ADDRESS), join(folder, 'kube-proxy.kubeconfig'));
   const missing = images.filter((image) => !existsSync(image));
   if (missing.length > 0) throw new Error(`no images at ${missing.join(', ')}`);
   writeFileSync(join(folder, 'settings'), `address=${NODE_ADDRESS}\nhost=${HOST_ADDRESS}\nbin='${bin}'\nimages='${images.join(' ')}'\n`);
 }
-

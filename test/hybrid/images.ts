@@ -14,7 +14,24 @@ export const BUSYBOX = 'docker.io/test/busybox:1';
 const PAUSE = 'docker.io/test/pause:1';
 /** Files of their own, as rules are about paths of files. */
 const FILES = ['busybox', 'sh', 'cat', 'ls', 'sleep'];
-const LINKS = ['echo', 'false', 'head', 'httpd', 'id', 'kill', 'ln', 'mkdir', 'mv', 'nc', 'readlink', 'seq', 'touch', 'true', 'usleep', 'wget'];
+const LINKS = [
+  'echo',
+  'false',
+  'head',
+  'httpd',
+  'id',
+  'kill',
+  'ln',
+  'mkdir',
+  'mv',
+  'nc',
+  'readlink',
+  'seq',
+  'touch',
+  'true',
+  'usleep',
+  'wget',
+];
 
 /** The archive of the sandbox's and the tests' images, in `folder`. */
 export function makeTestImages(folder: string): string {
@@ -44,4 +61,3 @@ export function ownImages(): { readonly archive: string; readonly version: strin
   if (archive === undefined) throw new Error('there are no images in .cache/images: run make images');
   return { archive: join(ROOT, archive), version: /kubearmor-images_(.*)_linux/.exec(archive)?.[1] ?? '' };
 }
-
