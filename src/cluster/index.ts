@@ -22,3 +22,4 @@ export { CONFIG_STATUS_SHAPE, NODE_REPORT_SHAPE, POLICY_STATUS_SHAPE } from './s
 export { WEBHOOK_CONFIGURATIONS, WEBHOOK_PATHS, webhookConfiguration, webhookHosts } from './webhooks.ts';
 export { CONTROLLER_CLUSTER_RULES, CONTROLLER_LEASE, CONTROLLER_NAMESPACE_RULES } from './controller-access.ts';
 export type { AccessRule } from './controller-access.ts';
+export { AGENT_CLUSTER_RULES, AGENT_NAMESPACE_RULES, RELAY_NAMESPACE_RULES } from './agent-access.ts';
