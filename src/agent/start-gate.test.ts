@@ -53,6 +53,7 @@ class Keeping {
       awayMs: over.awayMs ?? 60_000,
       nowMs: () => this.nowMs,
       ownCgroup: over.ownCgroup,
+      cgroupId: () => 9n,
     });
   }
 
@@ -157,6 +158,21 @@ test('nobody waits in the agent’s own container, nor is asked for', () => {
   const beside = new Keeping({ ownCgroup: '/sys/fs/cgroup/we' });
   beside.gate.hold(5);
   assert.equal(beside.keeper.review(), 1);
+});
+
+test('the agent’s own cgroup is settled before anybody waits, as its thread waits for its children’s exec', async () => {
+  const keeping = new Keeping({ ownCgroup: '/sys/fs/cgroup/web' });
+  const settled: boolean[] = [];
+  const beat = keeping.gate.beat.bind(keeping.gate);
+  keeping.gate.beat = (whenSilent) => {
+    settled.push(keeping.gate.settled.has(9n));
+    beat(whenSilent);
+  };
+  const stop = new AbortController();
+  const running = keeping.keeper.run(stop.signal);
+  stop.abort();
+  await running;
+  assert.deepEqual(settled, [true]);
 });
 
 test('a process that is gone is forgotten', () => {

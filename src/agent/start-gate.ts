@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { statSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '#base';
@@ -21,6 +22,8 @@ export interface GateKeeperOptions {
   readonly cgroupRoot?: string;
   /** The agent's own cgroup, where it is a container itself: nobody waits there. */
   readonly ownCgroup?: string | undefined;
+  /** The id of a cgroup's directory; undefined where it is gone. */
+  readonly cgroupId?: (directory: string) => bigint | undefined;
   readonly expireMs?: number;
   readonly awayMs?: number;
   readonly nowMs?: () => number;
@@ -50,6 +53,7 @@ export class GateKeeper {
   readonly #own: ReadonlySet<string>;
   readonly #nowMs: () => number;
   readonly #cgroupOf: (pid: number) => string | undefined;
+  readonly #cgroupId: (directory: string) => bigint | undefined;
   /** Until when a process waits: known with the first answer about it, and anew with the runtime's first. */
   readonly #answered = new Map<number, { readonly isAway: boolean; readonly untilMs: number }>();
   /** Processes whose owner is being asked for. */
@@ -66,6 +70,7 @@ export class GateKeeper {
     this.#own = new Set(options.ownCgroup === undefined ? [] : [options.ownCgroup]);
     this.#nowMs = options.nowMs ?? (() => performance.now());
     this.#cgroupOf = options.cgroupOf ?? ((pid) => readCgroupPath(pid, 2));
+    this.#cgroupId = options.cgroupId ?? ((directory) => statSync(directory, { bigint: true, throwIfNoEntry: false })?.ino);
   }
 
   /** From now on starts wait, until aborted. */
@@ -97,7 +102,7 @@ export class GateKeeper {
   expect(cgroupPath: string): void {
     const root = findCgroupRoot();
     const cgroup = root === undefined ? undefined : openCgroup(root, cgroupPath);
-    if (cgroup !== undefined) this.#gate.unsettle(cgroup.id);
+    if (cgroup !== undefined && !this.#own.has(cgroup.directory)) this.#gate.unsettle(cgroup.id);
   }
 
   /** Lets go whom it can. @returns how many wait on */
@@ -169,8 +174,20 @@ export class GateKeeper {
     for (const task of this.#gate.held()) this.#gate.letGo(task);
   }
 
+  /**
+   * A child of the agent must not wait: Node's own thread waits until its exec has passed, so nobody would let it go. Again and again,
+   * as the kernel forgets what was settled long ago.
+   */
+  #settleOwn(): void {
+    for (const directory of this.#own) {
+      const id = this.#cgroupId(directory);
+      if (id !== undefined) this.#gate.settle(id);
+    }
+  }
+
   #beat(): void {
     const { enforcer, whenSilent, logger } = this.#options;
+    this.#settleOwn();
     this.#gate.beat(whenSilent);
     const passed = enforcer.counters()['gate_open'] ?? 0n;
     if (passed > this.#passed) logger.warn('programs started in new containers, without rules, while no agent answered', { total: passed });

@@ -29,6 +29,9 @@ export class FakeGate implements StartGate {
     this.waiting.delete(task.pid);
     if (settle) this.settled.add(task.cgroupId);
   }
+  settle(cgroupId: bigint): void {
+    this.settled.add(cgroupId);
+  }
   unsettle(cgroupId: bigint): void {
     this.settled.delete(cgroupId);
   }

@@ -42,8 +42,12 @@ export class BpfLsmGate implements StartGate {
   }
 
   letGo(task: HeldTask, settle = false): void {
-    if (settle) this.#map('settled').update(u64(task.cgroupId), ONE);
+    if (settle) this.settle(task.cgroupId);
     letGo(this.#map('held'), task);
+  }
+
+  settle(cgroupId: bigint): void {
+    this.#map('settled').update(u64(cgroupId), ONE);
   }
 
   unsettle(cgroupId: bigint): void {
