@@ -29,6 +29,8 @@ export interface GateKeeperOptions {
   readonly nowMs?: () => number;
 }
 
+/** As the kubelet names a pod's cgroup, with cgroupfs and with systemd. @source kubelet, cm/pod_container_manager_linux.go */
+const POD_CGROUP = /(^|-)pod[0-9a-f]{8}([-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}(\.slice)?$/;
 const BEAT_MS = 1_000;
 /** From the runtime's first answer on, so that a slow agent does not count. */
 export const EXPIRE_MS = 10_000;
@@ -176,12 +178,17 @@ export class GateKeeper {
 
   /**
    * A child of the agent must not wait: Node's own thread waits until its exec has passed, so nobody would let it go. Again and again,
-   * as the kernel forgets what was settled long ago.
+   * as the kernel forgets what was settled long ago. Nor must the pod's next container, where this one is killed: nobody would be there.
    */
   #settleOwn(): void {
-    for (const directory of this.#own) {
+    const settle = (directory: string, childrenToo: boolean): void => {
       const id = this.#cgroupId(directory);
-      if (id !== undefined) this.#gate.settle(id);
+      if (id !== undefined) this.#gate.settle(id, childrenToo);
+    };
+    for (const directory of this.#own) {
+      settle(directory, false);
+      const above = path.dirname(directory);
+      if (POD_CGROUP.test(path.basename(above))) settle(above, true);
     }
   }
 
