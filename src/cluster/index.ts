@@ -17,7 +17,7 @@ export { STATUS_LIMITS } from './policy-status.ts';
 export type { Condition, NodeReason, PolicyConditionType, PolicyStatus } from './policy-status.ts';
 export { boundedText, readNodeReport } from './read-node-report.ts';
 export type { ReportedNode } from './read-node-report.ts';
-export { readConditions } from './read-policy-status.ts';
+export { readConditions, readConfigConditions } from './read-policy-status.ts';
 export { CONFIG_STATUS_SHAPE, NODE_REPORT_SHAPE, POLICY_STATUS_SHAPE } from './status-shapes.ts';
 export { WEBHOOK_CONFIGURATIONS, WEBHOOK_PATHS, webhookConfiguration, webhookHosts } from './webhooks.ts';
 export { CONTROLLER_CLUSTER_RULES, CONTROLLER_LEASE, CONTROLLER_NAMESPACE_RULES } from './controller-access.ts';

@@ -20,6 +20,8 @@ export const NAMES = {
   /** Not KubeArmor's: there agents make their own, with the authority's key. */
   agentSecret: 'kubearmor-agent-certs',
   relayClientSecret: 'kubearmor-relay-client-certs',
+  /** In every agent's certificate: pods have no names, so who dials one asks for this. */
+  agentHost: 'kubearmor-agent',
   agent: 'kubearmor',
   relay: 'kubearmor-relay',
   controller: 'kubearmor-controller',

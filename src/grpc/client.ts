@@ -18,6 +18,8 @@ export interface DialOptions {
   readonly address: string;
   /** Present for mutual TLS; the server's certificate has to name the host. */
   readonly tls?: TlsFiles;
+  /** The name in the server's certificate, where that is not the host. */
+  readonly serverName?: string;
   /** Until a connection stands, default 5,000. */
   readonly connectTimeoutMs?: number;
   /** For calls with one answer, default 30,000. Streams have no limit. */
@@ -60,7 +62,7 @@ function connectTo(target: Target, options: DialOptions): Duplex {
           ...target,
           ...options.tls,
           ALPNProtocols: ['h2'],
-          ...('host' in target && net.isIP(target.host) === 0 ? { servername: target.host } : {}),
+          ...serverNameOf(target, options),
         });
   // A stream may be silent for hours; this finds a peer that is gone.
   socket.setKeepAlive(true, 30_000);
@@ -71,6 +73,11 @@ function connectTo(target: Target, options: DialOptions): Duplex {
   socket.once(options.tls === undefined ? 'connect' : 'secureConnect', () => clearTimeout(timer));
   socket.once('close', () => clearTimeout(timer));
   return socket;
+}
+
+function serverNameOf(target: Target, { serverName }: DialOptions): { readonly servername?: string } {
+  if (serverName !== undefined) return { servername: serverName };
+  return 'host' in target && net.isIP(target.host) === 0 ? { servername: target.host } : {};
 }
 
 /**

@@ -12,5 +12,7 @@ export type { Authorize, PeerCredentials } from './peer.ts';
 export type { Fields } from './record.ts';
 export { serveGrpc } from './server.ts';
 export type { GrpcServer, ServeOptions } from './server.ts';
+export { TlsFolder } from './tls-folder.ts';
+export type { TlsFolderOptions } from './tls-folder.ts';
 export { grpcService } from './service.ts';
 export type { GrpcService } from './service.ts';

@@ -3,10 +3,13 @@ import { CONFIGS, NAMES, NODE_REPORTS } from '#cluster';
 import type { AccessRule } from '#cluster';
 import { ACCOUNTS, roleNames } from './access.ts';
 import { definitions } from './definitions.ts';
+import { LEFTOVERS } from './foreign.ts';
 import { NETWORK_SECRETS } from './secrets.ts';
 import { SHAPES, shapeOfSocket } from './shapes.ts';
 
 const ROLES = roleNames(ACCOUNTS);
+const leftovers = (...kinds: readonly string[]): string[] =>
+  LEFTOVERS.flatMap(({ kind, name }) => (kinds.includes(kind.kind) ? [name] : []));
 /** Of what has a fixed name, what keeping it takes: `create` cannot be bound to names. */
 const KEEP = ['get', 'patch', 'delete'];
 
@@ -34,7 +37,7 @@ export const OPERATOR_CLUSTER_RULES: readonly AccessRule[] = [
     apiGroups: ['rbac.authorization.k8s.io'],
     resources: ['clusterroles', 'clusterrolebindings'],
     verbs: KEEP,
-    resourceNames: [...ROLES.cluster],
+    resourceNames: [...ROLES.cluster, ...leftovers('ClusterRole', 'ClusterRoleBinding')],
   },
   { apiGroups: ['admissionregistration.k8s.io'], resources: ['validatingwebhookconfigurations'], verbs: ['create'] },
   {
@@ -64,7 +67,7 @@ export function operatorNamespaceRules(socket?: string): readonly AccessRule[] {
     // What is wanted, and what came of it.
     { apiGroups: [CONFIGS.group], resources: [CONFIGS.plural], verbs: ['list', 'watch'] },
     { apiGroups: [CONFIGS.group], resources: [`${CONFIGS.plural}/status`], verbs: ['patch'] },
-    ...kept('', 'serviceaccounts', accounts),
+    ...kept('', 'serviceaccounts', [...accounts, ...leftovers('ServiceAccount')]),
     ...kept('rbac.authorization.k8s.io', 'roles', ROLES.namespace),
     ...kept('rbac.authorization.k8s.io', 'rolebindings', ROLES.namespace),
     ...kept('', 'configmaps', [NAMES.configMap]),
@@ -76,6 +79,8 @@ export function operatorNamespaceRules(socket?: string): readonly AccessRule[] {
     // Itself: which DaemonSets its predecessor made.
     { apiGroups: ['apps'], resources: ['deployments'], verbs: ['get'], resourceNames: [NAMES.operator] },
     ...kept('apps', 'daemonsets', shapes),
+    // Those of KubeArmor that it takes over: their names have a part that nobody knows before.
+    { apiGroups: ['apps'], resources: ['daemonsets'], verbs: ['delete'] },
     // Leases of agents go with the installation; each bears its node's name.
     { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['delete'] },
   ];

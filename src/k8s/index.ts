@@ -5,6 +5,8 @@ export type { Pauses } from './backoff.ts';
 export type { RunProgram } from './exec-plugin.ts';
 export { findAccess } from './find-access.ts';
 export type { FindAccessOptions } from './find-access.ts';
+export { follow, Followed } from './follow.ts';
+export type { Following } from './follow.ts';
 export { inClusterAccess } from './in-cluster.ts';
 export { kubeconfigAccess, kubeconfigTextAccess } from './kubeconfig.ts';
 export type { KubeconfigOptions } from './kubeconfig.ts';
