@@ -18,6 +18,8 @@ export interface DialOptions {
   readonly address: string;
   /** Present for mutual TLS; the server's certificate has to name the host. */
   readonly tls?: TlsFiles;
+  /** A connection that stands already, used once: what comes after its end fails. `address` then is a name for messages, and for TLS. */
+  readonly over?: Duplex;
   /** Until a connection stands, default 5,000. */
   readonly connectTimeoutMs?: number;
   /** For calls with one answer, default 30,000. Streams have no limit. */
@@ -53,11 +55,12 @@ function tcpTarget(address: string): Target | undefined {
 }
 
 function connectTo(target: Target, options: DialOptions): Duplex {
+  if (options.over !== undefined && options.tls === undefined) return options.over;
   const socket =
     options.tls === undefined
       ? net.connect(target)
       : tls.connect({
-          ...target,
+          ...(options.over === undefined ? target : { socket: options.over }),
           ...options.tls,
           ALPNProtocols: ['h2'],
           ...('host' in target && net.isIP(target.host) === 0 ? { servername: target.host } : {}),
