@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-const NO_KUBERNETES = 'this version does not speak to Kubernetes: run karmor on the node, or name an agent with --gRPC';
-const CERTIFICATES = 'leave it out: certificates come from files, --secure and --tlsCertPath';
+const CERTIFICATES =
+  'leave it out: nobody but the operator has the key of the authority; --tlsCertPath names files, else the Secret is read';
 const KVM = 'leave it out: there is no KVM service in this version; --gRPC names the agent';
 
 /** Options that KubeArmor's tool has and this one has not, by command (empty: any): why, or what to write instead. */
 const OPTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  '': { '--kubeconfig': NO_KUBERNETES, '--context': NO_KUBERNETES, '--json': 'write -o json' },
+  '': { '--json': 'write -o json' },
   logs: {
-    '--tlsCertProvider': CERTIFICATES,
     '--readCAFromSecret': CERTIFICATES,
     '--selector': 'write -l k=v',
     '--since': 'there is no history: what comes from now on is shown',

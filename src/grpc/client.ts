@@ -18,8 +18,8 @@ export interface DialOptions {
   readonly address: string;
   /** Present for mutual TLS; the server's certificate has to name the host. */
   readonly tls?: TlsFiles;
-  /** A connection that stands already, used once: what comes after its end fails. `address` then is a name for messages, and for TLS. */
-  readonly over?: Duplex;
+  /** A connection that stands already, used once: what comes after its end fails. `address` then is its name, for messages and TLS. */
+  readonly over?: net.Socket;
   /** Until a connection stands, default 5,000. */
   readonly connectTimeoutMs?: number;
   /** For calls with one answer, default 30,000. Streams have no limit. */

@@ -35,6 +35,7 @@ export class ForwardedConnection extends Duplex {
   constructor(socket: Duplex, head: Buffer) {
     super({ allowHalfOpen: false });
     this.#socket = socket;
+    this.on('error', () => {}); // told by whoever uses it (`errored`); it may break before anybody does
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('error', (error) => this.destroy(error));
     socket.on('close', () => this.#end());
