@@ -13,11 +13,6 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     '--since': 'there is no history: what comes from now on is shown',
     '--follow': 'leave it out: karmor logs always follows',
   },
-  probe: {
-    '-n': 'leave it out: this version does not run in Kubernetes, and probe looks at one node',
-    '--namespace': 'leave it out: this version does not run in Kubernetes, and probe looks at one node',
-    '--full': 'leave it out: probe always looks at everything on this node',
-  },
   vm: { '--kvms': KVM, '--http-ip': KVM, '--http-port': KVM },
 };
 

@@ -55,3 +55,39 @@ export function secretOf(namespace: string, name: string, texts: Readonly<Record
   const data = Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, Buffer.from(text).toString('base64')]));
   return { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace }, data };
 }
+
+type Told = readonly [status: string, reason: string, message: string];
+
+/** A KubeArmorPolicy that blocks a shell, enforced on one node unless conditions say otherwise. */
+export function policyOf(
+  namespace: string,
+  name: string,
+  matchLabels: Readonly<Record<string, string>>,
+  conditions: Readonly<Record<string, Told>> = {},
+): KubeObject {
+  const told: Readonly<Record<string, Told>> = {
+    Accepted: ['True', 'Accepted', 'it can be honoured'],
+    Enforced: ['True', 'Enforced', 'seen in force on 1 node'],
+    Degraded: ['False', 'WhollyEnforced', ''],
+    ...conditions,
+  };
+  return {
+    apiVersion: 'security.kubearmor.com/v1',
+    kind: 'KubeArmorPolicy',
+    metadata: { name, namespace, generation: 1, managedFields: [{ manager: 'kubectl', operation: 'Apply', time: '2026-11-22T11:00:00Z' }] },
+    spec: { selector: { matchLabels }, process: { matchPaths: [{ path: '/bin/sh' }] }, action: 'Block' },
+    status: {
+      workloads: 1,
+      nodes: 1,
+      enforcedNodes: 1,
+      conditions: Object.entries(told).map(([type, [status, reason, message]]) => ({
+        type,
+        status,
+        reason,
+        message,
+        observedGeneration: 1,
+        lastTransitionTime: '2026-11-22T11:00:01Z',
+      })),
+    },
+  };
+}
