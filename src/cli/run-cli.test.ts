@@ -44,7 +44,10 @@ const wrong: readonly { readonly args: string; readonly says: RegExp }[] = [
   { args: 'probe -nkubearmor', says: /leave it out/ },
   { args: 'probe --full', says: /of one machine everything is always told: leave it out/ },
   { args: 'vm policy add --kvms x', says: /there is no KVM service/ },
-  { args: 'get -n default', says: /^karmor: unknown command 'get' \(use `karmor vm policy list`\)$/ },
+  {
+    args: 'get -n default',
+    says: /^karmor: unknown command 'get' \(use `karmor policy list`, or without Kubernetes `karmor vm policy list`\)$/,
+  },
   { args: 'insight --source all', says: /use `karmor logs --logFilter=all`/ },
   { args: 'observe file', says: /use `karmor logs --logFilter=all`/ },
   { args: 'vm add x.yaml', says: /^karmor vm: unknown command 'add' \(use `karmor vm policy add`\)$/ },
@@ -52,7 +55,10 @@ const wrong: readonly { readonly args: string; readonly says: RegExp }[] = [
   { args: 'vm policy get', says: /use `karmor vm policy list`/ },
   { args: 'vm policy remove x', says: /use `karmor vm policy delete`/ },
   { args: 'policy add x.yaml', says: /use `karmor vm policy add`/ },
-  { args: 'policy list', says: /use `karmor vm policy list`/ },
+  { args: 'policy ls', says: /use `karmor policy list`/ },
+  { args: 'policy list', says: /looking for a cluster: there is none in this test/ },
+  { args: 'policy list -A -n x', says: /-A and -n contradict each other/ },
+  { args: 'policy diff a b --watch', says: /--watch is for comparing files with a cluster: name one set of files/ },
   { args: 'probe -o text -f json', says: /-o text and -f json contradict each other/ },
   { args: 'vm policy add /dev/zero', says: /\/dev\/zero: it is a device; name a file/ },
 ];

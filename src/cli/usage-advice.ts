@@ -18,8 +18,8 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 
 /** Commands that KubeArmor's tool had, that its users ask for, or that fingers type: what does it here. */
 const COMMANDS: Readonly<Record<string, string>> = {
-  get: '`karmor vm policy list`',
-  'list-policy': '`karmor vm policy list`',
+  get: '`karmor policy list`, or without Kubernetes `karmor vm policy list`',
+  'list-policy': '`karmor policy list`, or without Kubernetes `karmor vm policy list`',
   insight: '`karmor logs --logFilter=all`',
   observe: '`karmor logs --logFilter=all`',
   log: '`karmor logs`',
@@ -35,8 +35,8 @@ const COMMANDS: Readonly<Record<string, string>> = {
   apply: '`karmor vm policy add`',
   add: '`karmor vm policy add`',
   delete: '`karmor vm policy delete`',
-  list: '`karmor vm policy list`',
-  status: '`karmor probe`',
+  list: '`karmor policy list`, or without Kubernetes `karmor vm policy list`',
+  status: '`karmor probe`, or `karmor policy status`',
   'vm add': '`karmor vm policy add`',
   'vm delete': '`karmor vm policy delete`',
   'vm list': '`karmor vm policy list`',
@@ -53,8 +53,9 @@ const COMMANDS: Readonly<Record<string, string>> = {
   'policy apply': '`karmor vm policy add`',
   'policy delete': '`karmor vm policy delete`',
   'policy remove': '`karmor vm policy delete`',
-  'policy list': '`karmor vm policy list`',
-  'policy get': '`karmor vm policy list`',
+  'policy get': '`karmor policy list`, or without Kubernetes `karmor vm policy list`',
+  'policy ls': '`karmor policy list`',
+  'policy drift': '`karmor policy diff`',
   'policy validate': '`karmor policy check`',
 };
 
