@@ -14,6 +14,7 @@ export { lead } from './leader.ts';
 export type { LeaderOptions } from './leader.ts';
 export { LEASES, readLease, renewLease } from './lease.ts';
 export type { LeaseOptions, LeaseRecord } from './lease.ts';
+export type { PodLogOptions, PodStreams } from './pod-streams.ts';
 export { openKubeApi } from './rest-api.ts';
 export type { KubeApiOptions } from './rest-api.ts';
 export { WorkQueue } from './work-queue.ts';
