@@ -7,11 +7,29 @@ const HOST: Readonly<Record<string, string>> = { '/proc/self/ns/pid': 'pid:[4026
 const OWN: Readonly<Record<string, string>> = { '/proc/self/ns/pid': 'pid:[4026532001]', '/proc/self/ns/cgroup': 'cgroup:[4026532002]' };
 
 test('a pod that does not show the host’s processes and cgroups is refused, with the cure of each', () => {
-  checkPod((path) => HOST[path] ?? '');
-  assert.throws(() => checkPod((path) => OWN[path] ?? ''), {
-    code: 'NOT_SUPPORTED',
-    message: /pid name space: set hostPID.*cgroup name space/,
-  });
+  checkPod(
+    (path) => HOST[path] ?? '',
+    () => [],
+  );
+  assert.throws(
+    () =>
+      checkPod(
+        (path) => OWN[path] ?? '',
+        () => [],
+      ),
+    {
+      code: 'NOT_SUPPORTED',
+      message: /pid name space: set hostPID.*cgroup name space/,
+    },
+  );
+  assert.throws(
+    () =>
+      checkPod(
+        (path) => HOST[path] ?? '',
+        () => ['CAP_KILL'],
+      ),
+    { message: /has no CAP_KILL.*add it/ },
+  );
   assert.throws(() => checkPod((path) => (path.endsWith('pid') ? HOST : OWN)[path] ?? ''), {
     message: /^starting: it is not in the host’s cgroup/,
   });

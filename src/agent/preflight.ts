@@ -3,7 +3,7 @@ import { existsSync, readlinkSync } from 'node:fs';
 import net from 'node:net';
 import process from 'node:process';
 import { KubeArmorError } from '#base';
-import { nodeLacks } from '#host';
+import { missingCapabilities, nodeLacks } from '#host';
 import type { HostFacts } from '#host';
 import { enterCgroupNamespace } from '#libbpf';
 import { ownStart } from './config.ts';
@@ -72,13 +72,21 @@ export function enterHostCgroups({ readLink, enter, startAnew }: CgroupDoor = OW
  * Refuses to start in a pod that does not show the host's processes and cgroups: whose a process is could not be known.
  *
  * @param readLink for tests; default: `readlink`
+ * @param missing for tests; default: what this process lacks
  * @throws {KubeArmorError} `NOT_SUPPORTED`
  */
-export function checkPod(readLink: (path: string) => string = (path) => readlinkSync(path)): void {
-  const lacks = HOST_NAMESPACES.filter(({ kind, inode }) => readLink(`/proc/self/ns/${kind}`) !== `${kind}:[${inode}]`);
-  if (lacks.length === 0) return;
-  const text = lacks.map(({ kind, cure }) => `it is not in the host’s ${kind} name space: ${cure}`).join('; ');
-  throw new KubeArmorError('NOT_SUPPORTED', `starting: ${text}`);
+export function checkPod(
+  readLink: (path: string) => string = (path) => readlinkSync(path),
+  missing: () => readonly string[] = () => missingCapabilities(['CAP_KILL']),
+): void {
+  const outside = HOST_NAMESPACES.filter(({ kind, inode }) => readLink(`/proc/self/ns/${kind}`) !== `${kind}:[${inode}]`);
+  const lacks = [
+    ...outside.map(({ kind, cure }) => `it is not in the host’s ${kind} name space: ${cure}`),
+    ...missing().map(
+      (name) => `it has no ${name}, so programs of other users would wait for ever at their start: add it to the agent’s pod`,
+    ),
+  ];
+  if (lacks.length > 0) throw new KubeArmorError('NOT_SUPPORTED', `starting: ${lacks.join('; ')}`);
 }
 
 /** Whether somebody listens on a Unix socket. */

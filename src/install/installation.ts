@@ -16,6 +16,9 @@ export interface Installation {
   readonly images: Images;
 }
 
+/** A probe's answer may take as long: a node under load is no reason to start programs again. */
+export const PROBE_TIMEOUT_S = 5;
+
 /** Names of images, as KubeArmor's. */
 export const IMAGE_NAMES: Images = {
   agent: 'kubearmor/kubearmor',
