@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Argument, Command as Parser, Help, InvalidArgumentError, Option } from 'commander';
+import { KubeArmorError } from '#base';
 import type { ArgumentSpec, Command, CommandEntry, OptionSpec } from './command.ts';
+import { CLUSTER_OPTIONS } from './cluster/cluster-flags.ts';
 import { COMMANDS, GROUPS, PLANNED } from './command-table.ts';
 import type { PlannedCommand } from './command-table.ts';
 import { EXIT_CODES, exitCodesText } from './exit-codes.ts';
@@ -29,6 +31,7 @@ export function buildProgram(hooks: ProgramHooks): Parser {
     helpWidth: hooks.io.width,
     minWidthToWrap: 20,
   });
+  for (const spec of CLUSTER_OPTIONS) program.addOption(toOption(spec));
   addBelow(program, `Exit codes:\n${exitCodesText()}\n\nPlanned, not in this version: ${plannedNames()}.`, hooks);
   const groups = new Map<string, Parser>([['', program]]);
   for (const group of GROUPS) {
@@ -90,8 +93,18 @@ function declare(leaf: Parser, command: Command, hooks: ProgramHooks): void {
   for (const spec of command.arguments ?? []) leaf.addArgument(toArgument(spec));
   if (command.details !== undefined) addBelow(leaf, command.details, hooks);
   leaf.action(async () => {
+    refuseCluster(leaf, command);
     hooks.finished(await command.run(leaf.args, new Flags(leaf.optsWithGlobals()), hooks.io));
   });
+}
+
+/** An option of the whole program must not be taken and mean nothing. @throws {KubeArmorError} `USAGE` */
+function refuseCluster(leaf: Parser, { options = [] }: Command): void {
+  const given: Readonly<Record<string, unknown>> = leaf.optsWithGlobals();
+  for (const name of ['kubeconfig', 'context']) {
+    if (given[name] === undefined || options.some(({ flags }) => flags.startsWith(`--${name} `))) continue;
+    throw new KubeArmorError('USAGE', `--${name}: this command does not speak to a cluster: leave it out`);
+  }
 }
 
 function addPlanned(groups: ReadonlyMap<string, Parser>, { words, instead }: PlannedCommand, hooks: ProgramHooks): void {

@@ -11,7 +11,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     words: ['probe'],
-    summary: 'say whether this node enforces policies, and what to do if not',
+    summary: 'say whether this node or a cluster enforces policies, and what to do if not',
     load: async () => (await import('./commands/probe.ts')).probe,
   },
   {
@@ -31,8 +31,23 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     words: ['policy', 'diff'],
-    summary: 'say which accesses change their verdict between two sets of policies',
+    summary: 'say which verdicts change between two sets of policies, or how a cluster drifted from files',
     load: async () => (await import('./commands/policy-diff.ts')).policyDiff,
+  },
+  {
+    words: ['policy', 'list'],
+    summary: 'list the policies of a cluster with their effect, and who changed them',
+    load: async () => (await import('./commands/policy-list.ts')).policyList,
+  },
+  {
+    words: ['policy', 'status'],
+    summary: 'say where policies of a cluster are in force, where not, and why',
+    load: async () => (await import('./commands/policy-status.ts')).policyStatus,
+  },
+  {
+    words: ['policy', 'match'],
+    summary: 'say which pods and nodes policies select now',
+    load: async () => (await import('./commands/policy-match.ts')).policyMatch,
   },
   {
     words: ['explain'],
@@ -73,7 +88,7 @@ export const COMMANDS: readonly CommandEntry[] = [
 
 /** Words that only group commands. Options of a group may stand anywhere below it: KubeArmor’s `karmor vm --gRPC=… policy add`. */
 export const GROUPS: readonly CommandGroup[] = [
-  { words: ['policy'], summary: 'work with policy files' },
+  { words: ['policy'], summary: 'work with policies, in files and in a cluster' },
   { words: ['vm'], summary: 'an agent without Kubernetes', options: AGENT_OPTIONS },
   { words: ['vm', 'policy'], summary: 'policies of an agent without Kubernetes' },
 ];
@@ -99,6 +114,5 @@ export const PLANNED: readonly PlannedCommand[] = [
   { words: ['sysdump'], instead: '`karmor probe -o json`' },
   { words: ['uninstall'], instead: '`sudo ./kubearmor -remove -yes` ends what is in force' },
   { words: ['upgrade'] },
-  { words: ['policy', 'match'], instead: '`karmor probe` shows which policies are on which container' },
   { words: ['policy', 'promote'] },
 ];

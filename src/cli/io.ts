@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { ClusterAsked, ClusterPort, Surroundings } from './cluster/cluster-port.ts';
 import type { AgentAddress, AgentFile, AgentPort, LeftInForce, LocalFacts } from './ports.ts';
 import type { Text } from './text.ts';
 
@@ -22,6 +23,10 @@ export interface Io {
   readonly env: { readonly KUBEARMOR_SERVICE?: string | undefined };
   /** Opens the connection lazily: nothing is sent before the first call. */
   connect(to: AgentAddress): Promise<AgentPort>;
+  /** What there is to speak to, without asking it. */
+  surroundings(): Promise<Surroundings>;
+  /** Opens a cluster lazily: nothing is sent before the first call. */
+  cluster(asked: ClusterAsked): Promise<ClusterPort>;
   localFacts(): Promise<LocalFacts>;
   /** `/run/kubearmor/probe.json` or KubeArmor's own probe file. */
   agentFile(path: string): Promise<AgentFile>;
@@ -29,6 +34,8 @@ export interface Io {
   leftInForce(bpffs: string): Promise<LeftInForce>;
   /** Milliseconds, monotonic. */
   nowMs(): number;
+  /** Milliseconds since 1970, as this machine believes. */
+  wallMs(): number;
   /** Resolves early when `signal` aborts; never rejects. */
   sleep(ms: number): Promise<void>;
 }

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import type { Readable, Writable } from 'node:stream';
+import { AGENT_SOCKET } from './agent-address.ts';
 import type { Io } from './io.ts';
 import { readToEnd } from './read-input.ts';
 import { printableJson, renderText } from './text.ts';
@@ -48,10 +49,13 @@ export function processIo({ stdin, stdout, stderr, env, stop }: ProcessParts): I
       stdin.isTTY === true ? await askOn({ stdin, stderr }, question, AbortSignal.any([stop.signal, AbortSignal.timeout(ms)])) : undefined,
     width: stdout.isTTY === true ? Math.min(stdout.columns ?? WIDTH, WIDTH_MAX) : WIDTH,
     connect: async (to) => (await import('./connect-agent.ts')).connectAgentPort(to),
+    surroundings: async () => (await import('./cluster/open-cluster.ts')).lookAround(env, AGENT_SOCKET),
+    cluster: async (asked) => (await import('./cluster/open-cluster.ts')).openCluster(asked, env),
     localFacts: async () => (await import('./local-facts.ts')).readLocalFacts(),
     agentFile: async (path) => (await import('./agent-file.ts')).readAgentFile(path),
     leftInForce: async (bpffs) => (await import('./left-in-force.ts')).readLeftInForce(bpffs),
     nowMs: () => performance.now(),
+    wallMs: () => Date.now(),
     sleep: (ms) => delay(ms, undefined, { signal: stop.signal }).catch(() => {}),
   };
 }
