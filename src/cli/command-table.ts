@@ -75,6 +75,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/vm-policy-list.ts')).vmPolicyList,
   },
   {
+    words: ['migrate'],
+    summary: 'move over from KubeArmor 1.7: what decides otherwise, backup and restore of its objects',
+    load: async () => (await import('./commands/migrate.ts')).migrate,
+  },
+  {
     words: ['completion'],
     summary: 'print a completion script for bash, zsh or fish',
     load: async () => (await import('./commands/completion.ts')).completionOf({ commands: COMMANDS, groups: GROUPS }),
