@@ -80,6 +80,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/migrate.ts')).migrate,
   },
   {
+    words: ['sysdump'],
+    summary: 'collect what helps to find out why something does not work in a cluster, without its secrets',
+    load: async () => (await import('./commands/sysdump.ts')).sysdump,
+  },
+  {
+    words: ['rotate-tls'],
+    summary: 'have the certificates of a cluster’s installation made anew',
+    load: async () => (await import('./commands/rotate-tls.ts')).rotateTlsCommand,
+  },
+  {
     words: ['completion'],
     summary: 'print a completion script for bash, zsh or fish',
     load: async () => (await import('./commands/completion.ts')).completionOf({ commands: COMMANDS, groups: GROUPS }),
@@ -112,11 +122,9 @@ export const PLANNED: readonly PlannedCommand[] = [
   { words: ['install'], instead: '`make build` and `sudo ./kubearmor` start the agent on this machine' },
   { words: ['profile'], instead: '`karmor logs --logFilter=all`' },
   { words: ['recommend'], instead: LEARN },
-  { words: ['rotate-tls'] },
   { words: ['selfupdate'] },
   { words: ['simulate'], instead: '`karmor explain`; `action: Audit` in the policy, and `karmor logs`' },
   { words: ['summary'], instead: '`karmor logs --logFilter=all`' },
-  { words: ['sysdump'], instead: '`karmor probe -o json`' },
   { words: ['uninstall'], instead: '`sudo ./kubearmor -remove -yes` ends what is in force' },
   { words: ['upgrade'] },
   { words: ['policy', 'promote'] },
