@@ -90,6 +90,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/rotate-tls.ts')).rotateTlsCommand,
   },
   {
+    words: ['selfupdate'],
+    summary: 'renew this program from a release that is named',
+    load: async () => (await import('./commands/selfupdate.ts')).selfupdate,
+  },
+  {
     words: ['completion'],
     summary: 'print a completion script for bash, zsh or fish',
     load: async () => (await import('./commands/completion.ts')).completionOf({ commands: COMMANDS, groups: GROUPS }),
@@ -122,7 +127,6 @@ export const PLANNED: readonly PlannedCommand[] = [
   { words: ['install'], instead: '`make build` and `sudo ./kubearmor` start the agent on this machine' },
   { words: ['profile'], instead: '`karmor logs --logFilter=all`' },
   { words: ['recommend'], instead: LEARN },
-  { words: ['selfupdate'] },
   { words: ['simulate'], instead: '`karmor explain`; `action: Audit` in the policy, and `karmor logs`' },
   { words: ['summary'], instead: '`karmor logs --logFilter=all`' },
   { words: ['uninstall'], instead: '`sudo ./kubearmor -remove -yes` ends what is in force' },

@@ -20,7 +20,9 @@ export interface Io {
   /** Aborts on SIGINT, SIGTERM and when stdout's reader is gone: end cleanly. The reason is the signal's name. */
   readonly signal: AbortSignal;
   /** The environment variables that commands know. */
-  readonly env: { readonly KUBEARMOR_SERVICE?: string | undefined };
+  readonly env: { readonly KUBEARMOR_SERVICE?: string | undefined; readonly KUBEARMOR_RELEASES?: string | undefined };
+  /** The file that runs, links followed. */
+  readonly programPath: string;
   /** Opens the connection lazily: nothing is sent before the first call. */
   connect(to: AgentAddress): Promise<AgentPort>;
   /** What there is to speak to, without asking it. */

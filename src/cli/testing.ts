@@ -49,6 +49,7 @@ export function recordingIo(
     ask: async () => undefined,
     signal: stop.signal,
     env: {},
+    programPath: '/src/karmor.ts',
     connect: async (to) => {
       addresses.push(to);
       if (agent === undefined) throw new KubeArmorError('UNREACHABLE', `connecting to ${to.address}: nothing listens`);
