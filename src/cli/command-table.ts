@@ -106,6 +106,15 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
 ];
 
+/** What scripts call, and no person: in no help. */
+export const HIDDEN: readonly CommandEntry[] = [
+  {
+    words: ['__complete'],
+    summary: 'names for completion',
+    load: async () => (await import('./commands/complete-names.ts')).completeNames,
+  },
+];
+
 /** Words that only group commands. Options of a group may stand anywhere below it: KubeArmor’s `karmor vm --gRPC=… policy add`. */
 export const GROUPS: readonly CommandGroup[] = [
   { words: ['policy'], summary: 'work with policies, in files and in a cluster' },

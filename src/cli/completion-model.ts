@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { CommandEntry, CommandGroup, CommandTable, OptionSpec } from './command.ts';
+import type { CommandEntry, CommandGroup, CommandTable, LiveName, OptionSpec } from './command.ts';
 
 /** What to offer for a value: these words, paths, or nothing. */
-export type Offer = { readonly words: readonly string[] } | 'file' | 'directory' | 'nothing';
+export type Offer = { readonly words: readonly string[] } | { readonly live: LiveName } | 'file' | 'directory' | 'nothing';
 
 export interface CompletionOption {
   /** `--namespace`. */
@@ -59,5 +59,7 @@ function toCompletion(spec: OptionSpec): CompletionOption {
 
 function offerOf(spec: Pick<OptionSpec, 'choices' | 'completes' | 'suggests'> | undefined): Offer {
   const words = spec?.choices ?? spec?.suggests;
-  return words === undefined ? (spec?.completes ?? 'nothing') : { words };
+  if (words !== undefined) return { words };
+  const completes = spec?.completes ?? 'nothing';
+  return completes === 'file' || completes === 'directory' || completes === 'nothing' ? completes : { live: completes };
 }

@@ -29,6 +29,8 @@ export interface Io {
   surroundings(): Promise<Surroundings>;
   /** Opens a cluster lazily: nothing is sent before the first call. */
   cluster(asked: ClusterAsked): Promise<ClusterPort>;
+  /** Contexts of the kubeconfig, by name; empty where there is none. */
+  contexts(asked: ClusterAsked): Promise<readonly string[]>;
   localFacts(): Promise<LocalFacts>;
   /** `/run/kubearmor/probe.json` or KubeArmor's own probe file. */
   agentFile(path: string): Promise<AgentFile>;

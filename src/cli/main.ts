@@ -23,3 +23,5 @@ const code = await runCli(
   processIo({ stdin, stdout, stderr, env, stop, programPath: realpathSync(process.argv[1] ?? '') }),
 );
 process.exitCode = code;
+// A key was pressed: what was asked in vain (a program for credentials may take a minute) must not hold the shell.
+if (process.argv[2] === '__complete') process.exit();

@@ -54,6 +54,7 @@ export function processIo({ stdin, stdout, stderr, env, stop, programPath }: Pro
     connect: async (to) => (await import('./connect-agent.ts')).connectAgentPort(to),
     surroundings: async () => (await import('./cluster/open-cluster.ts')).lookAround(env, AGENT_SOCKET),
     cluster: async (asked) => (await import('./cluster/open-cluster.ts')).openCluster(asked, env),
+    contexts: async ({ kubeconfig }) => (await import('./cluster/open-cluster.ts')).contextNames(kubeconfig, env),
     localFacts: async () => (await import('./local-facts.ts')).readLocalFacts(),
     agentFile: async (path) => (await import('./agent-file.ts')).readAgentFile(path),
     leftInForce: async (bpffs) => (await import('./left-in-force.ts')).readLeftInForce(bpffs),

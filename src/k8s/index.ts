@@ -6,7 +6,7 @@ export type { RunProgram } from './exec-plugin.ts';
 export { findAccess } from './find-access.ts';
 export type { FindAccessOptions } from './find-access.ts';
 export { inClusterAccess } from './in-cluster.ts';
-export { kubeconfigAccess, kubeconfigTextAccess } from './kubeconfig.ts';
+export { kubeconfigAccess, kubeconfigContexts, kubeconfigTextAccess } from './kubeconfig.ts';
 export type { KubeconfigOptions } from './kubeconfig.ts';
 export { lead } from './leader.ts';
 export type { LeaderOptions } from './leader.ts';

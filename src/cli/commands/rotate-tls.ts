@@ -5,7 +5,11 @@ import type { Command } from '../command.ts';
 /** `karmor rotate-tls`: new certificates before the old ones are old. */
 export const rotateTlsCommand: Command = {
   options: [
-    { flags: '-n, --namespace <name>', summary: 'where KubeArmor is (default: kubearmor, else where its pods are)' },
+    {
+      flags: '-n, --namespace <name>',
+      summary: 'where KubeArmor is (default: kubearmor, else where its pods are)',
+      completes: 'namespace',
+    },
     { flags: '--dry-run', summary: 'say what would be done' },
     ...CLUSTER_OPTIONS,
   ],

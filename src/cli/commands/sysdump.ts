@@ -6,7 +6,11 @@ import type { Command } from '../command.ts';
 export const sysdump: Command = {
   options: [
     { flags: '-f, --file <file>', summary: 'the ZIP archive to write (default: karmor-sysdump-TIME.zip here)', completes: 'file' },
-    { flags: '-n, --namespace <name>', summary: 'where KubeArmor is (default: kubearmor, else where its pods are)' },
+    {
+      flags: '-n, --namespace <name>',
+      summary: 'where KubeArmor is (default: kubearmor, else where its pods are)',
+      completes: 'namespace',
+    },
     { flags: '--all-pods', summary: 'also every pod of the cluster; KubeArmor always does' },
     ...CLUSTER_OPTIONS,
   ],
