@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { CLUSTER_OPTIONS } from './cluster/cluster-flags.ts';
 import type { CommandEntry, CommandGroup, CommandTable, LiveName, OptionSpec } from './command.ts';
 
 /** What to offer for a value: these words, paths, or nothing. */
@@ -29,7 +30,7 @@ const VERSION: CompletionOption = { long: '--version', short: '-v', summary: 'as
 
 /** Loads every command and gives what a shell has to know. */
 export async function loadCompletionTree(table: CommandTable): Promise<CompletionNode[]> {
-  const program: CommandGroup = { words: [], summary: '' };
+  const program: CommandGroup = { words: [], summary: '', options: CLUSTER_OPTIONS };
   const groups = [program, ...table.groups].map(({ words, options = [] }) => ({
     words,
     children: childrenOf(table, words),

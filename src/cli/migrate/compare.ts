@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { policyRef } from '#cluster';
-import { accessText, asWritten, diffFor, HintedRoot, MERGED_USR, subjectText, workloadClasses } from '#policy';
+import { accessText, asWritten, diffFor, HintedRoot, MERGED_USR, selects, subjectText, workloadClasses } from '#policy';
 import type { Change, Policy, Postures, RuleInfo, Workload } from '#policy';
 import type { LoadedPolicy } from '../policy-set.ts';
 import { asKubeArmor, ruleKey } from './kubearmor-rules.ts';
@@ -51,8 +51,9 @@ export function compareWithKubeArmor(loaded: readonly LoadedPolicy[], { isSplitU
     [...found].flatMap(([ref, differences]) => (differences.some(({ reason }) => reason === 'not-accepted') ? [ref] : [])),
   );
   const incomplete: string[] = [];
-  for (const workload of workloadClasses(all)) {
-    const here = all.filter((policy) => !unaccepted.has(policyRef(policy)));
+  const accepted = all.filter((policy) => !unaccepted.has(policyRef(policy)));
+  for (const workload of workloadClasses(accepted)) {
+    const here = accepted.filter((policy) => selects(policy, workload));
     const told = diffOne(here, { ...workload, postures }, isSplitUsr);
     if (typeof told === 'string') incomplete.push(told);
     else if (!told.isComplete) incomplete.push('the rules of one workload are too many to look at every access');

@@ -64,7 +64,7 @@ const REWRITES: readonly Rewrite[] = [
 ];
 
 /**
- * @param policies all that may meet on one workload: some rules mean something else beside others
+ * @param policies those of one workload: some rules mean something else beside others
  */
 export function asKubeArmor(policies: readonly Policy[]): KubeArmorView {
   const notes = new Map<string, MigrationReason>();

@@ -177,6 +177,27 @@ for (const { name, spec, kind, namespace, args, told } of cases) {
   });
 }
 
+test('karmor migrate --check: an allow-list of another workload changes nothing', async () => {
+  const file = path.join(folder, 'apart.json');
+  const of = (name: string, matchLabels: object, matchPaths: readonly object[]): object => ({
+    apiVersion: 'security.kubearmor.com/v1',
+    kind: 'KubeArmorPolicy',
+    metadata: { name, namespace: 'shop' },
+    spec: { selector: { matchLabels }, action: 'Block', file: { matchPaths } },
+  });
+  const told = async (other: object): Promise<string> => {
+    const items = [
+      of('a', { app: 'web' }, [{ path: '/etc/shadow', readOnly: true }]),
+      of('b', other, [{ path: '/srv/a', action: 'Allow' }]),
+    ];
+    writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+    return (await migrate(['--check', file])).out;
+  };
+  assert.equal(await told({ app: 'till' }), '2 policies: none decides otherwise than with KubeArmor 1.7');
+  // a pod may have both labels: then they meet
+  assert.match(await told({ tier: 'front' }), /ksp\/shop\/a .*\n {2}read \/etc\/shadow: allowed with KubeArmor, audited here/);
+});
+
 test('karmor migrate --check: people see the access, both verdicts, the field and the page', async () => {
   const file = path.join(folder, 'text.yaml');
   writeFileSync(
