@@ -45,6 +45,7 @@ async function observe(terminal: Terminal, cluster: Hybrid): Promise<void> {
   terminal.claim('the files are listed', /\betc\b/.test(ls.output));
   terminal.claim('the configuration is read', /worker_processes/.test(cat.output));
   terminal.claim('the outside world is reached', wget.output.includes(GREETING));
+  terminal.claim('karmor logs follows the cluster', page.isRunning);
   terminal.claim('karmor logs: ls', await system.shows(/Process \/bin\/ls/));
   terminal.claim('karmor logs: wget', await system.shows(/Process \/usr\/bin\/wget/));
   const curl = await terminal.type(LINES.test.curl);
