@@ -17,11 +17,9 @@ const enforced = (name: string): string => `kubectl wait --for=condition=Enforce
 
 async function setUp(terminal: Terminal, cluster: Hybrid): Promise<void> {
   terminal.step('Set up: KubeArmor in the cluster, and a web application');
-  const { archive, version } = ownImages();
-  if (kept) await cluster.guest.run(`ctr -n k8s.io images import ${archive}; ctr -n k8s.io images import ${makeWebImage()}`);
   // The node has no registry; what the page's image is made of is this machine's own nginx.
   await cluster.guest.run(`ctr -n k8s.io images tag localhost/web-app:demo ${IMAGE}`);
-  await install(cluster, version);
+  await install(cluster, ownImages().version);
   const pods = await terminal.type('kubectl get pods -n kubearmor');
   terminal.claim('KubeArmor runs', pods.code === 0 && !/0\/1/.test(pods.output));
   const probe = await terminal.type('karmor probe');
