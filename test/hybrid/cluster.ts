@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A cluster whose control plane runs on this machine and whose node is a guest with a kernel that enforces.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { kubeconfigTextAccess, openKubeApi } from '#k8s';
 import type { KubeApi } from '#k8s';
@@ -53,6 +54,14 @@ export class Hybrid {
     const ran = await this.kubectl(...args);
     if (ran.code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${ran.output}`);
     return ran.output;
+  }
+
+  /** A file for `kubectl -f`. */
+  textFile(text: string): Disposable & { readonly path: string } {
+    const folder = mkdtempSync(join(tmpdir(), 'hybrid-'));
+    const path = join(folder, 'objects.yaml');
+    writeFileSync(path, text);
+    return { path, [Symbol.dispose]: () => rmSync(folder, { recursive: true }) };
   }
 
   api(): KubeApi & Disposable {

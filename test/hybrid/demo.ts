@@ -17,11 +17,9 @@ const enforced = (name: string): string => `kubectl wait --for=condition=Enforce
 
 async function setUp(terminal: Terminal, cluster: Hybrid): Promise<void> {
   terminal.step('Set up: KubeArmor in the cluster, and a web application');
-  const { archive, version } = ownImages();
-  if (kept) await cluster.guest.run(`ctr -n k8s.io images import ${archive}; ctr -n k8s.io images import ${makeWebImage()}`);
   // The node has no registry; what the page's image is made of is this machine's own nginx.
   await cluster.guest.run(`ctr -n k8s.io images tag localhost/web-app:demo ${IMAGE}`);
-  await install(cluster, version);
+  await install(cluster, ownImages().version);
   const pods = await terminal.type('kubectl get pods -n kubearmor');
   terminal.claim('KubeArmor runs', pods.code === 0 && !/0\/1/.test(pods.output));
   const probe = await terminal.type('karmor probe');
@@ -45,6 +43,7 @@ async function observe(terminal: Terminal, cluster: Hybrid): Promise<void> {
   terminal.claim('the files are listed', /\betc\b/.test(ls.output));
   terminal.claim('the configuration is read', /worker_processes/.test(cat.output));
   terminal.claim('the outside world is reached', wget.output.includes(GREETING));
+  terminal.claim('karmor logs follows the cluster', page.isRunning);
   terminal.claim('karmor logs: ls', await system.shows(/Process \/bin\/ls/));
   terminal.claim('karmor logs: wget', await system.shows(/Process \/usr\/bin\/wget/));
   const curl = await terminal.type(LINES.test.curl);

@@ -89,10 +89,14 @@ export class OtherTerminal implements AsyncDisposable {
     this.#ended = new Promise((resolve) => this.#child.once('exit', resolve));
   }
 
+  get isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
   /** Does something again and again until the first line about it is here. @throws {Error} where the program ended, or nothing comes */
   async listens(stir: () => Promise<unknown>): Promise<void> {
     await until('the other terminal shows something', async () => {
-      if (this.#child.exitCode !== null) throw new Error(`it ended: ${this.#errors}`);
+      if (!this.isRunning) throw new Error(`it ended: ${this.#errors}`);
       await stir();
       return this.#text !== '';
     });
