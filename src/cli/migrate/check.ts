@@ -66,7 +66,7 @@ async function tellInstallation(cluster: ClusterPort, flags: Flags, io: Io): Pro
   const images = new Set(pods.flatMap(({ spec }) => imagesOf(spec)));
   if (pods.length > 0 && !isOurs)
     say(
-      `KubeArmor’s own agents run on ${pods.length} nodes in ${namespace} (${[...images].join(', ')}): end them before ours enforce; see the guide`,
+      `KubeArmor’s own agents run in ${pods.length} ${pods.length === 1 ? 'pod' : 'pods'} in ${namespace} (${[...images].join(', ')}): end them before ours enforce; see the guide`,
     );
   await tellEnforcers(cluster, say, io);
   const config = await api.get(CORE.configMaps, { name: NAMES.configMap, namespace }, io.signal);
@@ -84,7 +84,8 @@ async function tellEnforcers({ api }: ClusterPort, say: (text: string) => void, 
   });
   if (others.length === 0) return;
   const named = others.slice(0, NODES_NAMED).join(', ');
-  say(`${others.length} nodes have KubeArmor’s label of another enforcer than bpf (${named}): what that decides is not compared`);
+  const have = others.length === 1 ? '1 node has' : `${others.length} nodes have`;
+  say(`${have} KubeArmor’s label of another enforcer than bpf (${named}): what that decides is not compared`);
 }
 
 const imagesOf = (spec: unknown): string[] => {

@@ -244,8 +244,8 @@ test('karmor migrate --check cluster: its policies, and what stands in the way',
   assert.equal(code, 1);
   assert.match(out, /^ksp\/shop\/no-shell {2}\(the cluster’s ksp\/shop\/no-shell\)\n {2}run \/usr\/bin\/sh/);
   assert.match(err, /KubeArmorConfig kubearmor\/c: spec\.colour: /);
-  assert.match(err, /1 nodes have KubeArmor’s label of another enforcer than bpf \(n: apparmor\)/);
-  assert.match(err, /KubeArmor’s own agents run on 1 nodes in kubearmor \(kubearmor\/kubearmor:0\.1\.0\): end them before/);
+  assert.match(err, /1 node has KubeArmor’s label of another enforcer than bpf \(n: apparmor\)/);
+  assert.match(err, /KubeArmor’s own agents run in 1 pod in kubearmor \(kubearmor\/kubearmor:0\.1\.0\): end them before/);
 });
 
 test('karmor migrate: a backup is put back as it was', async () => {
