@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { KubeArmorError } from '#base';
-import { CONFIGS, CORE, NAMES, NODE_REPORTS, readConfig, textOf, textsOf } from '#cluster';
+import { CONFIGS, CORE, LABELS, NAMES, NODE_REPORTS, readConfig, textOf, textsOf } from '#cluster';
 import { ANY_WORKLOAD, parsePolicyObject } from '#policy';
 import { askedCluster } from '../cluster/cluster-flags.ts';
 import type { ClusterPort } from '../cluster/cluster-port.ts';
@@ -15,6 +15,9 @@ import type { LoadedPolicy } from '../policy-set.ts';
 import { askedWorkload } from '../workload-flags.ts';
 import { compareWithKubeArmor } from './compare.ts';
 import { migrationJson, migrationText } from './render.ts';
+
+/** Nodes that a message names. */
+const NODES_NAMED = 5;
 
 /** `karmor migrate --check`: what would decide otherwise; exit 1 if anything does. */
 export async function runCheck(what: string, flags: Flags, io: Io): Promise<ExitCode> {
@@ -63,12 +66,26 @@ async function tellInstallation(cluster: ClusterPort, flags: Flags, io: Io): Pro
   const images = new Set(pods.flatMap(({ spec }) => imagesOf(spec)));
   if (pods.length > 0 && !isOurs)
     say(
-      `KubeArmor’s own agents run on ${pods.length} nodes in ${namespace} (${[...images].join(', ')}): end them before ours enforce; see the guide`,
+      `KubeArmor’s own agents run in ${pods.length} ${pods.length === 1 ? 'pod' : 'pods'} in ${namespace} (${[...images].join(', ')}): end them before ours enforce; see the guide`,
     );
+  await tellEnforcers(cluster, say, io);
   const config = await api.get(CORE.configMaps, { name: NAMES.configMap, namespace }, io.signal);
   const untracked = textsOf(config?.['data'])['untrackedNs'];
   if (untracked !== undefined)
     say(`the ConfigMap ${namespace}/${NAMES.configMap} has untrackedNs=${untracked}: policies count there only where it is changed`);
+}
+
+/** What is compared is what KubeArmor’s BPF-LSM enforcer does. */
+async function tellEnforcers({ api }: ClusterPort, say: (text: string) => void, io: Io): Promise<void> {
+  const nodes = await api.list(CORE.nodes, { labelSelector: LABELS.enforcer }, io.signal);
+  const others = nodes.flatMap(({ metadata }) => {
+    const enforcer = metadata.labels?.[LABELS.enforcer] ?? '';
+    return ['bpf', 'none', ''].includes(enforcer) ? [] : [`${metadata.name}: ${enforcer}`];
+  });
+  if (others.length === 0) return;
+  const named = others.slice(0, NODES_NAMED).join(', ');
+  const have = others.length === 1 ? '1 node has' : `${others.length} nodes have`;
+  say(`${have} KubeArmor’s label of another enforcer than bpf (${named}): what that decides is not compared`);
 }
 
 const imagesOf = (spec: unknown): string[] => {

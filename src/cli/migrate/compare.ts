@@ -133,6 +133,8 @@ function ofPosture(
   return undefined;
 }
 
-const isBelowLink = ({ witness }: Change): boolean =>
-  'object' in witness &&
-  Object.values(MERGED_USR).some((target) => witness.object.path.startsWith(`/${target}/`) || witness.object.path === `/${target}`);
+/** The object, or who acts, is where a link of the root leads. */
+function isBelowLink({ witness }: Change): boolean {
+  const paths = ['object' in witness ? witness.object.path : '', typeof witness.subject === 'string' ? witness.subject : ''];
+  return Object.values(MERGED_USR).some((target) => paths.some((one) => one === `/${target}` || one.startsWith(`/${target}/`)));
+}

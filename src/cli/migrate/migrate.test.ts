@@ -73,6 +73,11 @@ const cases: readonly {
     told: ['merged-usr: run /usr/bin/sh: allowed → denied'],
   },
   {
+    name: 'a source below a link',
+    spec: block({ file: { matchPaths: [{ path: '/srv/a', fromSource: [{ path: '/bin/cat' }] }] } }),
+    told: ['merged-usr: read /srv/a by /usr/bin/cat: allowed → denied'],
+  },
+  {
     name: 'a program below a link, in a split root',
     spec: block({ process: { matchPaths: [{ path: '/bin/sh' }] } }),
     args: ['--split-usr'],
@@ -233,12 +238,14 @@ test('karmor migrate --check cluster: its policies, and what stands in the way',
     metadata: { name: 'c', namespace: 'kubearmor' },
     spec: { colour: 'red' },
   });
+  api.seed(CORE.nodes, { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n', labels: { 'kubearmor.io/enforcer': 'apparmor' } } });
   api.hide(NODE_REPORTS);
   const { code, out, err } = await migrate(['--check'], api);
   assert.equal(code, 1);
   assert.match(out, /^ksp\/shop\/no-shell {2}\(the cluster’s ksp\/shop\/no-shell\)\n {2}run \/usr\/bin\/sh/);
   assert.match(err, /KubeArmorConfig kubearmor\/c: spec\.colour: /);
-  assert.match(err, /KubeArmor’s own agents run on 1 nodes in kubearmor \(kubearmor\/kubearmor:0\.1\.0\): end them before/);
+  assert.match(err, /1 node has KubeArmor’s label of another enforcer than bpf \(n: apparmor\)/);
+  assert.match(err, /KubeArmor’s own agents run in 1 pod in kubearmor \(kubearmor\/kubearmor:0\.1\.0\): end them before/);
 });
 
 test('karmor migrate: a backup is put back as it was', async () => {
