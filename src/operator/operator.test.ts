@@ -50,7 +50,7 @@ class Running implements AsyncDisposable {
   nowMs = Date.UTC(2026, 0, 1);
 
   start(): this {
-    const removal = { pause: moment, looks: 2 };
+    const removal = { pause: async () => await moment(), looks: 2 };
     const options = { namespace: NAMESPACE, images: imagesOf('1.2.3'), socket: undefined, removal };
     this.#done = new Operator(options, { api: this.api, logger: noLogger, wallMs: () => this.nowMs }).run(this.#stop.signal);
     return this;

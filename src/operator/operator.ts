@@ -34,6 +34,8 @@ export interface OperatorParts {
   readonly api: KubeApi;
   readonly logger: Logger;
   readonly wallMs: () => number;
+  /** Told after each look at everything. */
+  readonly onPass?: () => void;
 }
 
 const EVERY_MS = 300_000;
@@ -57,14 +59,14 @@ export class Operator {
   readonly #reports = this.#store();
   readonly #daemonSets = this.#store();
   readonly #deployments = this.#store();
-  #isUpgraded = false;
 
   constructor(options: OperatorOptions, parts: OperatorParts) {
     this.#options = options;
     this.#parts = parts;
     const { namespace } = options;
     this.#certificates = new Certificates({ ...parts, namespace });
-    this.#installer = new Installer({ ...parts, namespace, everyMs: options.everyMs ?? EVERY_MS });
+    const stores = { daemonSets: this.#daemonSets, deployments: this.#deployments };
+    this.#installer = new Installer({ ...parts, ...stores, namespace, everyMs: options.everyMs ?? EVERY_MS });
     this.#queue = new WorkQueue({ work: (_, signal) => this.#reconcile(signal), logger: parts.logger });
   }
 
@@ -80,7 +82,7 @@ export class Operator {
     const { namespace } = this.#options;
     const following = (kind: Kind, store: ObjectStore, selection: Selection = {}): Promise<void> =>
       follow(this.#parts.api, { kind, selection }, { followed: this.#followed, following: store }, signal);
-    await this.#upgradeDefinitions(signal);
+    if (!(await this.#upgradeDefinitions(signal))) return;
     const all = [
       following(CONFIGS, this.#configs, { namespace }),
       following(CORE.nodes, this.#nodes),
@@ -105,12 +107,16 @@ export class Operator {
     if (this.#followed.isSettled) this.#queue.addAfter(ALL, SETTLE_MS);
   }
 
-  /** Before their objects are read: a definition of another version may not know what is in them. */
-  async #upgradeDefinitions(signal: AbortSignal): Promise<void> {
-    if (this.#isUpgraded) return;
-    for (const definition of definitions())
-      await this.#parts.api.apply(KINDS.definitions, definition, { fieldManager: FIELD_MANAGER, signal });
-    this.#isUpgraded = true;
+  /** Before their objects are read: a definition of another version may not know what is in them. @returns false: aborted */
+  async #upgradeDefinitions(signal: AbortSignal): Promise<boolean> {
+    const options = { fieldManager: FIELD_MANAGER, signal };
+    try {
+      for (const definition of definitions()) await this.#parts.api.apply(KINDS.definitions, definition, options);
+      return true;
+    } catch (error) {
+      if (signal.aborted) return false;
+      throw error;
+    }
   }
 
   async #reconcile(signal: AbortSignal): Promise<void> {
@@ -125,6 +131,7 @@ export class Operator {
       );
     if (obeyed === undefined) await this.#remove();
     else await this.#install(obeyed, signal);
+    this.#parts.onPass?.();
   }
 
   /** KubeArmorConfigs that are not being deleted, the oldest first. */
@@ -148,14 +155,14 @@ export class Operator {
     if (others.length === 0 || (await isInstalled(this.#parts.api, namespace))) {
       await this.#labelNodes(plans, signal);
       await this.#certificates.maintain(config, signal);
-      await this.#installer.apply(installation, shapes, this.#daemonSets.all(), signal);
+      await this.#installer.apply(installation, shapes, signal);
     }
     const told: Outcome = {
       ...outcome,
       notHere: notHere(config),
       others: others.map(({ metadata }) => `DaemonSet ${metadata.namespace}/${metadata.name}`),
       without: problems,
-      workloads: this.#installer.workloads(this.#daemonSets, this.#deployments),
+      workloads: this.#installer.workloads(),
     };
     await this.#tell(document, this.#status(told, document));
   }
