@@ -10,6 +10,8 @@ export { NODE_REASONS } from './node-finding.ts';
 export type { NodeFindingReason, PolicyFacts, PolicyNode } from './node-finding.ts';
 export { FRESH_MS, RENEW_MS, REPORT_LIMITS } from './node-report.ts';
 export type { NodeProblem, NodeReport, PolicyReason, PolicyReport } from './node-report.ts';
+export { fieldOf, fieldsOf, listOf, textOf, textsOf } from './object-fields.ts';
+export type { Fields } from './object-fields.ts';
 export { policyRef } from './policy-ref.ts';
 export { policyStatus } from './policy-state.ts';
 export type { PolicyState } from './policy-state.ts';

@@ -20,6 +20,8 @@ export interface DialOptions {
   readonly tls?: TlsFiles;
   /** The name in the server's certificate, where that is not the host. */
   readonly serverName?: string;
+  /** A connection that stands already, used once: what comes after its end fails. `address` then is its name, for messages and TLS. */
+  readonly over?: net.Socket;
   /** Until a connection stands, default 5,000. */
   readonly connectTimeoutMs?: number;
   /** For calls with one answer, default 30,000. Streams have no limit. */
@@ -55,11 +57,12 @@ function tcpTarget(address: string): Target | undefined {
 }
 
 function connectTo(target: Target, options: DialOptions): Duplex {
+  if (options.over !== undefined && options.tls === undefined) return options.over;
   const socket =
     options.tls === undefined
       ? net.connect(target)
       : tls.connect({
-          ...target,
+          ...(options.over === undefined ? target : { socket: options.over }),
           ...options.tls,
           ALPNProtocols: ['h2'],
           ...serverNameOf(target, options),

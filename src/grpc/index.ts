@@ -10,6 +10,7 @@ export type { Listen, TcpListen, TlsFiles, UnixListen } from './listen.ts';
 export { authorizeUids } from './peer.ts';
 export type { Authorize, PeerCredentials } from './peer.ts';
 export type { Fields } from './record.ts';
+export { socketOf } from './socket-of.ts';
 export { serveGrpc } from './server.ts';
 export type { GrpcServer, ServeOptions } from './server.ts';
 export { TlsFolder } from './tls-folder.ts';
