@@ -3,7 +3,7 @@ import { Argument, Command as Parser, Help, InvalidArgumentError, Option } from 
 import { KubeArmorError } from '#base';
 import type { ArgumentSpec, Command, CommandEntry, OptionSpec } from './command.ts';
 import { CLUSTER_OPTIONS } from './cluster/cluster-flags.ts';
-import { COMMANDS, GROUPS, PLANNED } from './command-table.ts';
+import { COMMANDS, GROUPS, HIDDEN, PLANNED } from './command-table.ts';
 import type { PlannedCommand } from './command-table.ts';
 import { EXIT_CODES, exitCodesText } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
@@ -40,6 +40,7 @@ export function buildProgram(hooks: ProgramHooks): Parser {
     groups.set(group.words.join(' '), node);
   }
   for (const entry of COMMANDS) addLeaf(groups, entry, hooks);
+  for (const entry of HIDDEN) addLeaf(groups, { ...entry, hidden: true }, hooks);
   for (const planned of PLANNED) addPlanned(groups, planned, hooks);
   return program;
 }
@@ -67,20 +68,24 @@ function addBelow(parser: Parser, text: string, { io }: ProgramHooks): void {
   parser.addHelpText('after', `\n${wrapText(text, io.width)}`);
 }
 
-function addChild(groups: ReadonlyMap<string, Parser>, entry: Pick<CommandEntry, 'words' | 'summary'>, hooks: ProgramHooks): Parser {
+interface Node extends Pick<CommandEntry, 'words' | 'summary'> {
+  readonly hidden?: boolean;
+}
+
+function addChild(groups: ReadonlyMap<string, Parser>, entry: Node, hooks: ProgramHooks): Parser {
   const parent = groups.get(entry.words.slice(0, -1).join(' '));
   const name = entry.words.at(-1);
   if (parent === undefined || name === undefined) throw new Error(`command table: no group for ${entry.words.join(' ')}`);
   const child = new Parser(name).description(entry.summary);
   prepare(child, hooks);
-  parent.addCommand(child);
+  parent.addCommand(child, { hidden: entry.hidden === true });
   parent.hook('preSubcommand', (_parent, chosen) => {
     if (chosen === child) hooks.entered(entry.words, child);
   });
   return child;
 }
 
-function addLeaf(groups: ReadonlyMap<string, Parser>, entry: CommandEntry, hooks: ProgramHooks): void {
+function addLeaf(groups: ReadonlyMap<string, Parser>, entry: Node & CommandEntry, hooks: ProgramHooks): void {
   const leaf = addChild(groups, entry, hooks);
   leaf.parent?.hook('preSubcommand', async (_parent, chosen) => {
     if (chosen === leaf) declare(leaf, await entry.load(), hooks);

@@ -75,6 +75,26 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/vm-policy-list.ts')).vmPolicyList,
   },
   {
+    words: ['migrate'],
+    summary: 'move over from KubeArmor 1.7: what decides otherwise, backup and restore of its objects',
+    load: async () => (await import('./commands/migrate.ts')).migrate,
+  },
+  {
+    words: ['sysdump'],
+    summary: 'collect what helps to find out why something does not work in a cluster, without its secrets',
+    load: async () => (await import('./commands/sysdump.ts')).sysdump,
+  },
+  {
+    words: ['rotate-tls'],
+    summary: 'have the certificates of a cluster’s installation made anew',
+    load: async () => (await import('./commands/rotate-tls.ts')).rotateTlsCommand,
+  },
+  {
+    words: ['selfupdate'],
+    summary: 'renew this program from a release that is named',
+    load: async () => (await import('./commands/selfupdate.ts')).selfupdate,
+  },
+  {
     words: ['completion'],
     summary: 'print a completion script for bash, zsh or fish',
     load: async () => (await import('./commands/completion.ts')).completionOf({ commands: COMMANDS, groups: GROUPS }),
@@ -83,6 +103,15 @@ export const COMMANDS: readonly CommandEntry[] = [
     words: ['version'],
     summary: 'print the versions of this program and of the agent',
     load: async () => (await import('./commands/version.ts')).version,
+  },
+];
+
+/** What scripts call, and no person: in no help. */
+export const HIDDEN: readonly CommandEntry[] = [
+  {
+    words: ['__complete'],
+    summary: 'names for completion',
+    load: async () => (await import('./commands/complete-names.ts')).completeNames,
   },
 ];
 
@@ -107,11 +136,8 @@ export const PLANNED: readonly PlannedCommand[] = [
   { words: ['install'], instead: '`make build` and `sudo ./kubearmor` start the agent on this machine' },
   { words: ['profile'], instead: '`karmor logs --logFilter=all`' },
   { words: ['recommend'], instead: LEARN },
-  { words: ['rotate-tls'] },
-  { words: ['selfupdate'] },
   { words: ['simulate'], instead: '`karmor explain`; `action: Audit` in the policy, and `karmor logs`' },
   { words: ['summary'], instead: '`karmor logs --logFilter=all`' },
-  { words: ['sysdump'], instead: '`karmor probe -o json`' },
   { words: ['uninstall'], instead: '`sudo ./kubearmor -remove -yes` ends what is in force' },
   { words: ['upgrade'] },
   { words: ['policy', 'promote'] },

@@ -20,12 +20,14 @@ export interface ProcessParts {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** The file that runs, links followed. */
+  readonly programPath: string;
   /** Aborted from outside on SIGINT and SIGTERM; from here when the reader of stdout is gone. */
   readonly stop: AbortController;
 }
 
 /** The `Io` of a real process. Agent and node are loaded when asked for. */
-export function processIo({ stdin, stdout, stderr, env, stop }: ProcessParts): Io {
+export function processIo({ stdin, stdout, stderr, env, stop, programPath }: ProcessParts): Io {
   const colourOf = (stream: Output): boolean => stream.isTTY === true && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
   const colours = { out: colourOf(stdout), err: colourOf(stderr) };
   for (const stream of [stdout, stderr]) {
@@ -40,7 +42,8 @@ export function processIo({ stdin, stdout, stderr, env, stop }: ProcessParts): I
   };
   return {
     signal: stop.signal,
-    env: { KUBEARMOR_SERVICE: env['KUBEARMOR_SERVICE'] },
+    env: { KUBEARMOR_SERVICE: env['KUBEARMOR_SERVICE'], KUBEARMOR_RELEASES: env['KUBEARMOR_RELEASES'] },
+    programPath,
     out: (line) => write(`${renderText(line, colours.out)}\n`),
     outJson: (json) => write(`${printableJson(json)}\n`),
     err: (line) => void stderr.write(`${renderText(line, colours.err)}\n`),
@@ -51,6 +54,7 @@ export function processIo({ stdin, stdout, stderr, env, stop }: ProcessParts): I
     connect: async (to) => (await import('./connect-agent.ts')).connectAgentPort(to),
     surroundings: async () => (await import('./cluster/open-cluster.ts')).lookAround(env, AGENT_SOCKET),
     cluster: async (asked) => (await import('./cluster/open-cluster.ts')).openCluster(asked, env),
+    contexts: async ({ kubeconfig }) => (await import('./cluster/open-cluster.ts')).contextNames(kubeconfig, env),
     localFacts: async () => (await import('./local-facts.ts')).readLocalFacts(),
     agentFile: async (path) => (await import('./agent-file.ts')).readAgentFile(path),
     leftInForce: async (bpffs) => (await import('./left-in-force.ts')).readLeftInForce(bpffs),

@@ -49,6 +49,7 @@ export function recordingIo(
     ask: async () => undefined,
     signal: stop.signal,
     env: {},
+    programPath: '/src/karmor.ts',
     connect: async (to) => {
       addresses.push(to);
       if (agent === undefined) throw new KubeArmorError('UNREACHABLE', `connecting to ${to.address}: nothing listens`);
@@ -60,6 +61,7 @@ export function recordingIo(
       if (cluster === undefined) throw new KubeArmorError('CONFIG_INVALID', 'looking for a cluster: there is none in this test');
       return cluster;
     },
+    contexts: async () => [],
     localFacts: async () => GOOD_NODE,
     agentFile: async (path) => ({ missing: `${path}: no such file` }),
     leftInForce: async () => ({ programs: 0 }),

@@ -8,7 +8,7 @@ export type { FindAccessOptions } from './find-access.ts';
 export { follow, Followed } from './follow.ts';
 export type { Following } from './follow.ts';
 export { inClusterAccess } from './in-cluster.ts';
-export { kubeconfigAccess, kubeconfigTextAccess } from './kubeconfig.ts';
+export { kubeconfigAccess, kubeconfigContexts, kubeconfigTextAccess } from './kubeconfig.ts';
 export type { KubeconfigOptions } from './kubeconfig.ts';
 export { lead } from './leader.ts';
 export type { LeaderOptions } from './leader.ts';

@@ -22,6 +22,24 @@ async function echoServer(): Promise<Server & AsyncDisposable> {
   return server;
 }
 
+test('a forwarded connection: pings keep it, and a peer that does not answer them ends it', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const socket = new PassThrough();
+  const pings: number[] = [];
+  socket.write = ((chunk: Buffer) => pings.push((chunk[0] ?? 0) & 0x0f) > 0) as typeof socket.write;
+  const connection = new ForwardedConnection(socket, Buffer.alloc(0));
+  connection.resume();
+  t.mock.timers.tick(75_000);
+  assert.deepEqual(pings, [9, 9, 9]);
+  const answered = once(socket, 'data');
+  socket.push(serverFrame(Buffer.alloc(0), 10));
+  await answered;
+  t.mock.timers.tick(75_000);
+  assert.ok(!connection.destroyed);
+  t.mock.timers.tick(25_000);
+  assert.match(connection.errored?.message ?? '', /no answer for 100 s/);
+});
+
 test('forward: bytes go to the port of the pod and back, however long', async () => {
   await using echo = await echoServer();
   await using server = await ForwardServer.open({ port: (echo.address() as AddressInfo).port });

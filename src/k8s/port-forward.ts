@@ -13,11 +13,15 @@ const PREFIX_BYTES = 2;
 const FRAME_MAX_BYTES = 4 * 1024 * 1024;
 const ERROR_MAX_BYTES = 2_000;
 const PIECE_BYTES = 32 * 1024;
+/** Load balancers before API servers end what is silent for a minute; a stream of alerts may be silent for days. */
+const PING_MS = 25_000;
+/** Three pings that nobody answered: the peer is gone. */
+const SILENT_MS = 80_000;
 
 /**
  * One forwarded connection over a WebSocket that stands: what is written goes to the port, what the port says is read.
  *
- * It ends when the other side ends it; an error that the kubelet tells (nobody listens on the port) destroys it with that text.
+ * It is kept alive by pings. It ends when the other side ends it, or is silent to pings; an error that the kubelet tells (nobody listens on the port) destroys it with that text.
  *
  * @param socket after the handshake; belongs to the stream from now on
  * @param head what came with the answer to the handshake
@@ -31,11 +35,14 @@ export class ForwardedConnection extends Duplex {
   #message: Buffer[] = [];
   #problem = '';
   #isOver = false;
+  #silentMs = 0;
+  readonly #pings: NodeJS.Timeout;
 
   constructor(socket: Duplex, head: Buffer) {
     super({ allowHalfOpen: false });
     this.#socket = socket;
     this.on('error', () => {}); // told by whoever uses it (`errored`); it may break before anybody does
+    this.#pings = setInterval(() => this.#ping(), PING_MS).unref();
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('error', (error) => this.destroy(error));
     socket.on('close', () => this.#end());
@@ -62,11 +69,20 @@ export class ForwardedConnection extends Duplex {
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this.#isOver = true;
+    clearInterval(this.#pings);
     this.#socket.destroy();
     done(error);
   }
 
+  #ping(): void {
+    // what we do not read is no silence of the peer's
+    if (!this.#socket.isPaused()) this.#silentMs += PING_MS;
+    if (this.#silentMs >= SILENT_MS) this.destroy(new Error(`no answer for ${this.#silentMs / 1000} s`));
+    else this.#socket.write(encodeFrame(OPCODES.ping, Buffer.alloc(0)));
+  }
+
   #receive(chunk: Buffer): void {
+    this.#silentMs = 0;
     try {
       for (const frame of this.#frames.push(chunk)) this.#take(frame);
     } catch (error) {

@@ -11,6 +11,9 @@ interface Parts {
   readonly namespace: string;
   readonly logger: Logger;
   readonly wallMs: () => number;
+  /** As the API server told last. */
+  readonly daemonSets: ObjectStore;
+  readonly deployments: ObjectStore;
   /** After which everything is applied again, whatever is known: somebody may have changed what is not watched. */
   readonly everyMs: number;
 }
@@ -31,27 +34,25 @@ export class Installer {
     this.#parts = parts;
   }
 
-  /** @param daemonSets all that there are: those of ours that no node needs any more are removed */
-  async apply(
-    installation: Installation,
-    shapes: readonly NodeShape[],
-    daemonSets: readonly KubeObject[],
-    signal: AbortSignal,
-  ): Promise<void> {
+  /** DaemonSets of ours that no node needs any more are removed. */
+  async apply(installation: Installation, shapes: readonly NodeShape[], signal: AbortSignal): Promise<void> {
     const objects = installationObjects(installation, shapes);
-    const seen = new Map(daemonSets.map((one) => [keyOf(one), one.metadata.generation]));
-    for (const object of objects) if (this.#isDue(object, seen.get(keyOf(object)))) await this.#applyOne(object, signal);
+    for (const object of objects) if (this.#isDue(object)) await this.#applyOne(object, signal);
     this.#workloads = objects.filter(isWorkload);
-    await this.#prune(daemonSets, new Set(objects.map(keyOf)), signal);
+    await this.#prune(this.#parts.daemonSets.all(), new Set(objects.map(keyOf)), signal);
   }
 
   /** How far each Deployment and DaemonSet is, by what the API server told last. */
-  workloads(daemonSets: ObjectStore, deployments: ObjectStore): { readonly name: string; readonly rollout: Rollout | undefined }[] {
-    return this.#workloads.map(({ kind, metadata }) => {
-      const store = kind === KINDS.daemonSets.kind ? daemonSets : deployments;
-      const found = store.get(`${metadata.namespace}/${metadata.name}`);
-      return { name: `${kind} ${metadata.name}`, rollout: found === undefined ? undefined : rolloutOf(found) };
+  workloads(): { readonly name: string; readonly rollout: Rollout | undefined }[] {
+    return this.#workloads.map((object) => {
+      const found = this.#seen(object);
+      return { name: `${object.kind} ${object.metadata.name}`, rollout: found === undefined ? undefined : rolloutOf(found) };
     });
+  }
+
+  #seen({ kind, metadata }: KubeObject): KubeObject | undefined {
+    const { daemonSets, deployments } = this.#parts;
+    return (kind === KINDS.daemonSets.kind ? daemonSets : deployments).get(`${metadata.namespace}/${metadata.name}`);
   }
 
   /** Nothing is there any more. */
@@ -60,11 +61,12 @@ export class Installer {
     this.#workloads = [];
   }
 
-  #isDue(object: KubeObject, generation: number | undefined): boolean {
+  #isDue(object: KubeObject): boolean {
     const before = this.#applied.get(keyOf(object));
     if (before === undefined || before.text !== JSON.stringify(object)) return true;
-    const isChanged = generation !== undefined && generation !== before.generation;
-    return isChanged || this.#parts.wallMs() - before.atMs >= this.#parts.everyMs;
+    // Somebody else changed or deleted it; others are looked at again when it is time.
+    if (isWorkload(object) && this.#seen(object)?.metadata.generation !== before.generation) return true;
+    return this.#parts.wallMs() - before.atMs >= this.#parts.everyMs;
   }
 
   async #applyOne(object: KubeObject, signal: AbortSignal): Promise<void> {
@@ -85,5 +87,4 @@ export class Installer {
 }
 
 const isWorkload = ({ kind }: KubeObject): boolean => kind === KINDS.daemonSets.kind || kind === KINDS.deployments.kind;
-/** Objects of a list come without their kind, so names of DaemonSets are told apart by the kind of where they came from. */
 const keyOf = ({ kind, metadata }: KubeObject): string => `${kind} ${metadata.name}`;

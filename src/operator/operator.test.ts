@@ -50,7 +50,7 @@ class Running implements AsyncDisposable {
   nowMs = Date.UTC(2026, 0, 1);
 
   start(): this {
-    const removal = { pause: async (): Promise<void> => void (await moment()), looks: 2 };
+    const removal = { pause: async () => await moment(), looks: 2 };
     const options = { namespace: NAMESPACE, images: imagesOf('1.2.3'), socket: undefined, removal };
     this.#done = new Operator(options, { api: this.api, logger: noLogger, wallMs: () => this.nowMs }).run(this.#stop.signal);
     return this;
@@ -102,6 +102,11 @@ test('a KubeArmorConfig and a node: everything is there, and nothing is written 
     'kubearmor-client-certs',
   ])
     assert.ok(await api.get(CORE.secrets, { name, namespace: NAMESPACE }), name);
+  await api.delete(CORE.secrets, { name: 'kubearmor-agent-certs', namespace: NAMESPACE });
+  await until(
+    'it is made anew',
+    async () => (await api.get(CORE.secrets, { name: 'kubearmor-agent-certs', namespace: NAMESPACE })) !== undefined,
+  );
   const before = api.calls.length;
   const report = { node: { enforcer: 'x', lsm: ['lockdown', 'bpf'] }, state: 'enforcing' };
   api.seed(NODE_REPORTS, { apiVersion: 'v1', kind: 'KubeArmorNode', metadata: { name: 'n1' }, status: report });

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '#base';
 import { CONFIGS, CORE, NAMES, NODE_REPORTS, readConfigConditions, readConfig } from '#cluster';
 import type { ConfigStatus } from '#cluster';
-import { definitions, isInstalled, isOtherEnforcer, KINDS, removeInstallation, shapeOfSocket } from '#install';
+import { definitions, isInstalled, isOtherEnforcer, KINDS, NETWORK_SECRETS, removeInstallation, shapeOfSocket } from '#install';
 import type { Images, Installation } from '#install';
 import { follow, Followed, WorkQueue } from '#k8s';
 import type { Kind, KubeApi, KubeObject, Selection } from '#k8s';
@@ -34,12 +34,17 @@ export interface OperatorParts {
   readonly api: KubeApi;
   readonly logger: Logger;
   readonly wallMs: () => number;
+  /** Told after each look at everything. */
+  readonly onPass?: () => void;
 }
 
 const EVERY_MS = 300_000;
 /** Changes come in bursts, as from a DaemonSet whose pods start. */
 const SETTLE_MS = 200;
 const ALL = 'installation';
+
+const whatOf = ({ plural }: Kind, { fieldSelector }: Selection): string =>
+  fieldSelector === undefined ? plural : `${plural} ${fieldSelector}`;
 
 /**
  * Keeps an installation as its KubeArmorConfig says. Everything is decided anew from what the API server has, so it may end anywhere, and
@@ -57,14 +62,16 @@ export class Operator {
   readonly #reports = this.#store();
   readonly #daemonSets = this.#store();
   readonly #deployments = this.#store();
-  #isUpgraded = false;
+  /** Each is followed by its name: the operator may read no others. */
+  readonly #secrets: ReadonlyMap<string, ObjectStore> = new Map(NETWORK_SECRETS.map((name) => [name, this.#store()]));
 
   constructor(options: OperatorOptions, parts: OperatorParts) {
     this.#options = options;
     this.#parts = parts;
     const { namespace } = options;
     this.#certificates = new Certificates({ ...parts, namespace });
-    this.#installer = new Installer({ ...parts, namespace, everyMs: options.everyMs ?? EVERY_MS });
+    const stores = { daemonSets: this.#daemonSets, deployments: this.#deployments };
+    this.#installer = new Installer({ ...parts, ...stores, namespace, everyMs: options.everyMs ?? EVERY_MS });
     this.#queue = new WorkQueue({ work: (_, signal) => this.#reconcile(signal), logger: parts.logger });
   }
 
@@ -79,14 +86,17 @@ export class Operator {
     const signal = AbortSignal.any([outer, stop.signal]);
     const { namespace } = this.#options;
     const following = (kind: Kind, store: ObjectStore, selection: Selection = {}): Promise<void> =>
-      follow(this.#parts.api, { kind, selection }, { followed: this.#followed, following: store }, signal);
-    await this.#upgradeDefinitions(signal);
+      follow(this.#parts.api, { kind, selection, what: whatOf(kind, selection) }, { followed: this.#followed, following: store }, signal);
+    if (!(await this.#upgradeDefinitions(signal))) return;
     const all = [
       following(CONFIGS, this.#configs, { namespace }),
       following(CORE.nodes, this.#nodes),
       following(NODE_REPORTS, this.#reports),
       following(KINDS.daemonSets, this.#daemonSets),
       following(KINDS.deployments, this.#deployments, { namespace }),
+      ...Array.from(this.#secrets, ([name, store]) =>
+        following(CORE.secrets, store, { namespace, fieldSelector: `metadata.name=${name}` }),
+      ),
       this.#queue.run(signal),
     ];
     try {
@@ -105,12 +115,16 @@ export class Operator {
     if (this.#followed.isSettled) this.#queue.addAfter(ALL, SETTLE_MS);
   }
 
-  /** Before their objects are read: a definition of another version may not know what is in them. */
-  async #upgradeDefinitions(signal: AbortSignal): Promise<void> {
-    if (this.#isUpgraded) return;
-    for (const definition of definitions())
-      await this.#parts.api.apply(KINDS.definitions, definition, { fieldManager: FIELD_MANAGER, signal });
-    this.#isUpgraded = true;
+  /** Before their objects are read: a definition of another version may not know what is in them. @returns false: aborted */
+  async #upgradeDefinitions(signal: AbortSignal): Promise<boolean> {
+    const options = { fieldManager: FIELD_MANAGER, signal };
+    try {
+      for (const definition of definitions()) await this.#parts.api.apply(KINDS.definitions, definition, options);
+      return true;
+    } catch (error) {
+      if (signal.aborted) return false;
+      throw error;
+    }
   }
 
   async #reconcile(signal: AbortSignal): Promise<void> {
@@ -125,6 +139,7 @@ export class Operator {
       );
     if (obeyed === undefined) await this.#remove();
     else await this.#install(obeyed, signal);
+    this.#parts.onPass?.();
   }
 
   /** KubeArmorConfigs that are not being deleted, the oldest first. */
@@ -147,17 +162,27 @@ export class Operator {
     // One that runs already is kept up to date; a first one waits until it would be alone.
     if (others.length === 0 || (await isInstalled(this.#parts.api, namespace))) {
       await this.#labelNodes(plans, signal);
-      await this.#certificates.maintain(config, signal);
-      await this.#installer.apply(installation, shapes, this.#daemonSets.all(), signal);
+      await this.#certificates.maintain(config, this.#held(), signal);
+      await this.#installer.apply(installation, shapes, signal);
     }
     const told: Outcome = {
       ...outcome,
       notHere: notHere(config),
       others: others.map(({ metadata }) => `DaemonSet ${metadata.namespace}/${metadata.name}`),
       without: problems,
-      workloads: this.#installer.workloads(this.#daemonSets, this.#deployments),
+      workloads: this.#installer.workloads(),
     };
     await this.#tell(document, this.#status(told, document));
+  }
+
+  #held(): ReadonlyMap<string, KubeObject> {
+    const { namespace } = this.#options;
+    return new Map(
+      Array.from(this.#secrets).flatMap(([name, store]): [string, KubeObject][] => {
+        const found = store.get(`${namespace}/${name}`);
+        return found === undefined ? [] : [[name, found]];
+      }),
+    );
   }
 
   #plans(): ReadonlyMap<string, NodePlan> {

@@ -2,7 +2,7 @@
 // karmor with a real API server. Of the kubelet there is only what forwards a port (ForwardServer): the API server calls it as it calls
 // any kubelet, and it leads to a relay’s feed in this process. A container’s own kubelet path is the hybrid cluster’s to test.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
@@ -12,7 +12,8 @@ import { Feed, logService, serveGrpc } from '#grpc';
 import type { Kind, KubeApi, KubeObject } from '#k8s';
 import { ForwardServer } from '#k8s/testing';
 import { AlertSchema } from '#wire';
-import { run } from '../vm/running.ts';
+import type { Alert } from '#wire';
+import { run, until } from '../vm/running.ts';
 import type { Ran } from '../vm/running.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { ClusterCase, ClusterSuite } from './suite.ts';
@@ -94,14 +95,15 @@ async function serveRelay(plane: ControlPlane, api: KubeApi): Promise<Served> {
   };
 }
 
+const alert = (): Alert =>
+  create(AlertSchema, { Type: 'MatchedPolicy', PodName: 'web-1', HostName: 'node1', Operation: 'File', Action: 'Block' });
+
 /** Publishes until the reader has what it waits for. */
 async function tellUntil(feed: Feed, done: Promise<unknown>): Promise<void> {
   let over = false;
   void done.finally(() => (over = true)).catch(() => {});
   while (!over) {
-    feed.publishAlert(
-      create(AlertSchema, { Type: 'MatchedPolicy', PodName: 'web-1', HostName: 'node1', Operation: 'File', Action: 'Block' }),
-    );
+    feed.publishAlert(alert());
     await sleep(20);
   }
 }
@@ -121,15 +123,13 @@ const logs = async (plane: ControlPlane): Promise<void> => {
 const logsAfterCut = async (plane: ControlPlane): Promise<void> => {
   using api = plane.api();
   await using served = await serveRelay(plane, api);
-  const running = karmor(plane, 'logs', '--limit', '150', '--json');
-  let cuts = 0;
-  const cutter = setInterval(() => {
-    if (served.kubelet.asked.length > cuts && cuts < 2) {
-      cuts++;
-      served.kubelet.cut();
-    }
-  }, 700);
-  await tellUntil(served.feed, running).finally(() => clearInterval(cutter));
+  // more than are told before the cut: so it does not end by then
+  const running = karmor(plane, 'logs', '--limit', '40', '--json');
+  await until('karmor reads', () => served.feed.stats('alerts').subscribers === 1);
+  served.feed.publishAlert(alert());
+  served.kubelet.cut();
+  await until('the relay lost its reader', () => served.feed.stats('alerts').subscribers === 0);
+  await tellUntil(served.feed, running);
   const { code, output } = await running;
   assert.equal(code, 0, output);
   assert.match(output, /connection lost \(.*\); trying again[^]*connected again after/);
@@ -215,12 +215,73 @@ const drift = async (plane: ControlPlane): Promise<void> => {
   assert.match(changed.output, /audited → denied {2}run \/bin\/sh/);
 };
 
+/** The roles of docs/reference/karmor-access.md are enough, and give no more. */
+const rights = async (plane: ControlPlane): Promise<void> => {
+  using api = plane.api();
+  await using served = await serveRelay(plane, api);
+  const page = readFileSync(join(ROOT, 'docs/reference/karmor-access.md'), 'utf8');
+  const roles = [...page.matchAll(/^```yaml\n([^]*?)^```$/gm)].map(([, text = '']) => text);
+  const file = join(plane.folder, 'roles.yaml');
+  writeFileSync(file, roles.join('---\n'));
+  assert.equal(roles.length, 2);
+  await plane.kubectl('apply', '-f', file);
+  await plane.kubectl('create', 'clusterrolebinding', 'reader', '--clusterrole=karmor-reader', '--user=reader');
+  const kubeconfig = plane.kubeconfigOf({ name: 'reader' });
+  const asReader = (...args: readonly string[]): Promise<Ran> => run(join(ROOT, 'karmor'), ...args, '--kubeconfig', kubeconfig);
+  const probed = await asReader('probe');
+  assert.match(probed.output, /^(ENFORCING|DEGRADED)\n/);
+  assert.ok(!probed.output.includes('forbidden'), probed.output);
+  for (const args of [['policy', 'list'], ['policy', 'match'], ['version']]) {
+    const ran = await asReader(...args);
+    assert.ok(ran.code <= 1 && !ran.output.includes('forbidden'), ran.output);
+  }
+  const noLogs = await asReader('logs');
+  assert.match(noLogs.output, /secrets "kubearmor-client-certs" is forbidden/);
+  await plane.kubectl('create', 'rolebinding', 'reader', '-n', NAMESPACE, '--role=karmor-logs', '--user=reader');
+  const running = asReader('logs', '--limit', '1', '--json');
+  await tellUntil(served.feed, running);
+  const read = await running;
+  assert.equal(read.code, 0, read.output);
+  const dump = await asReader('sysdump', '-f', join(plane.folder, 'dump.zip'));
+  assert.equal(dump.code, 4, dump.output);
+  assert.match(dump.output, /not read: kubearmor\/secrets: .*secrets is forbidden/);
+};
+
+/** Each is taken back as it was; the API server, not a fake, says what apply does. */
+const backup = async (plane: ControlPlane): Promise<void> => {
+  using api = plane.api();
+  await using served = await serveRelay(plane, api);
+  assert.ok(served.kubelet.port > 0);
+  await api.patch(CORE.namespaces, { name: 'shop' }, { metadata: { annotations: { 'kubearmor-file-posture': 'block' } } }, BY);
+  await api.apply(KSP, policy('kept', '/bin/sh'), BY);
+  const file = join(plane.folder, 'backup.json');
+  const made = await karmor(plane, 'migrate', '--backup', file);
+  assert.match(made.output, /1 Namespace, .*KubeArmorPolicy/);
+  await api.delete(KSP, { name: 'kept', namespace: 'shop' });
+  await api.patch(CORE.namespaces, { name: 'shop' }, { metadata: { annotations: { 'kubearmor-file-posture': 'audit' } } }, BY);
+  const dry = await karmor(plane, 'migrate', '--restore', file, '--dry-run');
+  assert.match(dry.output, /KubeArmorPolicy shop\/kept: made again \(dry run\)/);
+  assert.equal(await api.get(KSP, { name: 'kept', namespace: 'shop' }), undefined);
+  const restored = await karmor(plane, 'migrate', '--restore', file);
+  assert.equal(restored.code, 0, restored.output);
+  assert.match(restored.output, /Namespace shop: changed back\n[^]*KubeArmorPolicy shop\/kept: made again/);
+  const again = await karmor(plane, 'migrate', '--restore', file);
+  assert.ok(!/made again|changed back/.test(again.output), again.output);
+  const space = await api.get(CORE.namespaces, { name: 'shop' });
+  assert.equal(space?.metadata.annotations?.['kubearmor-file-posture'], 'block');
+  const checked = await karmor(plane, 'migrate', '--check', 'cluster');
+  assert.equal(checked.code, 1, checked.output);
+  assert.match(checked.output, /run \/usr\/bin\/sh: allowed with KubeArmor, denied here/);
+};
+
 const CASES: readonly ClusterCase[] = [
   { name: 'logs through the API server and a kubelet, with mutual TLS', run: logs },
   { name: 'logs go on after the connection was cut', run: logsAfterCut },
   { name: 'logs say which right is missing', run: logsRefused },
   { name: 'probe and the list of policies', run: probe },
   { name: 'drift, and who made it', run: drift },
+  { name: 'the rights that the page names', run: rights },
+  { name: 'backup and restore', run: backup },
 ];
 
 export const SUITE: ClusterSuite = { cases: CASES };

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { VERSION } from '#base';
 import { run } from '#host';
-import { findAccess, openKubeApi } from '#k8s';
+import { findAccess, kubeconfigContexts, openKubeApi } from '#k8s';
 import type { ClusterAsked, ClusterPort, Surroundings } from './cluster-port.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -18,6 +18,12 @@ export async function openCluster({ kubeconfig, context }: ClusterAsked, env: En
   const access = await findAccess({ kubeconfig, context, env, run });
   const api = openKubeApi({ access, userAgent: `karmor/${VERSION}`, tries: TRIES, timeoutMs: TIMEOUT_MS });
   return { api, pods: api.pods, server: access.server.origin, [Symbol.dispose]: () => api[Symbol.dispose]() };
+}
+
+/** Contexts of the kubeconfig that is named, or found. @throws {KubeArmorError} where it cannot be read */
+export async function contextNames(kubeconfig: string | undefined, env: Environment): Promise<readonly string[]> {
+  const named = kubeconfig === undefined ? (env['KUBECONFIG'] ?? '').split(delimiter).filter((path) => path !== '') : [kubeconfig];
+  return await kubeconfigContexts(named.length > 0 ? named : [join(env['HOME'] ?? '/', '.kube/config')]);
 }
 
 /** @param agentSocket where an agent of this machine listens */

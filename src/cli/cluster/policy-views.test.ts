@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { CORE, POLICY_KINDS } from '#cluster';
+import { CORE, NODE_REPORTS, POLICY_KINDS } from '#cluster';
 import { FakeKubeApi } from '#k8s/testing';
 import { runCli } from '../run-cli.ts';
 import { recordingIo } from '../testing.ts';
@@ -92,6 +92,26 @@ test('karmor policy status: a policy without a status, and one that changed sinc
   const older = JSON.stringify(policy).replaceAll('"observedGeneration":1', '"observedGeneration":0');
   api.seed(KSP, JSON.parse(older) as typeof policy);
   assert.match((await karmor(api, 'policy status')).out, /young {2}pending/);
+});
+
+test('karmor version: those of the agents that report', async () => {
+  const api = cluster();
+  for (const [name, version] of [
+    ['a', '0.1.0'],
+    ['b', '0.1.0'],
+    ['c', '0.2.0'],
+  ] as const)
+    api.seed(NODE_REPORTS, {
+      apiVersion: 'security.kubearmor.com/v1',
+      kind: 'KubeArmorNode',
+      metadata: { name },
+      status: { agent: { version } },
+    });
+  assert.match((await karmor(api, 'version')).out, /^karmor .*\nagents 0\.1\.0 on 2 nodes\nagents 0\.2\.0 on 1 node$/);
+  api.goAway();
+  const away = await karmor(api, 'version');
+  assert.equal(away.code, 0);
+  assert.match(away.out, /agents unknown: .*connection refused/);
 });
 
 test('karmor policy match: pods of files, with what else is on them', async () => {

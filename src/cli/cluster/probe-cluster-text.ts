@@ -20,10 +20,19 @@ export function clusterText(report: ClusterReport, isFull: boolean): Text[] {
     { text: verdict, colour: COLOURS[verdict] },
     ...reasons.flatMap(({ problem, cure }) => [`  - ${problem}`, ...(cure === '' ? [] : [`    → ${cure}`])]),
     `Cluster: ${server}, KubeArmor in the namespace ${namespace ?? 'none'}`,
+    `Active enforcers: [${enforcersOf(report.nodes).join(', ')}]`,
     ...componentLines(report),
     ...nodeLines(report.nodes, isFull),
     ...policyLines(report.policies, isFull),
   ];
+}
+
+/** Of nodes whose agents report now; the line that KubeArmor’s pages look for. */
+function enforcersOf(nodes: readonly NodeState[]): string[] {
+  const found = nodes.flatMap(({ isFresh, report }) =>
+    isFresh && report !== undefined && report.enforcer !== '' ? [report.enforcer] : [],
+  );
+  return [...new Set(found)].toSorted();
 }
 
 function section(title: string, rows: readonly (readonly string[])[], none: string): Text[] {

@@ -70,6 +70,7 @@ test('karmor probe: a cluster that enforces', async () => {
     [
       'ENFORCING',
       'Cluster: https://cluster.test, KubeArmor in the namespace kubearmor',
+      'Active enforcers: [bpf]',
       'Components:',
       '  NAME             READY  IMAGES',
       '  kubearmor        2/2    kubearmor/kubearmor:0.1.0',

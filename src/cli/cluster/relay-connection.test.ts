@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { create } from '@bufbuild/protobuf';
-import { noLogger } from '#base';
+import { KubeArmorError, noLogger } from '#base';
 import { CORE } from '#cluster';
 import { Feed, logService, serveGrpc } from '#grpc';
 import { openKubeApi } from '#k8s';
@@ -97,6 +97,20 @@ test('karmor logs: KubeArmor in another namespace is found, and that is said', a
   assert.equal(code, 3);
   assert.match(err[0] ?? '', /no KubeArmor in the namespace kubearmor; its pods are in kube-system: that one is used/);
   assert.match(err.at(-1) ?? '', /ECONNREFUSED/);
+});
+
+test('karmor logs: in a pod the service itself is reached, with certificates of a folder', async () => {
+  const { io, addresses, err } = recordingIo({
+    cluster: fakeCluster(),
+    surroundings: async () => ({ isInPod: true, hasKubeconfigVariable: false, hasAgentSocket: false }),
+    connect: async (to) => {
+      addresses.push(to);
+      throw new KubeArmorError('UNREACHABLE', 'nobody is there in this test');
+    },
+  });
+  assert.equal(await runCli('logs --tlsCertPath /certs'.split(' '), io), 3);
+  assert.deepEqual(addresses, [{ address: 'kubearmor.kubearmor.svc:32767', tlsCertPath: '/certs' }]);
+  assert.equal(err[0], 'karmor logs: the relay at kubearmor.kubearmor.svc:32767, mutual TLS');
 });
 
 const refused: readonly {

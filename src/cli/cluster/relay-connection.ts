@@ -71,8 +71,10 @@ class RelayConnection {
   }
 
   async #findNamespace(): Promise<string> {
-    const { cluster, flags, io, say } = this.#parts;
+    const { cluster, flags, io, say, isInPod } = this.#parts;
     if (this.#namespace !== undefined) return this.#namespace;
+    // a pod that may list no pods can reach the service all the same
+    if (isInPod) return (this.#namespace = flags.text('kubearmorNamespace') ?? NAMES.namespace);
     const { namespace, isFound } = await findInstallation(cluster, flags.text('kubearmorNamespace'), io.signal);
     if (isFound) say(`there is no KubeArmor in the namespace ${NAMES.namespace}; its pods are in ${namespace}: that one is used`);
     return (this.#namespace = namespace);

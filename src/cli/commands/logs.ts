@@ -22,8 +22,8 @@ const STREAMS = { policy: ['alert'], system: ['log'], all: ['alert', 'log'] } as
 type LogFilterName = keyof typeof STREAMS;
 
 const FILTERS: readonly OptionSpec[] = [
-  { flags: '-n, --namespace <name>', summary: 'records of this namespace' },
-  { flags: '--pod <name>', summary: 'records of this pod' },
+  { flags: '-n, --namespace <name>', summary: 'records of this namespace', completes: 'namespace' },
+  { flags: '--pod <name>', summary: 'records of this pod', completes: 'pod' },
   { flags: '--container <name>', summary: 'records of this container' },
   { flags: '--logType <type>', summary: `${TYPES.join(', ')}, in any case`, suggests: TYPES },
   { flags: '--operation <name>', summary: `${OPERATIONS.join(', ')}, in any case`, suggests: OPERATIONS },

@@ -6,7 +6,11 @@ import { EXIT_CODES } from '../exit-codes.ts';
 /** `karmor policy list`: every policy of the cluster in one table. */
 export const policyList: Command = {
   options: [
-    { flags: '-n, --namespace <name>', summary: 'KubeArmorPolicies of this namespace alone (default: every kind, everywhere)' },
+    {
+      flags: '-n, --namespace <name>',
+      summary: 'KubeArmorPolicies of this namespace alone (default: every kind, everywhere)',
+      completes: 'namespace',
+    },
     { flags: '-A, --all-namespaces', summary: 'as without -n; what fingers type' },
     { flags: '-o, --output <format>', summary: 'how to print it', default: 'text', choices: ['text', 'json', 'name'] },
     ...CLUSTER_OPTIONS,

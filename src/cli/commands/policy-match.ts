@@ -6,8 +6,8 @@ import type { Command } from '../command.ts';
 export const policyMatch: Command = {
   arguments: [{ name: '[file...]', summary: 'policies in files or folders, - for stdin; none: those of the cluster', completes: 'file' }],
   options: [
-    { flags: '-n, --namespace <name>', summary: 'pods of this namespace alone' },
-    { flags: '--pod <name>', summary: 'this pod alone: which policies are on it' },
+    { flags: '-n, --namespace <name>', summary: 'pods of this namespace alone', completes: 'namespace' },
+    { flags: '--pod <name>', summary: 'this pod alone: which policies are on it', completes: 'pod' },
     { flags: '-o, --output <format>', summary: 'how to print it', default: 'text', choices: ['text', 'json'] },
     ...CLUSTER_OPTIONS,
   ],

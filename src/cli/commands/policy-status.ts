@@ -5,9 +5,11 @@ import { EXIT_CODES } from '../exit-codes.ts';
 
 /** `karmor policy status [POLICY…]`: what each comes to, with reasons by node; exit 1 if one is not in force. */
 export const policyStatus: Command = {
-  arguments: [{ name: '[policy...]', summary: 'as `karmor policy list` names them, NAMESPACE/NAME, or NAME; none: all' }],
+  arguments: [
+    { name: '[policy...]', summary: 'as `karmor policy list` names them, NAMESPACE/NAME, or NAME; none: all', completes: 'policy' },
+  ],
   options: [
-    { flags: '-n, --namespace <name>', summary: 'KubeArmorPolicies of this namespace alone' },
+    { flags: '-n, --namespace <name>', summary: 'KubeArmorPolicies of this namespace alone', completes: 'namespace' },
     { flags: '-o, --output <format>', summary: 'how to print it', default: 'text', choices: ['text', 'json'] },
     ...CLUSTER_OPTIONS,
   ],

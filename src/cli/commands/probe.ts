@@ -40,7 +40,11 @@ export const probe: Command = {
   options: [
     { flags: '-o, --output <format>', summary: 'how to print it; text where neither this nor -f is given', choices: ['text', 'json'] },
     { flags: '-f, --format <format>', summary: 'the same, as KubeArmor calls it', choices: ['text', 'json', 'no-color'] },
-    { flags: '-n, --namespace <name>', summary: 'in a cluster: where KubeArmor is (default: kubearmor, else where its pods are)' },
+    {
+      flags: '-n, --namespace <name>',
+      summary: 'in a cluster: where KubeArmor is (default: kubearmor, else where its pods are)',
+      completes: 'namespace',
+    },
     { flags: '--full', summary: 'in a cluster: also what each node cannot enforce, and each policy’s nodes' },
     ...AGENT_OPTIONS,
     ...CLUSTER_OPTIONS,
