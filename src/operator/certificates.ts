@@ -2,10 +2,10 @@
 import type { Logger } from '#base';
 import { CORE, NAMES } from '#cluster';
 import type { ClusterConfig } from '#cluster';
-import { NETWORK_SECRETS } from '#install';
 import type { KubeApi, KubeObject } from '#k8s';
 import { renewNetwork } from '#pki';
 import { isStored, leafRows, readNetwork, secretsOf } from './certificate-secrets.ts';
+import type { Secrets } from './certificate-secrets.ts';
 
 interface Parts {
   readonly api: KubeApi;
@@ -22,15 +22,10 @@ export class Certificates {
     this.#parts = parts;
   }
 
-  /** Makes what is missing and renews what is old. @throws {KubeArmorError} as `KubeApi` */
-  async maintain(config: ClusterConfig, signal: AbortSignal): Promise<void> {
-    const { api, namespace, wallMs, logger } = this.#parts;
+  /** Makes what is missing and renews what is old. @param secrets as they are @throws {KubeArmorError} as `KubeApi` */
+  async maintain(config: ClusterConfig, secrets: Secrets, signal: AbortSignal): Promise<void> {
+    const { namespace, wallMs, logger } = this.#parts;
     const rows = leafRows(namespace, config);
-    const secrets = new Map<string, KubeObject>();
-    for (const name of NETWORK_SECRETS) {
-      const found = await api.get(CORE.secrets, { name, namespace }, signal);
-      if (found !== undefined) secrets.set(name, found);
-    }
     const { after, steps } = renewNetwork(readNetwork(secrets, rows), rows, wallMs());
     for (const step of steps) logger.info(`certificates: ${step}`);
     for (const secret of secretsOf(namespace, after)) {

@@ -102,6 +102,11 @@ test('a KubeArmorConfig and a node: everything is there, and nothing is written 
     'kubearmor-client-certs',
   ])
     assert.ok(await api.get(CORE.secrets, { name, namespace: NAMESPACE }), name);
+  await api.delete(CORE.secrets, { name: 'kubearmor-agent-certs', namespace: NAMESPACE });
+  await until(
+    'it is made anew',
+    async () => (await api.get(CORE.secrets, { name: 'kubearmor-agent-certs', namespace: NAMESPACE })) !== undefined,
+  );
   const before = api.calls.length;
   const report = { node: { enforcer: 'x', lsm: ['lockdown', 'bpf'] }, state: 'enforcing' };
   api.seed(NODE_REPORTS, { apiVersion: 'v1', kind: 'KubeArmorNode', metadata: { name: 'n1' }, status: report });

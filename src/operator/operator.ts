@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '#base';
 import { CONFIGS, CORE, NAMES, NODE_REPORTS, readConfigConditions, readConfig } from '#cluster';
 import type { ConfigStatus } from '#cluster';
-import { definitions, isInstalled, isOtherEnforcer, KINDS, removeInstallation, shapeOfSocket } from '#install';
+import { definitions, isInstalled, isOtherEnforcer, KINDS, NETWORK_SECRETS, removeInstallation, shapeOfSocket } from '#install';
 import type { Images, Installation } from '#install';
 import { follow, Followed, WorkQueue } from '#k8s';
 import type { Kind, KubeApi, KubeObject, Selection } from '#k8s';
@@ -43,6 +43,9 @@ const EVERY_MS = 300_000;
 const SETTLE_MS = 200;
 const ALL = 'installation';
 
+const whatOf = ({ plural }: Kind, { fieldSelector }: Selection): string =>
+  fieldSelector === undefined ? plural : `${plural} ${fieldSelector}`;
+
 /**
  * Keeps an installation as its KubeArmorConfig says. Everything is decided anew from what the API server has, so it may end anywhere, and
  * a second run changes nothing. Without a KubeArmorConfig nothing is wanted: what was installed is taken out.
@@ -59,6 +62,8 @@ export class Operator {
   readonly #reports = this.#store();
   readonly #daemonSets = this.#store();
   readonly #deployments = this.#store();
+  /** Each is followed by its name: the operator may read no others. */
+  readonly #secrets: ReadonlyMap<string, ObjectStore> = new Map(NETWORK_SECRETS.map((name) => [name, this.#store()]));
 
   constructor(options: OperatorOptions, parts: OperatorParts) {
     this.#options = options;
@@ -81,7 +86,7 @@ export class Operator {
     const signal = AbortSignal.any([outer, stop.signal]);
     const { namespace } = this.#options;
     const following = (kind: Kind, store: ObjectStore, selection: Selection = {}): Promise<void> =>
-      follow(this.#parts.api, { kind, selection }, { followed: this.#followed, following: store }, signal);
+      follow(this.#parts.api, { kind, selection, what: whatOf(kind, selection) }, { followed: this.#followed, following: store }, signal);
     if (!(await this.#upgradeDefinitions(signal))) return;
     const all = [
       following(CONFIGS, this.#configs, { namespace }),
@@ -89,6 +94,9 @@ export class Operator {
       following(NODE_REPORTS, this.#reports),
       following(KINDS.daemonSets, this.#daemonSets),
       following(KINDS.deployments, this.#deployments, { namespace }),
+      ...Array.from(this.#secrets, ([name, store]) =>
+        following(CORE.secrets, store, { namespace, fieldSelector: `metadata.name=${name}` }),
+      ),
       this.#queue.run(signal),
     ];
     try {
@@ -154,7 +162,7 @@ export class Operator {
     // One that runs already is kept up to date; a first one waits until it would be alone.
     if (others.length === 0 || (await isInstalled(this.#parts.api, namespace))) {
       await this.#labelNodes(plans, signal);
-      await this.#certificates.maintain(config, signal);
+      await this.#certificates.maintain(config, this.#held(), signal);
       await this.#installer.apply(installation, shapes, signal);
     }
     const told: Outcome = {
@@ -165,6 +173,16 @@ export class Operator {
       workloads: this.#installer.workloads(),
     };
     await this.#tell(document, this.#status(told, document));
+  }
+
+  #held(): ReadonlyMap<string, KubeObject> {
+    const { namespace } = this.#options;
+    return new Map(
+      Array.from(this.#secrets).flatMap(([name, store]): [string, KubeObject][] => {
+        const found = store.get(`${namespace}/${name}`);
+        return found === undefined ? [] : [[name, found]];
+      }),
+    );
   }
 
   #plans(): ReadonlyMap<string, NodePlan> {

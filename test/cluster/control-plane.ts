@@ -200,6 +200,8 @@ export class ControlPlane implements AsyncDisposable {
       `--service-account-private-key-file=${this.pki.path('sa.key')}`,
       `--root-ca-file=${this.pki.path('ca.crt')}`,
       '--use-service-account-credentials',
+      // An emulated node can be silent for minutes, and is no reason to end its pods.
+      '--node-monitor-grace-period=20m',
     ];
   }
 

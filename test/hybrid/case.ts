@@ -32,6 +32,11 @@ export class Stage {
 
   async open(): Promise<void> {
     await this.cluster.must('create', 'namespace', this.namespace);
+    // Without it pods are refused.
+    await this.until(
+      'there is a service account',
+      async () => (await this.cluster.kubectl('-n', this.namespace, 'get', 'sa', 'default')).code === 0,
+    );
   }
 
   async close(): Promise<void> {

@@ -17,12 +17,12 @@ export const MIGRATION_REASONS = {
   'globs-in-paths': { theirs: 'a * in a path is a plain character: no file has it', ours: 'it is a pattern' },
   'execname-conditions': {
     theirs: 'execname together with fromSource is never looked up, together with allowedArgs every argument counts as wrong',
-    ours: 'the conditions hold for execname as for a path',
+    ours: 'they hold for execname as for a path; rules with allowedArgs are not enforced yet',
   },
   'execname-order': { theirs: 'an exact path is looked up before execname', ours: 'both are equally specific, and Block beats Allow' },
   'allowed-args': {
     theirs: 'allowedArgs of an Allow rule restrict nothing',
-    ours: 'an Allow rule with allowedArgs allows these arguments alone',
+    ours: 'the arguments count; rules with allowedArgs are not enforced yet',
   },
   'long-paths': {
     theirs: 'paths over 199 bytes are cut, directories over 64 bytes are never matched',
