@@ -25,6 +25,7 @@ export interface FeedConnector extends Disposable {
  */
 export async function feedConnector(target: Target, flags: Flags, io: Io, say: (text: string) => void): Promise<FeedConnector> {
   if (target.note !== undefined) say(target.note);
+  if (target.kind === 'agent' && target.missing !== undefined) say(target.missing);
   if (target.kind === 'agent') return { connect: () => io.connect(target.to), [Symbol.dispose]: () => {} };
   const cluster = await io.cluster(target.asked);
   const connection = new RelayConnection({ cluster, flags, io, say, isInPod: target.isInPod });

@@ -17,8 +17,9 @@ const cases: readonly {
   /** An address, or `cluster`. */
   readonly is: string;
   readonly note?: RegExp;
+  readonly missing?: RegExp;
 }[] = [
-  { name: 'nothing is there', is: LOCAL, note: /no kubeconfig, and no agent’s socket/ },
+  { name: 'nothing is there', is: LOCAL, missing: /no kubeconfig, and no agent’s socket/ },
   { name: 'an agent', there: { hasAgentSocket: true }, is: LOCAL },
   { name: 'a kubeconfig at home', there: { homeKubeconfig: '/h' }, is: 'cluster' },
   { name: 'a pod', there: { isInPod: true }, is: 'cluster' },
@@ -35,11 +36,12 @@ const cases: readonly {
   { name: '--context, and KUBEARMOR_SERVICE', flags: { context: 'c' }, service: ':9', is: 'cluster' },
   { name: '--kubeconfig, and an agent', flags: { kubeconfig: '/k' }, there: { hasAgentSocket: true }, is: 'cluster' },
 ];
-for (const { name, flags = {}, service, there = {}, is, note } of cases) {
+for (const { name, flags = {}, service, there = {}, is, note, missing } of cases) {
   test(`chooseTarget: ${name}`, async () => {
     const { io } = recordingIo({ env: { KUBEARMOR_SERVICE: service }, surroundings: async () => ({ ...NOTHING, ...there }) });
     const target = await chooseTarget(new Flags(flags), io);
     assert.equal(target.kind === 'agent' ? target.to.address : 'cluster', is);
+    if (missing !== undefined) assert.match((target.kind === 'agent' && target.missing) || '', missing);
     if (note === undefined) assert.equal(target.note, undefined);
     else assert.match(target.note ?? '', note);
   });

@@ -7,10 +7,20 @@ import type { AgentAddress } from '../ports.ts';
 import { askedCluster } from './cluster-flags.ts';
 import type { ClusterAsked, Surroundings } from './cluster-port.ts';
 
+/** An agent, or a relay. */
+export interface AgentTarget {
+  readonly kind: 'agent';
+  readonly to: AgentAddress;
+  /** What else was there. */
+  readonly note?: string | undefined;
+  /** Nothing is there, as far as can be seen: to be told where the agent does not answer either. */
+  readonly missing?: string | undefined;
+}
+
 /** Whom a command speaks to. */
 export type Target =
-  | { readonly kind: 'agent'; readonly to: AgentAddress; readonly note?: string | undefined }
-  | { readonly kind: 'cluster'; readonly asked: ClusterAsked; readonly isInPod: boolean; readonly note?: string | undefined };
+  | AgentTarget
+  | { readonly kind: 'cluster'; readonly asked: ClusterAsked; readonly isInPod: boolean; readonly note?: undefined };
 
 /** The rule, as `--help` says it. */
 export const TARGET_DETAILS = `Whom it speaks to, the first that holds:
@@ -35,15 +45,15 @@ export async function chooseTarget(flags: Flags, io: Io): Promise<Target> {
     throw new KubeArmorError('USAGE', '--gRPC names an address, --kubeconfig and --context a cluster: give one of them');
   }
   if (namesCluster) return { kind: 'cluster', asked, isInPod: false };
-  const agent: Target = { kind: 'agent', to: agentAddress(flags, io) };
+  const agent: AgentTarget = { kind: 'agent', to: agentAddress(flags, io) };
   return isAddressNamed(flags, io) ? agent : chooseFound(agent, await io.surroundings());
 }
 
-function chooseFound(agent: Target, there: Surroundings): Target {
+function chooseFound(agent: AgentTarget, there: Surroundings): Target {
   const { hasKubeconfigVariable, hasAgentSocket, isInPod, homeKubeconfig } = there;
   if (hasKubeconfigVariable) return { kind: 'cluster', asked: {}, isInPod: false };
   const hasCluster = isInPod || homeKubeconfig !== undefined;
-  if (!hasCluster) return hasAgentSocket ? agent : { ...agent, note: 'there is no kubeconfig, and no agent’s socket on this machine' };
+  if (!hasCluster) return hasAgentSocket ? agent : { ...agent, missing: 'there is no kubeconfig, and no agent’s socket on this machine' };
   if (!hasAgentSocket) return { kind: 'cluster', asked: {}, isInPod };
   const home = `of ~/.kube/config: --kubeconfig ${homeKubeconfig}`;
   const other = isInPod ? 'of this pod: --gRPC kubearmor.kubearmor.svc:32767 --secure' : home;
