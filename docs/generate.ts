@@ -247,7 +247,8 @@ async function karmorPage(): Promise<string> {
   return `# karmor
 
 \`karmor COMMAND --help\` (or \`-h\`, or \`karmor help COMMAND\`) prints the same. \`karmor --version\` and \`karmor -v\` are \`karmor version\`. Exit codes are
-in [exit-codes.md](exit-codes.md). \`KUBEARMOR_SERVICE\` names the agent’s address where \`--gRPC\` does not; \`:32767\` is that port of this machine.
+in [exit-codes.md](exit-codes.md). \`--kubeconfig\` and \`--context\` may stand before the command too. Whom a command speaks to is
+with [logs](#logs); which rights it needs in a cluster in [karmor-access.md](karmor-access.md). \`KUBEARMOR_SERVICE\` names the agent’s address where \`--gRPC\` does not; \`:32767\` is that port of this machine.
 
 ${sections.join('\n\n')}
 

@@ -17,6 +17,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   host: ['base'],
   k8s: ['base'],
   cluster: ['base', 'policy', 'k8s'],
+  install: ['base', 'policy', 'k8s', 'cluster'],
   grpc: ['base', 'wire'],
   pki: [],
   runtimes: ['base', 'grpc', 'host'],
@@ -31,7 +32,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Rooms that compute and nothing else: no I/O, clock, randomness or environment. */
-const PURE = ['automaton', 'policy', 'events', 'cluster', 'learn'];
+const PURE = ['automaton', 'policy', 'events', 'cluster', 'install', 'learn'];
 const PURE_BUILTINS = ['node:net', 'node:util', 'node:buffer', 'node:url', 'node:crypto'];
 const IMPURE =
   /\bDate\.now\b|\bnew Date\(\s*\)|\bMath\.random\b|\bperformance\.|\brandom(?:Bytes|UUID|Int|FillSync)\b|\bgetRandomValues\b|\bprocess\./;
@@ -210,7 +211,18 @@ export function readSources(root: string): Source[] {
     { cwd: root },
   );
   const scripts = globSync(
-    ['tools/*', 'tools/kube/build', 'deploy/**/*', 'test/vm/*', '.ci/*', 'karmor', 'kubearmor', 'kubearmor-controller', 'kubearmor-relay'],
+    [
+      'tools/*',
+      'tools/kube/build',
+      'deploy/**/*',
+      'test/vm/*',
+      '.ci/*',
+      'karmor',
+      'kubearmor',
+      'kubearmor-controller',
+      'kubearmor-operator',
+      'kubearmor-relay',
+    ],
     { cwd: root, withFileTypes: true },
   )
     .filter((entry) => entry.isFile() && !entry.name.includes('.'))

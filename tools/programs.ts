@@ -19,6 +19,7 @@ export const PROGRAMS = [
   { name: 'kubearmor', source: 'src/agent/main.ts', what: 'the agent of a node', nodeFlag: '--max-semi-space-size=2' },
   { name: 'karmor', source: 'src/cli/main.ts', what: 'the command line', split: true },
   { name: 'kubearmor-controller', source: 'src/controller/main.ts', what: 'the controller of a cluster: webhooks and status' },
+  { name: 'kubearmor-operator', source: 'src/operator/main.ts', what: 'installs what a KubeArmorConfig asks for, and keeps it so' },
   { name: 'kubearmor-relay', source: 'src/relay/main.ts', what: 'the alerts and logs of all agents as one stream' },
 ] as const satisfies readonly Program[];
 

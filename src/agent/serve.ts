@@ -4,8 +4,8 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { KubeArmorError } from '#base';
 import type { Logger } from '#base';
-import { authorizeUids, serveGrpc } from '#grpc';
-import type { Authorize, GrpcServer, GrpcService, Health, TcpListen, TlsFiles } from '#grpc';
+import { authorizeUids, serveGrpc, TlsFolder } from '#grpc';
+import type { Authorize, GrpcServer, GrpcService, Health } from '#grpc';
 import type { PeerCredentials } from '#libbpf';
 import type { TcpConfig } from './config.ts';
 
@@ -33,7 +33,11 @@ export interface Servers {
 export async function serveAll(options: ServeOptions): Promise<Servers> {
   const { socket, tcp, services, health, logger } = options;
   const servers: GrpcServer[] = [];
-  const stop = async (): Promise<void> => void (await Promise.all(servers.map((server) => server.stop())));
+  const ended = new AbortController();
+  const stop = async (): Promise<void> => {
+    ended.abort();
+    await Promise.all(servers.map((server) => server.stop()));
+  };
   try {
     await mkdir(path.dirname(socket), { recursive: true, mode: 0o755 }).catch((error: unknown) => {
       throw new KubeArmorError('HOST_IO', `making the folder of ${socket}: ${String(error)}`, { cause: error });
@@ -41,7 +45,7 @@ export async function serveAll(options: ServeOptions): Promise<Servers> {
     const local = [...services, health.service];
     servers.push(await serveGrpc({ services: local, listen: { kind: 'unix', path: socket, authorize: usersOf(options) }, logger }));
     if (tcp !== undefined) {
-      servers.push(await serveGrpc({ services, listen: listenOf(tcp), logger }));
+      servers.push(await serveTcp(tcp, options, ended.signal));
       const loopback = { kind: 'tcp', host: '127.0.0.1', port: tcp.healthPort, insecureLoopback: true } as const;
       servers.push(await serveGrpc({ services: [health.service], listen: loopback, logger }));
     }
@@ -56,9 +60,14 @@ function usersOf({ peerCredentials, logger }: ServeOptions): Authorize {
   return authorizeUids(peerCredentials, [...new Set([0, process.getuid?.() ?? 0])], logger);
 }
 
-function listenOf({ port, tlsCertPath }: TcpConfig): TcpListen {
-  if (tlsCertPath === undefined) return { kind: 'tcp', host: '127.0.0.1', port, insecureLoopback: true };
-  return { kind: 'tcp', host: everyAddress(), port, tls: readTls(tlsCertPath) };
+/** The TCP port; with TLS it takes certificates that are renewed while it runs. */
+async function serveTcp({ port, tlsCertPath }: TcpConfig, { services, logger }: ServeOptions, signal: AbortSignal): Promise<GrpcServer> {
+  if (tlsCertPath === undefined)
+    return serveGrpc({ services, listen: { kind: 'tcp', host: '127.0.0.1', port, insecureLoopback: true }, logger });
+  const tls = await TlsFolder.open({ folder: tlsCertPath, logger }, 'server');
+  const server = await serveGrpc({ services, listen: { kind: 'tcp', host: everyAddress(), port, tls: tls.current }, logger });
+  void tls.follow(signal, (files) => server.renewTls(files));
+  return server;
 }
 
 /** IPv6's covers IPv4 too, where the kernel has it. */
@@ -68,17 +77,4 @@ function everyAddress(): string {
   } catch {
     return '0.0.0.0';
   }
-}
-
-function readTls(folder: string): TlsFiles {
-  const read = (name: string): Buffer => {
-    const file = path.join(folder, name);
-    try {
-      return readFileSync(file);
-    } catch (error) {
-      const why = (error as NodeJS.ErrnoException).code ?? String(error);
-      throw new KubeArmorError('CONFIG_INVALID', `reading ${file} (tlsCertPath): ${why}`, { cause: error });
-    }
-  };
-  return { ca: read('ca.crt'), cert: read('server.crt'), key: read('server.key') };
 }

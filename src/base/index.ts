@@ -18,6 +18,8 @@ export type { Issue } from './issue.ts';
 export { noLogger } from './logger.ts';
 export type { Logger } from './logger.ts';
 export { nearestWord } from './nearest-word.ts';
+export { servePages } from './pages.ts';
+export type { Page, PlainServer } from './pages.ts';
 export { runProgram } from './program.ts';
 export type { Program } from './program.ts';
 export { yamlCure } from './yaml-cure.ts';

@@ -4,7 +4,9 @@ import type { Flags } from './flags.ts';
 import type { Io } from './io.ts';
 import type { AgentAddress, AgentPort } from './ports.ts';
 
-const DEFAULT_ADDRESS = 'unix:///run/kubearmor/kubearmor.sock';
+/** Where an agent of this machine listens. */
+export const AGENT_SOCKET = '/run/kubearmor/kubearmor.sock';
+const DEFAULT_ADDRESS = `unix://${AGENT_SOCKET}`;
 const DEFAULT_TLS_PATH = '/var/lib/kubearmor/tls';
 
 /** Options of every command that speaks to an agent. */
@@ -16,8 +18,7 @@ export const AGENT_OPTIONS: readonly OptionSpec[] = [
   { flags: '--secure', summary: 'TLS with a client certificate' },
   {
     flags: '--tlsCertPath <folder>',
-    summary: 'folder with ca.crt, client.crt and client.key',
-    default: DEFAULT_TLS_PATH,
+    summary: `folder with ca.crt, client.crt and client.key, for TLS (with --secure alone ${DEFAULT_TLS_PATH})`,
     completes: 'directory',
   },
 ];
@@ -27,9 +28,12 @@ export function agentAddress(flags: Flags, io: Io): AgentAddress {
   const given = [flags.text('gRPC'), io.env.KUBEARMOR_SERVICE].find((address) => address !== undefined && address !== '');
   return {
     address: given ?? DEFAULT_ADDRESS,
-    tlsCertPath: flags.isSet('secure') ? (flags.text('tlsCertPath') ?? DEFAULT_TLS_PATH) : undefined,
+    tlsCertPath: flags.isSet('secure') ? tlsFolder(flags) : flags.text('tlsCertPath'),
   };
 }
+
+/** The folder of certificates that is named, else the usual one. */
+export const tlsFolder = (flags: Flags): string => flags.text('tlsCertPath') ?? DEFAULT_TLS_PATH;
 
 /** Opens the connection that the flags ask for; dispose it. */
 export function connectAgent(flags: Flags, io: Io): Promise<AgentPort> {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Argument, Command as Parser, Help, InvalidArgumentError, Option } from 'commander';
+import { KubeArmorError } from '#base';
 import type { ArgumentSpec, Command, CommandEntry, OptionSpec } from './command.ts';
-import { COMMANDS, GROUPS, PLANNED } from './command-table.ts';
+import { CLUSTER_OPTIONS } from './cluster/cluster-flags.ts';
+import { COMMANDS, GROUPS, HIDDEN, PLANNED } from './command-table.ts';
 import type { PlannedCommand } from './command-table.ts';
 import { EXIT_CODES, exitCodesText } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
@@ -29,6 +31,7 @@ export function buildProgram(hooks: ProgramHooks): Parser {
     helpWidth: hooks.io.width,
     minWidthToWrap: 20,
   });
+  for (const spec of CLUSTER_OPTIONS) program.addOption(toOption(spec));
   addBelow(program, `Exit codes:\n${exitCodesText()}\n\nPlanned, not in this version: ${plannedNames()}.`, hooks);
   const groups = new Map<string, Parser>([['', program]]);
   for (const group of GROUPS) {
@@ -37,6 +40,7 @@ export function buildProgram(hooks: ProgramHooks): Parser {
     groups.set(group.words.join(' '), node);
   }
   for (const entry of COMMANDS) addLeaf(groups, entry, hooks);
+  for (const entry of HIDDEN) addLeaf(groups, { ...entry, hidden: true }, hooks);
   for (const planned of PLANNED) addPlanned(groups, planned, hooks);
   return program;
 }
@@ -64,20 +68,24 @@ function addBelow(parser: Parser, text: string, { io }: ProgramHooks): void {
   parser.addHelpText('after', `\n${wrapText(text, io.width)}`);
 }
 
-function addChild(groups: ReadonlyMap<string, Parser>, entry: Pick<CommandEntry, 'words' | 'summary'>, hooks: ProgramHooks): Parser {
+interface Node extends Pick<CommandEntry, 'words' | 'summary'> {
+  readonly hidden?: boolean;
+}
+
+function addChild(groups: ReadonlyMap<string, Parser>, entry: Node, hooks: ProgramHooks): Parser {
   const parent = groups.get(entry.words.slice(0, -1).join(' '));
   const name = entry.words.at(-1);
   if (parent === undefined || name === undefined) throw new Error(`command table: no group for ${entry.words.join(' ')}`);
   const child = new Parser(name).description(entry.summary);
   prepare(child, hooks);
-  parent.addCommand(child);
+  parent.addCommand(child, { hidden: entry.hidden === true });
   parent.hook('preSubcommand', (_parent, chosen) => {
     if (chosen === child) hooks.entered(entry.words, child);
   });
   return child;
 }
 
-function addLeaf(groups: ReadonlyMap<string, Parser>, entry: CommandEntry, hooks: ProgramHooks): void {
+function addLeaf(groups: ReadonlyMap<string, Parser>, entry: Node & CommandEntry, hooks: ProgramHooks): void {
   const leaf = addChild(groups, entry, hooks);
   leaf.parent?.hook('preSubcommand', async (_parent, chosen) => {
     if (chosen === leaf) declare(leaf, await entry.load(), hooks);
@@ -90,8 +98,18 @@ function declare(leaf: Parser, command: Command, hooks: ProgramHooks): void {
   for (const spec of command.arguments ?? []) leaf.addArgument(toArgument(spec));
   if (command.details !== undefined) addBelow(leaf, command.details, hooks);
   leaf.action(async () => {
+    refuseCluster(leaf, command);
     hooks.finished(await command.run(leaf.args, new Flags(leaf.optsWithGlobals()), hooks.io));
   });
+}
+
+/** An option of the whole program must not be taken and mean nothing. @throws {KubeArmorError} `USAGE` */
+function refuseCluster(leaf: Parser, { options = [] }: Command): void {
+  const given: Readonly<Record<string, unknown>> = leaf.optsWithGlobals();
+  for (const name of ['kubeconfig', 'context']) {
+    if (given[name] === undefined || options.some(({ flags }) => flags.startsWith(`--${name} `))) continue;
+    throw new KubeArmorError('USAGE', `--${name}: this command does not speak to a cluster: leave it out`);
+  }
 }
 
 function addPlanned(groups: ReadonlyMap<string, Parser>, { words, instead }: PlannedCommand, hooks: ProgramHooks): void {

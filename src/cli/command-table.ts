@@ -11,7 +11,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     words: ['probe'],
-    summary: 'say whether this node enforces policies, and what to do if not',
+    summary: 'say whether this node or a cluster enforces policies, and what to do if not',
     load: async () => (await import('./commands/probe.ts')).probe,
   },
   {
@@ -31,8 +31,23 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     words: ['policy', 'diff'],
-    summary: 'say which accesses change their verdict between two sets of policies',
+    summary: 'say which verdicts change between two sets of policies, or how a cluster drifted from files',
     load: async () => (await import('./commands/policy-diff.ts')).policyDiff,
+  },
+  {
+    words: ['policy', 'list'],
+    summary: 'list the policies of a cluster with their effect, and who changed them',
+    load: async () => (await import('./commands/policy-list.ts')).policyList,
+  },
+  {
+    words: ['policy', 'status'],
+    summary: 'say where policies of a cluster are in force, where not, and why',
+    load: async () => (await import('./commands/policy-status.ts')).policyStatus,
+  },
+  {
+    words: ['policy', 'match'],
+    summary: 'say which pods and nodes policies select now',
+    load: async () => (await import('./commands/policy-match.ts')).policyMatch,
   },
   {
     words: ['explain'],
@@ -60,6 +75,26 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/vm-policy-list.ts')).vmPolicyList,
   },
   {
+    words: ['migrate'],
+    summary: 'move over from KubeArmor 1.7: what decides otherwise, backup and restore of its objects',
+    load: async () => (await import('./commands/migrate.ts')).migrate,
+  },
+  {
+    words: ['sysdump'],
+    summary: 'collect what helps to find out why something does not work in a cluster, without its secrets',
+    load: async () => (await import('./commands/sysdump.ts')).sysdump,
+  },
+  {
+    words: ['rotate-tls'],
+    summary: 'have the certificates of a cluster’s installation made anew',
+    load: async () => (await import('./commands/rotate-tls.ts')).rotateTlsCommand,
+  },
+  {
+    words: ['selfupdate'],
+    summary: 'renew this program from a release that is named',
+    load: async () => (await import('./commands/selfupdate.ts')).selfupdate,
+  },
+  {
     words: ['completion'],
     summary: 'print a completion script for bash, zsh or fish',
     load: async () => (await import('./commands/completion.ts')).completionOf({ commands: COMMANDS, groups: GROUPS }),
@@ -71,9 +106,18 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
 ];
 
+/** What scripts call, and no person: in no help. */
+export const HIDDEN: readonly CommandEntry[] = [
+  {
+    words: ['__complete'],
+    summary: 'names for completion',
+    load: async () => (await import('./commands/complete-names.ts')).completeNames,
+  },
+];
+
 /** Words that only group commands. Options of a group may stand anywhere below it: KubeArmor’s `karmor vm --gRPC=… policy add`. */
 export const GROUPS: readonly CommandGroup[] = [
-  { words: ['policy'], summary: 'work with policy files' },
+  { words: ['policy'], summary: 'work with policies, in files and in a cluster' },
   { words: ['vm'], summary: 'an agent without Kubernetes', options: AGENT_OPTIONS },
   { words: ['vm', 'policy'], summary: 'policies of an agent without Kubernetes' },
 ];
@@ -92,13 +136,9 @@ export const PLANNED: readonly PlannedCommand[] = [
   { words: ['install'], instead: '`make build` and `sudo ./kubearmor` start the agent on this machine' },
   { words: ['profile'], instead: '`karmor logs --logFilter=all`' },
   { words: ['recommend'], instead: LEARN },
-  { words: ['rotate-tls'] },
-  { words: ['selfupdate'] },
   { words: ['simulate'], instead: '`karmor explain`; `action: Audit` in the policy, and `karmor logs`' },
   { words: ['summary'], instead: '`karmor logs --logFilter=all`' },
-  { words: ['sysdump'], instead: '`karmor probe -o json`' },
   { words: ['uninstall'], instead: '`sudo ./kubearmor -remove -yes` ends what is in force' },
   { words: ['upgrade'] },
-  { words: ['policy', 'match'], instead: '`karmor probe` shows which policies are on which container' },
   { words: ['policy', 'promote'] },
 ];

@@ -3,6 +3,9 @@ import type { ExitCode } from './exit-codes.ts';
 import type { Flags } from './flags.ts';
 import type { Io } from './io.ts';
 
+/** Names that completion asks the cluster, or the kubeconfig, for. */
+export type LiveName = 'context' | 'namespace' | 'pod' | 'policy';
+
 /** One option. Its value is read by the long name: `--log-path <x>` and `--logPath <x>` are both `logPath`. */
 export interface OptionSpec {
   /** `-n, --namespace <name>`; without `<…>` it is a switch. */
@@ -13,7 +16,7 @@ export interface OptionSpec {
   /** `count`: a whole number from 0; `list`: commas and repeats add up. Otherwise text. */
   readonly value?: 'count' | 'list' | undefined;
   /** What completion offers for the value. */
-  readonly completes?: 'file' | 'directory' | undefined;
+  readonly completes?: 'file' | 'directory' | LiveName | undefined;
   /** Values that completion offers although others are taken too. */
   readonly suggests?: readonly string[] | undefined;
 }
@@ -23,7 +26,7 @@ export interface ArgumentSpec {
   readonly name: string;
   readonly summary: string;
   readonly choices?: readonly string[] | undefined;
-  readonly completes?: 'file' | undefined;
+  readonly completes?: 'file' | LiveName | undefined;
 }
 
 /** One command as data and a function of `io`: tested without a process. */

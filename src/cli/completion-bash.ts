@@ -50,5 +50,9 @@ function offering(offer: Offer): string {
   if (offer === 'nothing') return ':';
   if (offer === 'file') return 'compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur")';
   if (offer === 'directory') return 'compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$cur")';
+  if ('live' in offer) {
+    const names = `"$(karmor __complete ${offer.live} -- "\${COMP_WORDS[@]:1}" 2>/dev/null)"`;
+    return `mapfile -t COMPREPLY < <(compgen -W ${names} -- "$cur")`;
+  }
   return `mapfile -t COMPREPLY < <(compgen -W ${quote(offer.words.join(' '))} -- "$cur")`;
 }

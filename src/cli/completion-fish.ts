@@ -42,5 +42,6 @@ function offering(offer: Offer): string {
   if (offer === 'nothing') return ' -f';
   if (offer === 'file') return ' -F';
   if (offer === 'directory') return ` -f -a ${quote('(__fish_complete_directories)')}`;
+  if ('live' in offer) return ` -f -a ${quote(`(karmor __complete ${offer.live} -- (commandline -opc)[2..] 2>/dev/null)`)}`;
   return ` -f -a ${quote(offer.words.join(' '))}`;
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { CommandEntry, CommandGroup, CommandTable, OptionSpec } from './command.ts';
+import { CLUSTER_OPTIONS } from './cluster/cluster-flags.ts';
+import type { CommandEntry, CommandGroup, CommandTable, LiveName, OptionSpec } from './command.ts';
 
 /** What to offer for a value: these words, paths, or nothing. */
-export type Offer = { readonly words: readonly string[] } | 'file' | 'directory' | 'nothing';
+export type Offer = { readonly words: readonly string[] } | { readonly live: LiveName } | 'file' | 'directory' | 'nothing';
 
 export interface CompletionOption {
   /** `--namespace`. */
@@ -29,7 +30,7 @@ const VERSION: CompletionOption = { long: '--version', short: '-v', summary: 'as
 
 /** Loads every command and gives what a shell has to know. */
 export async function loadCompletionTree(table: CommandTable): Promise<CompletionNode[]> {
-  const program: CommandGroup = { words: [], summary: '' };
+  const program: CommandGroup = { words: [], summary: '', options: CLUSTER_OPTIONS };
   const groups = [program, ...table.groups].map(({ words, options = [] }) => ({
     words,
     children: childrenOf(table, words),
@@ -59,5 +60,7 @@ function toCompletion(spec: OptionSpec): CompletionOption {
 
 function offerOf(spec: Pick<OptionSpec, 'choices' | 'completes' | 'suggests'> | undefined): Offer {
   const words = spec?.choices ?? spec?.suggests;
-  return words === undefined ? (spec?.completes ?? 'nothing') : { words };
+  if (words !== undefined) return { words };
+  const completes = spec?.completes ?? 'nothing';
+  return completes === 'file' || completes === 'directory' || completes === 'nothing' ? completes : { live: completes };
 }

@@ -60,5 +60,6 @@ function offering(offer: Offer): string {
   if (offer === 'nothing') return ':';
   if (offer === 'file') return '_files';
   if (offer === 'directory') return '_files -/';
+  if ('live' in offer) return `compadd -- \${(f)"$(karmor __complete ${offer.live} -- "\${words[@]:1}" 2>/dev/null)"}`;
   return `compadd -- ${offer.words.map(quote).join(' ')}`;
 }

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { errnoText, KubeArmorError } from '#base';
-import { dialGrpc, logClient, policyClient, probeClient, watchFeed } from '#grpc';
+import { dialGrpc, logClient, policyClient, probeClient, socketOf, watchFeed } from '#grpc';
 import type { FeedRecords, GrpcTransport } from '#grpc';
 import type { PolicyKind } from '#policy';
 import { PolicyStatus as WireStatus, REASON_TRAILER, TRIAL_TRAILER } from '#wire';
@@ -18,6 +18,7 @@ import type {
   PolicyStatus,
   ProbeAnswer,
   StreamName,
+  TlsText,
 } from './ports.ts';
 
 const KINDS: { readonly [K in StreamName]: keyof FeedRecords } = { alert: 'alerts', log: 'logs', message: 'messages' };
@@ -40,9 +41,13 @@ type Send = (request: { readonly policy: Uint8Array }, options: SendOptions) => 
  *
  * @throws {KubeArmorError} `USAGE` for a bad address, and for certificates that are missing or wrong; calls throw what `dialGrpc` says
  */
-export async function connectAgentPort({ address, tlsCertPath }: AgentAddress): Promise<AgentPort> {
-  const tls = tlsCertPath === undefined ? {} : { tls: await readTlsFiles(tlsCertPath) };
-  const transport = dialGrpc({ address, ...tls });
+export async function connectAgentPort({ address, tlsCertPath, tls: given, over }: AgentAddress): Promise<AgentPort> {
+  const tls = given ?? (tlsCertPath === undefined ? undefined : await readTlsFiles(tlsCertPath));
+  const transport = dialGrpc({
+    address,
+    ...(tls === undefined ? {} : { tls }),
+    ...(over === undefined ? {} : { over: await socketOf(over, address) }),
+  });
   return {
     [Symbol.dispose]: () => transport.close(),
     ping: async (signal) => void (await logClient(transport).healthCheck({ nonce: 1 }, { signal, timeoutMs: PING_TIMEOUT_MS })),
@@ -52,11 +57,11 @@ export async function connectAgentPort({ address, tlsCertPath }: AgentAddress): 
   };
 }
 
-async function readTlsFiles(folder: string): Promise<{ ca: string; cert: string; key: string }> {
+async function readTlsFiles(folder: string): Promise<TlsText> {
   const failing =
     (name: string) =>
     (error: unknown): never => {
-      throw new KubeArmorError('USAGE', `--secure needs ca.crt, client.crt and client.key in ${folder}: ${name}: ${errnoText(error)}`, {
+      throw new KubeArmorError('USAGE', `TLS needs ca.crt, client.crt and client.key in ${folder}: ${name}: ${errnoText(error)}`, {
         cause: error,
       });
     };
@@ -65,7 +70,7 @@ async function readTlsFiles(folder: string): Promise<{ ca: string; cert: string;
   try {
     createSecureContext({ ca, cert, key });
   } catch (error) {
-    throw new KubeArmorError('USAGE', `--secure: the files in ${folder} are no certificates with their key: ${(error as Error).message}`, {
+    throw new KubeArmorError('USAGE', `TLS: the files in ${folder} are no certificates with their key: ${(error as Error).message}`, {
       cause: error,
     });
   }

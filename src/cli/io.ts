@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { ClusterAsked, ClusterPort, Surroundings } from './cluster/cluster-port.ts';
 import type { AgentAddress, AgentFile, AgentPort, LeftInForce, LocalFacts } from './ports.ts';
 import type { Text } from './text.ts';
 
@@ -19,9 +20,17 @@ export interface Io {
   /** Aborts on SIGINT, SIGTERM and when stdout's reader is gone: end cleanly. The reason is the signal's name. */
   readonly signal: AbortSignal;
   /** The environment variables that commands know. */
-  readonly env: { readonly KUBEARMOR_SERVICE?: string | undefined };
+  readonly env: { readonly KUBEARMOR_SERVICE?: string | undefined; readonly KUBEARMOR_RELEASES?: string | undefined };
+  /** The file that runs, links followed. */
+  readonly programPath: string;
   /** Opens the connection lazily: nothing is sent before the first call. */
   connect(to: AgentAddress): Promise<AgentPort>;
+  /** What there is to speak to, without asking it. */
+  surroundings(): Promise<Surroundings>;
+  /** Opens a cluster lazily: nothing is sent before the first call. */
+  cluster(asked: ClusterAsked): Promise<ClusterPort>;
+  /** Contexts of the kubeconfig, by name; empty where there is none. */
+  contexts(asked: ClusterAsked): Promise<readonly string[]>;
   localFacts(): Promise<LocalFacts>;
   /** `/run/kubearmor/probe.json` or KubeArmor's own probe file. */
   agentFile(path: string): Promise<AgentFile>;
@@ -29,6 +38,8 @@ export interface Io {
   leftInForce(bpffs: string): Promise<LeftInForce>;
   /** Milliseconds, monotonic. */
   nowMs(): number;
+  /** Milliseconds since 1970, as this machine believes. */
+  wallMs(): number;
   /** Resolves early when `signal` aborts; never rejects. */
   sleep(ms: number): Promise<void>;
 }

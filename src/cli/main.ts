@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { realpathSync } from 'node:fs';
 import { EXIT_CODES } from './exit-codes.ts';
 import { processIo } from './process-io.ts';
 import { runCli } from './run-cli.ts';
@@ -17,5 +18,10 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 const { stdin, stdout, stderr, env } = process;
-const code = await runCli(process.argv.slice(2), processIo({ stdin, stdout, stderr, env, stop }));
+const code = await runCli(
+  process.argv.slice(2),
+  processIo({ stdin, stdout, stderr, env, stop, programPath: realpathSync(process.argv[1] ?? '') }),
+);
 process.exitCode = code;
+// A key was pressed: what was asked in vain (a program for credentials may take a minute) must not hold the shell.
+if (process.argv[2] === '__complete') process.exit();

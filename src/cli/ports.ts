@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Duplex } from 'node:stream';
 import type { HostFacts } from '#host';
 import type { PolicyKind } from '#policy';
 
@@ -54,8 +55,19 @@ export interface AgentPort extends Disposable {
 export interface AgentAddress {
   /** `unix:///path` or `host:port`. */
   readonly address: string;
-  /** Folder with `ca.crt`, `client.crt`, `client.key`; absent means no TLS. */
+  /** Folder with `ca.crt`, `client.crt`, `client.key`; without it and `tls` there is no TLS. */
   readonly tlsCertPath?: string | undefined;
+  /** Certificates that are here already. */
+  readonly tls?: TlsText | undefined;
+  /** A connection that stands; `address` is then its name. */
+  readonly over?: Duplex | undefined;
+}
+
+/** PEM: who signs, a certificate and its key. */
+export interface TlsText {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
 }
 
 /** What this machine says about itself, agent or not. */

@@ -22,6 +22,7 @@ const parts = (out: Output, env: Record<string, string> = {}) => ({
   stderr: terminal(false).stream,
   env,
   stop: new AbortController(),
+  programPath: '/src/karmor.ts',
 });
 
 test('processIo: colour on a terminal only, and not with NO_COLOR', async () => {

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import type { Readable, Writable } from 'node:stream';
+import { AGENT_SOCKET } from './agent-address.ts';
 import type { Io } from './io.ts';
 import { readToEnd } from './read-input.ts';
 import { printableJson, renderText } from './text.ts';
@@ -19,12 +20,14 @@ export interface ProcessParts {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** The file that runs, links followed. */
+  readonly programPath: string;
   /** Aborted from outside on SIGINT and SIGTERM; from here when the reader of stdout is gone. */
   readonly stop: AbortController;
 }
 
 /** The `Io` of a real process. Agent and node are loaded when asked for. */
-export function processIo({ stdin, stdout, stderr, env, stop }: ProcessParts): Io {
+export function processIo({ stdin, stdout, stderr, env, stop, programPath }: ProcessParts): Io {
   const colourOf = (stream: Output): boolean => stream.isTTY === true && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
   const colours = { out: colourOf(stdout), err: colourOf(stderr) };
   for (const stream of [stdout, stderr]) {
@@ -39,7 +42,8 @@ export function processIo({ stdin, stdout, stderr, env, stop }: ProcessParts): I
   };
   return {
     signal: stop.signal,
-    env: { KUBEARMOR_SERVICE: env['KUBEARMOR_SERVICE'] },
+    env: { KUBEARMOR_SERVICE: env['KUBEARMOR_SERVICE'], KUBEARMOR_RELEASES: env['KUBEARMOR_RELEASES'] },
+    programPath,
     out: (line) => write(`${renderText(line, colours.out)}\n`),
     outJson: (json) => write(`${printableJson(json)}\n`),
     err: (line) => void stderr.write(`${renderText(line, colours.err)}\n`),
@@ -48,10 +52,14 @@ export function processIo({ stdin, stdout, stderr, env, stop }: ProcessParts): I
       stdin.isTTY === true ? await askOn({ stdin, stderr }, question, AbortSignal.any([stop.signal, AbortSignal.timeout(ms)])) : undefined,
     width: stdout.isTTY === true ? Math.min(stdout.columns ?? WIDTH, WIDTH_MAX) : WIDTH,
     connect: async (to) => (await import('./connect-agent.ts')).connectAgentPort(to),
+    surroundings: async () => (await import('./cluster/open-cluster.ts')).lookAround(env, AGENT_SOCKET),
+    cluster: async (asked) => (await import('./cluster/open-cluster.ts')).openCluster(asked, env),
+    contexts: async ({ kubeconfig }) => (await import('./cluster/open-cluster.ts')).contextNames(kubeconfig, env),
     localFacts: async () => (await import('./local-facts.ts')).readLocalFacts(),
     agentFile: async (path) => (await import('./agent-file.ts')).readAgentFile(path),
     leftInForce: async (bpffs) => (await import('./left-in-force.ts')).readLeftInForce(bpffs),
     nowMs: () => performance.now(),
+    wallMs: () => Date.now(),
     sleep: (ms) => delay(ms, undefined, { signal: stop.signal }).catch(() => {}),
   };
 }

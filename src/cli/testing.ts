@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { KubeArmorError } from '#base';
+import type { ClusterAsked, ClusterPort } from './cluster/cluster-port.ts';
 import type { Io } from './io.ts';
 import type { AgentAddress, AgentPort, FeedItem, LocalFacts, PolicyAnswer, PolicyEvent, ProbeAnswer, StreamName } from './ports.ts';
 import { printableJson, renderText } from './text.ts';
@@ -22,12 +23,20 @@ export interface Recorded {
   readonly err: string[];
   /** Where commands connected to. */
   readonly addresses: AgentAddress[];
+  /** Which clusters were opened. */
+  readonly clusters: ClusterAsked[];
   readonly stop: AbortController;
 }
 
+/** What `wallMs` begins with. */
+export const WALL_MS = Date.parse('2026-11-22T12:00:00Z');
+
 /** An `Io` for tests: records what is printed; an agent only where one is handed in. Time passes only in `sleep`. */
-export function recordingIo(over: Partial<Io> & { agent?: AgentPort; coloured?: boolean } = {}): Recorded {
-  const { agent, coloured = false, ...rest } = over;
+export function recordingIo(
+  over: Partial<Omit<Io, 'cluster'>> & { agent?: AgentPort; coloured?: boolean; cluster?: ClusterPort } = {},
+): Recorded {
+  const { agent, cluster, coloured = false, ...rest } = over;
+  const clusters: ClusterAsked[] = [];
   const [out, err, addresses]: [string[], string[], AgentAddress[]] = [[], [], []];
   const stop = new AbortController();
   let nowMs = 0;
@@ -40,19 +49,28 @@ export function recordingIo(over: Partial<Io> & { agent?: AgentPort; coloured?: 
     ask: async () => undefined,
     signal: stop.signal,
     env: {},
+    programPath: '/src/karmor.ts',
     connect: async (to) => {
       addresses.push(to);
       if (agent === undefined) throw new KubeArmorError('UNREACHABLE', `connecting to ${to.address}: nothing listens`);
       return agent;
     },
+    surroundings: async () => ({ isInPod: false, hasKubeconfigVariable: cluster !== undefined, hasAgentSocket: cluster === undefined }),
+    cluster: async (asked) => {
+      clusters.push(asked);
+      if (cluster === undefined) throw new KubeArmorError('CONFIG_INVALID', 'looking for a cluster: there is none in this test');
+      return cluster;
+    },
+    contexts: async () => [],
     localFacts: async () => GOOD_NODE,
     agentFile: async (path) => ({ missing: `${path}: no such file` }),
     leftInForce: async () => ({ programs: 0 }),
     nowMs: () => nowMs,
+    wallMs: () => WALL_MS + nowMs,
     sleep: async (ms) => void (nowMs += ms),
     ...rest,
   };
-  return { io, out, err, addresses, stop };
+  return { io, out, err, addresses, clusters, stop };
 }
 
 export interface FakeAgentScript {

@@ -1,31 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
-const NO_KUBERNETES = 'this version does not speak to Kubernetes: run karmor on the node, or name an agent with --gRPC';
-const CERTIFICATES = 'leave it out: certificates come from files, --secure and --tlsCertPath';
+const CERTIFICATES =
+  'leave it out: nobody but the operator has the key of the authority; --tlsCertPath names files, else the Secret is read';
 const KVM = 'leave it out: there is no KVM service in this version; --gRPC names the agent';
 
 /** Options that KubeArmor's tool has and this one has not, by command (empty: any): why, or what to write instead. */
 const OPTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  '': { '--kubeconfig': NO_KUBERNETES, '--context': NO_KUBERNETES, '--json': 'write -o json' },
+  '': { '--json': 'write -o json' },
   logs: {
-    '--tlsCertProvider': CERTIFICATES,
     '--readCAFromSecret': CERTIFICATES,
     '--selector': 'write -l k=v',
     '--since': 'there is no history: what comes from now on is shown',
     '--follow': 'leave it out: karmor logs always follows',
-  },
-  probe: {
-    '-n': 'leave it out: this version does not run in Kubernetes, and probe looks at one node',
-    '--namespace': 'leave it out: this version does not run in Kubernetes, and probe looks at one node',
-    '--full': 'leave it out: probe always looks at everything on this node',
   },
   vm: { '--kvms': KVM, '--http-ip': KVM, '--http-port': KVM },
 };
 
 /** Commands that KubeArmor's tool had, that its users ask for, or that fingers type: what does it here. */
 const COMMANDS: Readonly<Record<string, string>> = {
-  get: '`karmor vm policy list`',
-  'list-policy': '`karmor vm policy list`',
+  get: '`karmor policy list`, or without Kubernetes `karmor vm policy list`',
+  'list-policy': '`karmor policy list`, or without Kubernetes `karmor vm policy list`',
   insight: '`karmor logs --logFilter=all`',
   observe: '`karmor logs --logFilter=all`',
   log: '`karmor logs`',
@@ -41,8 +35,8 @@ const COMMANDS: Readonly<Record<string, string>> = {
   apply: '`karmor vm policy add`',
   add: '`karmor vm policy add`',
   delete: '`karmor vm policy delete`',
-  list: '`karmor vm policy list`',
-  status: '`karmor probe`',
+  list: '`karmor policy list`, or without Kubernetes `karmor vm policy list`',
+  status: '`karmor probe`, or `karmor policy status`',
   'vm add': '`karmor vm policy add`',
   'vm delete': '`karmor vm policy delete`',
   'vm list': '`karmor vm policy list`',
@@ -59,8 +53,9 @@ const COMMANDS: Readonly<Record<string, string>> = {
   'policy apply': '`karmor vm policy add`',
   'policy delete': '`karmor vm policy delete`',
   'policy remove': '`karmor vm policy delete`',
-  'policy list': '`karmor vm policy list`',
-  'policy get': '`karmor vm policy list`',
+  'policy get': '`karmor policy list`, or without Kubernetes `karmor vm policy list`',
+  'policy ls': '`karmor policy list`',
+  'policy drift': '`karmor policy diff`',
   'policy validate': '`karmor policy check`',
 };
 

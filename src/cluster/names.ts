@@ -17,6 +17,15 @@ export const NAMES = {
   caSecret: 'kubearmor-ca',
   clientSecret: 'kubearmor-client-certs',
   relaySecret: 'kubearmor-relay-server-certs',
+  /** Not KubeArmor's: there agents make their own, with the authority's key. */
+  agentSecret: 'kubearmor-agent-certs',
+  relayClientSecret: 'kubearmor-relay-client-certs',
+  /** In every agent's certificate: pods have no names, so who dials one asks for this. */
+  agentHost: 'kubearmor-agent',
+  agent: 'kubearmor',
+  relay: 'kubearmor-relay',
+  controller: 'kubearmor-controller',
+  operator: 'kubearmor-operator',
 } as const;
 
 export const LABELS = {
@@ -31,9 +40,13 @@ export const LABELS = {
   apparmorfs: 'kubearmor.io/apparmorfs',
   securityfs: 'kubearmor.io/securityfs',
   seccomp: 'kubearmor.io/seccomp',
+  /** On every object that the operator, or who installs it, made: what bears it and is not wanted any more is removed. */
+  installedBy: 'kubearmor.io/installed-by',
 } as const;
 
 export const ANNOTATIONS = {
+  /** Of a KubeArmorConfig: `true` lets the operator end another installation's enforcers. */
+  takeOver: 'kubearmor.io/take-over',
   /** Of a pod: `enabled`, `audited` or `disabled`. */
   policy: 'kubearmor-policy',
   /** Of a pod or namespace: comma list of process, file, network, capabilities, or none. */

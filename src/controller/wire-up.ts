@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { KubeArmorError } from '#base';
-import type { Logger } from '#base';
+import { KubeArmorError, servePages } from '#base';
+import type { Logger, Page } from '#base';
 import { WEBHOOK_PATHS, webhookHosts } from '#cluster';
 import type { KubeApi } from '#k8s';
 import { readCertificate } from '#pki';
 import type { ControllerConfig } from './config.ts';
 import { Controller } from './controller.ts';
-import { servePages } from './plain-server.ts';
-import type { Page } from './plain-server.ts';
 import { podAsker, policyWebhook } from './policy-webhook.ts';
 import { protectionWebhook } from './protection.ts';
 import type { StartThread } from './reviews.ts';

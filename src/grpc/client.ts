@@ -18,6 +18,10 @@ export interface DialOptions {
   readonly address: string;
   /** Present for mutual TLS; the server's certificate has to name the host. */
   readonly tls?: TlsFiles;
+  /** The name in the server's certificate, where that is not the host. */
+  readonly serverName?: string;
+  /** A connection that stands already, used once: what comes after its end fails. `address` then is its name, for messages and TLS. */
+  readonly over?: net.Socket;
   /** Until a connection stands, default 5,000. */
   readonly connectTimeoutMs?: number;
   /** For calls with one answer, default 30,000. Streams have no limit. */
@@ -53,14 +57,15 @@ function tcpTarget(address: string): Target | undefined {
 }
 
 function connectTo(target: Target, options: DialOptions): Duplex {
+  if (options.over !== undefined && options.tls === undefined) return options.over;
   const socket =
     options.tls === undefined
       ? net.connect(target)
       : tls.connect({
-          ...target,
+          ...(options.over === undefined ? target : { socket: options.over }),
           ...options.tls,
           ALPNProtocols: ['h2'],
-          ...('host' in target && net.isIP(target.host) === 0 ? { servername: target.host } : {}),
+          ...serverNameOf(target, options),
         });
   // A stream may be silent for hours; this finds a peer that is gone.
   socket.setKeepAlive(true, 30_000);
@@ -71,6 +76,11 @@ function connectTo(target: Target, options: DialOptions): Duplex {
   socket.once(options.tls === undefined ? 'connect' : 'secureConnect', () => clearTimeout(timer));
   socket.once('close', () => clearTimeout(timer));
   return socket;
+}
+
+function serverNameOf(target: Target, { serverName }: DialOptions): { readonly servername?: string } {
+  if (serverName !== undefined) return { servername: serverName };
+  return 'host' in target && net.isIP(target.host) === 0 ? { servername: target.host } : {};
 }
 
 /**

@@ -41,6 +41,8 @@ export type Listen = UnixListen | TcpListen;
 
 export interface Listening {
   readonly address: string;
+  /** New connections find these certificates; those that are there stay. @throws {KubeArmorError} `CONFIG_INVALID` bad PEM */
+  renewTls(files: TlsFiles): void;
   /** Ends accepting; connections stay. */
   close(): Promise<void>;
 }
@@ -120,6 +122,7 @@ async function listenUnix(listen: UnixListen, logger: Logger, prepare: Prepare):
   }
   return {
     address: `unix://${listen.path}`,
+    renewTls: () => {},
     close: async () => {
       front.close();
       await rm(listen.path, { force: true });
@@ -131,13 +134,27 @@ function hostOf(listen: TcpListen): string {
   return listen.host === 'localhost' ? '127.0.0.1' : listen.host;
 }
 
+const TLS_MIN = { minVersion: 'TLSv1.2' } as const;
+
+function renewTls(server: Http2Server | Http2SecureServer, files: TlsFiles): void {
+  if (!('setSecureContext' in server)) return;
+  try {
+    server.setSecureContext({ ...files, ...TLS_MIN });
+  } catch (error) {
+    throw badPem(error);
+  }
+}
+
+const badPem = (error: unknown): KubeArmorError =>
+  new KubeArmorError('CONFIG_INVALID', `reading the TLS certificate and key: ${String(error)}`, { cause: error });
+
 function tcpServer(listen: TcpListen): Http2Server | Http2SecureServer {
   const { tls } = listen;
   if (tls !== undefined) {
     try {
-      return createSecureServer({ ...SESSION, ...tls, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2' });
+      return createSecureServer({ ...SESSION, ...tls, requestCert: true, rejectUnauthorized: true, ...TLS_MIN });
     } catch (error) {
-      throw new KubeArmorError('CONFIG_INVALID', `reading the TLS certificate and key: ${String(error)}`, { cause: error });
+      throw badPem(error);
     }
   }
   const host = hostOf(listen);
@@ -165,6 +182,7 @@ async function listenTcp(listen: TcpListen, prepare: Prepare): Promise<Listening
   }
   const { port } = http2.address() as AddressInfo;
   return {
+    renewTls: (files) => renewTls(http2, files),
     address: net.isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`,
     close: async () => void http2.close(),
   };

@@ -5,7 +5,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import type { Logger } from '#base';
 import { grpcAdapter } from './adapter.ts';
 import { startListening } from './listen.ts';
-import type { Listen } from './listen.ts';
+import type { Listen, TlsFiles } from './listen.ts';
 import type { GrpcService } from './service.ts';
 
 export interface ServeOptions {
@@ -19,6 +19,8 @@ export interface ServeOptions {
 export interface GrpcServer {
   /** `unix:///path` or `host:port`, with the port that was taken. */
   readonly address: string;
+  /** New connections find these certificates; without TLS it does nothing. @throws {KubeArmorError} `CONFIG_INVALID` bad PEM */
+  renewTls(files: TlsFiles): void;
   /**
    * Accepts nobody any more, lets running calls end (streams with Unavailable, after what waits for them), and cuts
    * what has not ended after `drainMs`, default 2,000. Resolves when every connection is closed; a second call waits too.
@@ -56,6 +58,7 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
   let stopped: Promise<void> | undefined;
   return {
     address: listening.address,
+    renewTls: (files) => listening.renewTls(files),
     stop: (drainMs = 2_000) => (stopped ??= stop({ close: () => listening.close(), sessions, shutdown, drainMs })),
   };
 }

@@ -40,6 +40,16 @@ interface Kubeconfig {
  * @throws {KubeArmorError} `CONFIG_INVALID` where it cannot be read or asks for what is not supported, `HOST_IO` where no file is there
  */
 export async function kubeconfigAccess(paths: readonly string[], options: KubeconfigOptions = {}): Promise<ClusterAccess> {
+  return accessOf(await readAll(paths), paths.join(':'), options);
+}
+
+/** The contexts that these files have, by name. Throws as `kubeconfigAccess`. */
+export async function kubeconfigContexts(paths: readonly string[]): Promise<readonly string[]> {
+  const { contexts } = await readAll(paths);
+  return [...contexts.keys()];
+}
+
+async function readAll(paths: readonly string[]): Promise<Kubeconfig> {
   const config = emptyConfig();
   let missing: unknown;
   let found = 0;
@@ -50,7 +60,7 @@ export async function kubeconfigAccess(paths: readonly string[], options: Kubeco
     collect(config, text, path, dirname(resolve(path)));
   }
   if (found === 0) throw missing ?? new KubeArmorError('CONFIG_INVALID', 'reading the kubeconfig: no file is named');
-  return accessOf(config, paths.join(':'), options);
+  return config;
 }
 
 /** The same of a kubeconfig's text; files that it names are relative to `folder`. */

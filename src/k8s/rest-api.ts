@@ -5,6 +5,8 @@ import type { Kind, KubeApi, KubeObject, ObjectRef, Selection, WatchChange, Writ
 import type { Pauses } from './backoff.ts';
 import { Caller } from './caller.ts';
 import type { Retries } from './caller.ts';
+import { PodClient } from './pod-streams.ts';
+import type { PodStreams } from './pod-streams.ts';
 import { readObject, recordOf, textOf } from './read-object.ts';
 import { reflect } from './reflect.ts';
 import { queryText, resourcePath, writeQuery } from './resource-path.ts';
@@ -49,11 +51,12 @@ interface Listed {
  *
  * @source Kubernetes, “API Concepts”: efficient detection of changes, retrieving large result sets in chunks, server-side apply
  */
-export function openKubeApi(options: KubeApiOptions): KubeApi & Disposable {
+export function openKubeApi(options: KubeApiOptions): KubeApi & { readonly pods: PodStreams } & Disposable {
   return new RestKubeApi(options);
 }
 
 class RestKubeApi implements KubeApi, Disposable {
+  readonly pods: PodStreams;
   readonly #transport: Transport;
   readonly #caller: Caller;
   readonly #watchPauses: Pauses;
@@ -64,6 +67,7 @@ class RestKubeApi implements KubeApi, Disposable {
     const { access, userAgent, timeoutMs = 30_000, tries = 5, pauses = { firstMs: 250, maxMs: 5_000 } } = options;
     this.#transport = new Transport(access, { userAgent, timeoutMs, answerMaxBytes: ANSWER_MAX_BYTES });
     this.#caller = new Caller(this.#transport, { tries, pauses });
+    this.pods = new PodClient(this.#transport, this.#caller);
     this.#watchPauses = options.watchPauses ?? { firstMs: 500, maxMs: 30_000 };
     this.#silentMs = options.silentMs ?? 150_000;
     this.#watchSeconds = options.watchSeconds ?? { min: 240, max: 480 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as http from 'node:http';
 import * as https from 'node:https';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { KubeArmorError } from '#base';
 import type { ClusterAccess, Identity } from './access.ts';
 
@@ -35,6 +37,20 @@ export interface TransportOptions {
   readonly answerMaxBytes: number;
 }
 
+/** A connection that is no longer HTTP. */
+export interface Upgraded {
+  readonly socket: Duplex;
+  /** What came after the answer's head. */
+  readonly head: Buffer;
+  readonly headers: http.IncomingHttpHeaders;
+}
+
+interface OpenOptions {
+  readonly fresh: boolean;
+  readonly headers?: http.OutgoingHttpHeaders;
+  readonly onUpgrade?: (upgraded: Upgraded) => void;
+}
+
 /** HTTP/1.1 to the API server over connections that are kept; each request carries the credentials of the moment. */
 export class Transport implements Disposable {
   readonly #access: ClusterAccess;
@@ -52,7 +68,11 @@ export class Transport implements Disposable {
    * @param fresh with credentials read anew
    * @throws {KubeArmorError} `API_UNREACHABLE`, the system's error as its cause; the signal's reason when aborted
    */
-  async open(request: ApiRequest, fresh = false): Promise<http.IncomingMessage> {
+  open(request: ApiRequest, fresh = false): Promise<http.IncomingMessage> {
+    return this.#open(request, { fresh });
+  }
+
+  async #open(request: ApiRequest, { fresh, headers, onUpgrade }: OpenOptions): Promise<http.IncomingMessage> {
     const { signal, doing } = request;
     signal?.throwIfAborted();
     const identity = await this.#access.identify(fresh);
@@ -63,8 +83,15 @@ export class Transport implements Disposable {
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
       signal?.throwIfAborted();
-      sent = this.#send(request, identity);
+      sent = this.#send(request, identity, headers);
       sent.once('response', resolve);
+      if (onUpgrade !== undefined) {
+        sent.once('upgrade', (response, socket: Socket, head) => {
+          socket.setTimeout(0); // an unused connection is closed soon; this one may be silent for hours
+          onUpgrade({ socket, head, headers: response.headers });
+          resolve(response);
+        });
+      }
       sent.on('error', reject); // stays: an error after the answer's head must not end the process
       return await promise;
     } catch (error) {
@@ -102,16 +129,33 @@ export class Transport implements Disposable {
     }
   }
 
-  /** Closes every connection, those in use too. */
+  /**
+   * Asks for another protocol on the connection, and hands the connection over.
+   *
+   * @param headers beside those of every request, `Upgrade` among them
+   * @returns the connection, or the answer where the server does not do it
+   * @throws as `open`
+   */
+  async upgrade(
+    request: ApiRequest,
+    headers: http.OutgoingHttpHeaders,
+    fresh = false,
+  ): Promise<{ readonly upgraded: Upgraded } | { readonly refused: http.IncomingMessage }> {
+    let upgraded: Upgraded | undefined;
+    const refused = await this.#open(request, { fresh, headers, onUpgrade: (connection) => void (upgraded = connection) });
+    return upgraded === undefined ? { refused } : { upgraded };
+  }
+
+  /** Closes every connection, those in use too; not those that were handed over. */
   [Symbol.dispose](): void {
     this.#agent?.agent.destroy();
     this.#agent = undefined;
   }
 
-  #send({ method, path, body, contentType }: ApiRequest, identity: Identity): http.ClientRequest {
+  #send({ method, path, body, contentType }: ApiRequest, identity: Identity, more?: http.OutgoingHttpHeaders): http.ClientRequest {
     const { server } = this.#access;
     const text = body === undefined ? undefined : JSON.stringify(body);
-    const headers: http.OutgoingHttpHeaders = { accept: 'application/json', 'user-agent': this.#options.userAgent };
+    const headers: http.OutgoingHttpHeaders = { accept: 'application/json', 'user-agent': this.#options.userAgent, ...more };
     if (identity.token !== undefined) headers['authorization'] = `Bearer ${identity.token}`;
     if (text !== undefined) {
       headers['content-type'] = contentType ?? 'application/json';

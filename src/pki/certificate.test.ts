@@ -5,11 +5,11 @@ import type { AddressInfo } from 'node:net';
 import { X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
 import { connect, createServer } from 'node:tls';
-import { makeAuthority, makeServerLeaf } from './certificate.ts';
+import { makeAuthority, makeLeaf } from './certificate.ts';
 
 const validity = { notBefore: new Date(Date.now() - 60_000), notAfter: new Date('2060-02-03T04:05:06Z') };
 const authority = makeAuthority('an authority', validity);
-const leaf = makeServerLeaf({ name: 'a server', hosts: ['one.example', 'localhost'], ...validity }, authority.issuer);
+const leaf = makeLeaf({ usage: 'server', name: 'a server', hosts: ['one.example', 'localhost'], ...validity }, authority.issuer);
 
 test('what is made says what was asked for', () => {
   const [ca, one] = [new X509Certificate(authority.certificate), new X509Certificate(leaf.certificate)];
@@ -49,4 +49,14 @@ test('a client that trusts the authority, and no other, takes the leaf for its h
   assert.equal(await answer(authority.certificate, 'two.example'), 'ERR_TLS_CERT_ALTNAME_INVALID');
   assert.notEqual(await answer(other.certificate, 'one.example'), 'hello');
   server.close();
+});
+
+test('a client’s leaf is for clients alone, and addresses stand beside names', () => {
+  const hosts = ['127.0.0.1', '::1', '2001:db8::a:1', '::ffff:10.0.0.1', 'localhost'];
+  const server = new X509Certificate(makeLeaf({ usage: 'server', name: 's', hosts, ...validity }, authority.issuer).certificate);
+  for (const address of hosts.slice(0, 4)) assert.ok(server.checkIP(address), address);
+  assert.equal(server.checkIP('127.0.0.2'), undefined);
+  const client = new X509Certificate(makeLeaf({ usage: 'client', name: 'c', hosts: [], ...validity }, authority.issuer).certificate);
+  assert.deepEqual(client.keyUsage, ['1.3.6.1.5.5.7.3.2']);
+  assert.equal(client.subjectAltName, undefined);
 });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
+import { isIP } from 'node:net';
 import { bits, boolean, explicit, implicit, integer, octets, oid, sequence, setOf, time, utf8 } from './der.ts';
 import type { Der } from './der.ts';
 
@@ -23,9 +24,13 @@ interface Validity {
   readonly notAfter: Date;
 }
 
+export type LeafUsage = 'server' | 'client';
+
 export interface LeafRequest extends Validity {
   readonly name: string;
-  /** DNS names that it is for. */
+  /** Who may show it: nobody can serve with a client's, or ask with a server's. */
+  readonly usage: LeafUsage;
+  /** DNS names and addresses that it is for; a client's needs none. */
   readonly hosts: readonly string[];
 }
 
@@ -39,8 +44,10 @@ const OID = {
   basicConstraints: '2.5.29.19',
   authorityKeyId: '2.5.29.35',
   extendedUsage: '2.5.29.37',
-  serverAuth: '1.3.6.1.5.5.7.3.1',
 } as const;
+
+/** Values of extendedUsage. @source RFC 5280, section 4.2.1.12 */
+export const EXTENDED_USAGE: Readonly<Record<LeafUsage, string>> = { server: '1.3.6.1.5.5.7.3.1', client: '1.3.6.1.5.5.7.3.2' };
 
 /** Bits of keyUsage, the first the highest. */
 const USAGE = { signature: bits(Uint8Array.of(0x80), 7), certificates: bits(Uint8Array.of(0x04), 2) } as const;
@@ -59,19 +66,34 @@ export function makeAuthority(name: string, validity: Validity): Issued & { read
   return { certificate: certify({ ...validity, name, publicKey, extensions }, issuer), key: privateKey, issuer };
 }
 
-/** Makes a key (ECDSA P-256) and a certificate for servers of these names. */
-export function makeServerLeaf({ hosts, ...request }: LeafRequest, issuer: Issuer): Issued {
+/** Makes a key (ECDSA P-256) and a certificate for it. */
+export function makeLeaf({ hosts, usage, ...request }: LeafRequest, issuer: Issuer): Issued {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const names = hosts.map((host) => implicit(2, Buffer.from(host, 'ascii')));
   const extensions = [
     extension(OID.basicConstraints, sequence(), true),
     extension(OID.keyUsage, USAGE.signature, true),
-    extension(OID.extendedUsage, sequence(oid(OID.serverAuth))),
+    extension(OID.extendedUsage, sequence(oid(EXTENDED_USAGE[usage]))),
     extension(OID.subjectKeyId, octets(keyId(publicKey))),
     extension(OID.authorityKeyId, sequence(implicit(0, keyId(issuer.publicKey)))),
-    extension(OID.altName, sequence(...names)),
+    ...(hosts.length === 0 ? [] : [extension(OID.altName, sequence(...hosts.map(generalName)))]),
   ];
   return { certificate: certify({ ...request, publicKey, extensions }, issuer), key: privateKey };
+}
+
+/** A DNS name, or an address as its bytes. @source RFC 5280, section 4.2.1.6 */
+function generalName(host: string): Der {
+  const version = isIP(host);
+  if (version === 0) return implicit(2, Buffer.from(host, 'ascii'));
+  return implicit(7, version === 4 ? Uint8Array.from(host.split('.'), Number) : ipv6Bytes(host));
+}
+
+function ipv6Bytes(address: string): Der {
+  const { hostname } = new URL(`http://[${address}]`); // in its one form: no IPv4 part, one `::` at most
+  const [head = '', tail = ''] = hostname.slice(1, -1).split('::');
+  const groups = (part: string): string[] => part.split(':').filter((group) => group !== '');
+  const [first, last] = [groups(head), groups(tail)];
+  const all = [...first, ...Array.from({ length: 8 - first.length - last.length }, () => '0'), ...last];
+  return Uint8Array.from(all.flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 0xff]));
 }
 
 interface ToBeSigned extends Validity {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { makeAuthority, makeServerLeaf } from './certificate.ts';
+import { makeAuthority, makeLeaf } from './certificate.ts';
 import { nextStep, problemOf, SERVING, splitBundle, takeStep } from './serving.ts';
 import type { ServingCertificates } from './serving.ts';
 
@@ -69,7 +69,7 @@ test('what cannot be used is replaced at once, and good authorities stay', () =>
 test('the leaf of somebody else’s making is kept while it is good', () => {
   const validity = { notBefore: new Date(START_MS), notAfter: new Date(START_MS + 900 * DAY_MS) };
   const authority = makeAuthority('theirs', validity);
-  const leaf = makeServerLeaf({ name: 'theirs', hosts: HOSTS, ...validity }, authority.issuer);
+  const leaf = makeLeaf({ usage: 'server', name: 'theirs', hosts: HOSTS, ...validity }, authority.issuer);
   const pair = { certificate: leaf.certificate, key: leaf.key.export({ type: 'sec1', format: 'pem' }).toString() };
   const theirs = { authorities: [authority.certificate], current: pair };
   assert.equal(step(theirs, START_MS + 599 * DAY_MS).did, 'keep');

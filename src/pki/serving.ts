@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { makeAuthority, makeServerLeaf } from './certificate.ts';
+import { isIP } from 'node:net';
+import { makeAuthority, makeLeaf } from './certificate.ts';
 
 /** A leaf and its key, both PEM. */
 export interface ServingPair {
@@ -94,7 +95,7 @@ function makePair(nowMs: number, hosts: readonly string[]): { authority: string;
   const notBefore = new Date(nowMs - SERVING.backdateMs);
   const notAfter = new Date(nowMs + SERVING.lifeMs);
   const authority = makeAuthority(`kubearmor-ca-${notBefore.toISOString().slice(0, 10)}`, { notBefore, notAfter });
-  const leaf = makeServerLeaf({ name: 'kubearmor', hosts, notBefore, notAfter }, authority.issuer);
+  const leaf = makeLeaf({ usage: 'server', name: 'kubearmor', hosts, notBefore, notAfter }, authority.issuer);
   const key = leaf.key.export({ type: 'pkcs8', format: 'pem' }).toString();
   return { authority: authority.certificate, pair: { certificate: leaf.certificate, key } };
 }
@@ -109,7 +110,7 @@ export function problemOf(
   if (leaf === undefined) return 'it is no certificate';
   if (leaf.validFromDate.getTime() > nowMs) return `it is not valid before ${leaf.validFromDate.toISOString()}`;
   if (leaf.validToDate.getTime() <= nowMs) return `it expired at ${leaf.validToDate.toISOString()}`;
-  const other = hosts.find((host) => leaf.checkHost(host, { subject: 'never' }) === undefined);
+  const other = hosts.find((host) => !isFor(leaf, host));
   if (other !== undefined) return `it is not for ${other}`;
   if (!isKeyOf(pair.key, leaf)) return 'its key is not the one beside it';
   return authorities.some((one) => hasSigned(one, leaf, nowMs)) ? undefined : 'no authority that clients are told of has signed it';
@@ -132,7 +133,10 @@ export function splitBundle(bundle: string): string[] {
   );
 }
 
-function isKeyOf(key: string, leaf: X509Certificate): boolean {
+const isFor = (leaf: X509Certificate, host: string): boolean =>
+  isIP(host) === 0 ? leaf.checkHost(host, { subject: 'never' }) !== undefined : leaf.checkIP(host) !== undefined;
+
+export function isKeyOf(key: string, leaf: X509Certificate): boolean {
   try {
     return leaf.checkPrivateKey(createPrivateKey(key));
   } catch {
@@ -146,7 +150,8 @@ function hasSigned(authority: string, leaf: X509Certificate, nowMs: number): boo
   return leaf.checkIssued(signer) && leaf.verify(signer.publicKey);
 }
 
-function isOld({ certificate }: ServingPair, nowMs: number): boolean {
+/** A third of its life is left, or less. */
+export function isOld({ certificate }: Pick<ServingPair, 'certificate'>, nowMs: number): boolean {
   const leaf = readCertificate(certificate);
   if (leaf === undefined) return true;
   const [from, to] = [leaf.validFromDate.getTime(), leaf.validToDate.getTime()];

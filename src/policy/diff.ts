@@ -51,13 +51,21 @@ export interface PolicySides {
  *
  * A verdict is its outcome; another rule with the same outcome is no change. The witness is evaluated on both sides, so it is true even
  * where the search was cut short.
+ *
+ * @param resolve names of both sides' rules in the workload's root, and of the accesses that are tried
+ * @param resolveBefore names of the first side's rules, where those are read otherwise
  */
-export function diffFor(given: PolicySides, workload: Workload, resolve: PathResolver = asWritten): Difference | CompileExceeded {
+export function diffFor(
+  given: PolicySides,
+  workload: Workload,
+  resolve: PathResolver = asWritten,
+  resolveBefore: PathResolver = resolve,
+): Difference | CompileExceeded {
   const [a, b] = [given.before, given.after].map((policies) => policies.filter((policy) => selects(policy, workload))) as [
     Policy[],
     Policy[],
   ];
-  const sides = [compile(a, workload, resolve), compile(b, workload, resolve)] as const;
+  const sides = [compile(a, workload, resolveBefore), compile(b, workload, resolve)] as const;
   for (const side of sides) if ('exceeded' in side) return side;
   const [from, to] = sides as readonly [RuleSet, RuleSet];
   const rules = from.rules.length + to.rules.length;

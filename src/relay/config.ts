@@ -10,6 +10,8 @@ export interface RelayConfig {
   readonly agentPort: number;
   /** Folder of the certificates; undefined: plaintext on loopback. */
   readonly tlsCertPath: string | undefined;
+  /** In every agent's certificate; empty: its address. */
+  readonly agentName: string;
   readonly namespace: string;
   /** Undefined: looked for as `findAccess` says. */
   readonly kubeconfig: string | undefined;
@@ -38,6 +40,7 @@ export function readConfig(argv: readonly string[], env: Environment): ConfigRes
       port: Number(values.port),
       agentPort: Number(values.agentPort),
       tlsCertPath: values.tls === 'true' ? values.tlsCertPath : undefined,
+      agentName: values.agentName,
       namespace: values.namespace,
       kubeconfig: values.kubeconfig === '' ? undefined : values.kubeconfig,
       printed: new Set(printed.flatMap(([kind, value]) => (isOn(value) ? [kind] : []))),

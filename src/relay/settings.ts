@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { KUBECONFIG_SETTING, NAMESPACE_SETTING, onlySetting, PORT_SETTING, SWITCH_SETTING } from '#base';
 import type { FlagSetting } from '#base';
+import { NAMES } from '#cluster';
 
 const PATH = { allowed: /^\/.*$/, allowedText: 'an absolute path' };
 /** KubeArmor's relay takes any case of it. */
@@ -36,6 +37,14 @@ export const SETTINGS = {
     fallback: 'external',
     meaning: 'where certificates come from',
     ...onlySetting('external', 'nobody but the operator makes certificates'),
+  },
+  agentName: {
+    flag: 'agentName',
+    env: 'KUBEARMOR_AGENT_NAME',
+    fallback: NAMES.agentHost,
+    meaning: 'name that the certificate of every agent has to have; empty: the address of its pod',
+    allowed: /^([a-z0-9.-]+)?$/,
+    allowedText: 'a DNS name',
   },
   namespace: { ...NAMESPACE_SETTING, meaning: 'where the agents’ pods are' },
   kubeconfig: KUBECONFIG_SETTING,

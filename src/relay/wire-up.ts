@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { errnoText, KubeArmorError } from '#base';
 import type { Logger } from '#base';
 import { formatJson } from '#events';
 import type { Alert, Log, Message } from '#events';
-import { createHealth, dialGrpc, Feed, logService, serveGrpc } from '#grpc';
-import type { Listen, TlsFiles } from '#grpc';
+import { createHealth, dialGrpc, Feed, logService, serveGrpc, TlsFolder } from '#grpc';
+import type { Listen } from '#grpc';
 import type { AgentSource } from './agent-source.ts';
 import type { RelayConfig } from './config.ts';
 import { FanIn } from './fan-in.ts';
@@ -32,38 +29,34 @@ const SERVICES = ['', 'feeder.LogService'];
 export async function runRelay(config: RelayConfig, parts: RelayParts, signal: AbortSignal): Promise<void> {
   const { agents, logger, print, onServing, runId } = parts;
   const { tlsCertPath, port, printed } = config;
+  const agentName = config.agentName === '' ? {} : { serverName: config.agentName };
+  const open = (role: 'server' | 'client', folder: string): Promise<TlsFolder> => TlsFolder.open({ folder, logger }, role);
   const tls =
-    tlsCertPath === undefined ? undefined : { server: await readTls(tlsCertPath, 'server'), client: await readTls(tlsCertPath, 'client') };
+    tlsCertPath === undefined ? undefined : { server: await open('server', tlsCertPath), client: await open('client', tlsCertPath) };
   const feed = new Feed({ runId });
   const health = createHealth(SERVICES);
   const listen: Listen =
     tls === undefined
       ? { kind: 'tcp', host: '127.0.0.1', port, insecureLoopback: true }
-      : { kind: 'tcp', host: '::', port, tls: tls.server };
+      : { kind: 'tcp', host: '::', port, tls: tls.server.current };
   const server = await serveGrpc({ services: [logService(feed), health.service], listen, logger });
   for (const name of SERVICES) health.set(name, true);
   onServing?.(server.address);
   const fanIn = new FanIn({
     feed,
-    dial: (address) => dialGrpc({ address, ...(tls === undefined ? {} : { tls: tls.client }) }),
+    dial: (address) => dialGrpc({ address, ...(tls === undefined ? {} : { tls: tls.client.current, ...agentName }) }),
     tell: (kind, record) => printed.has(kind) && print(formatJson(record as unknown as Alert | Log | Message)),
     logger,
   });
+  const stop = new AbortController();
+  const until = AbortSignal.any([signal, stop.signal]);
+  const followed = tls === undefined ? [] : [tls.server.follow(until, (files) => server.renewTls(files)), tls.client.follow(until)];
   try {
     await fanIn.run(agents, signal);
   } finally {
+    stop.abort();
+    await Promise.all(followed);
     for (const name of SERVICES) health.set(name, false);
     await server.stop();
   }
-}
-
-async function readTls(folder: string, name: 'server' | 'client'): Promise<TlsFiles> {
-  const read = async (file: string): Promise<Buffer> => {
-    try {
-      return await readFile(join(folder, file));
-    } catch (error) {
-      throw new KubeArmorError('CONFIG_INVALID', `reading ${join(folder, file)} (tlsCertPath): ${errnoText(error)}`, { cause: error });
-    }
-  };
-  return { ca: await read('ca.crt'), cert: await read(`${name}.crt`), key: await read(`${name}.key`) };
 }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CORE, NODE_REPORTS, nodeLeaseName, POLICY_KINDS } from '#cluster';
+import { AGENT_CLUSTER_RULES, AGENT_NAMESPACE_RULES, CORE, NODE_REPORTS, nodeLeaseName, POLICY_KINDS } from '#cluster';
 import type { NodeReport, PolicyReport } from '#cluster';
 import type { KubeApi, KubeObject } from '#k8s';
 import type { PolicyKind } from '#policy';
@@ -293,20 +293,6 @@ const serverAway = async (plane: ControlPlane): Promise<void> => {
   await node.isUnder(main);
 };
 
-const POLICIES = Object.values(POLICY_KINDS).map(({ plural }) => plural);
-const SECURITY = 'security.kubearmor.com';
-/** What docs/reference/agent-pod.md asks for: in the whole cluster, and in the agent's namespace. */
-const CLUSTER_RULES = [
-  { apiGroups: [''], resources: ['pods', 'namespaces', 'nodes'], verbs: ['list', 'watch'] },
-  { apiGroups: [SECURITY], resources: POLICIES, verbs: ['list', 'watch'] },
-  { apiGroups: [SECURITY], resources: ['kubearmornodes'], verbs: ['get', 'create'] },
-  { apiGroups: [SECURITY], resources: ['kubearmornodes/status'], verbs: ['patch'] },
-];
-const OWN_RULES = [
-  { apiGroups: [''], resources: ['configmaps'], verbs: ['list', 'watch'] },
-  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'patch'] },
-];
-
 async function grant(node: Node, user: string): Promise<void> {
   const apply = (kind: string, plural: string, namespace: string | undefined, fields: object): Promise<KubeObject> => {
     const [group, version] = ['rbac.authorization.k8s.io', 'v1'];
@@ -318,9 +304,9 @@ async function grant(node: Node, user: string): Promise<void> {
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name: user },
     subjects: [{ kind: 'User', name: user, apiGroup: 'rbac.authorization.k8s.io' }],
   });
-  await apply('ClusterRole', 'clusterroles', undefined, { rules: CLUSTER_RULES });
+  await apply('ClusterRole', 'clusterroles', undefined, { rules: AGENT_CLUSTER_RULES });
   await apply('ClusterRoleBinding', 'clusterrolebindings', undefined, to('ClusterRole'));
-  await apply('Role', 'roles', 'kubearmor', { rules: OWN_RULES });
+  await apply('Role', 'roles', 'kubearmor', { rules: AGENT_NAMESPACE_RULES });
   await apply('RoleBinding', 'rolebindings', 'kubearmor', to('Role'));
 }
 

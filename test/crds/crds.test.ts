@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { readConfig } from '#cluster';
 import { SPEC_SHAPES } from '#policy';
 import type { Shape } from '#policy';
-import type { Schema } from '../../tools/crd-schema.ts';
+import type { Schema } from '#install';
 import { CONFIG_WITH_EVERYTHING } from '../cluster/config-document.ts';
 import { changedDocuments, ownDocuments, sharedDocuments, skipShared } from './documents.ts';
 import type { Written } from './documents.ts';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { parse } from 'yaml';
-import type { Schema } from '../../tools/crd-schema.ts';
+import type { Schema } from '#install';
 import { renderDefinitions } from '../../tools/gen-crds.ts';
 
 /** What of a CustomResourceDefinition the tests look at. */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { renameSync } from 'node:fs';
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { readFileSync, renameSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { CHARTS, chartFiles, indexText, manifestText, sampleConfigText } from './charts.ts';
 import type { Component } from './component.ts';
 import { ARCHES } from './debian.ts';
 import type { Arch } from './debian.ts';
@@ -24,7 +26,7 @@ export interface Made {
 
 /** Something that a release consists of; it may be several files. */
 export interface Artefact {
-  readonly name: 'npm' | 'tarballs' | 'bpf' | 'debs' | 'installer' | 'images';
+  readonly name: 'npm' | 'tarballs' | 'bpf' | 'debs' | 'installer' | 'charts' | 'manifest' | 'images';
   readonly what: string;
   /** Writes into `out`. */
   readonly make: (shop: Workshop, out: string) => Promise<readonly Made[]>;
@@ -111,6 +113,35 @@ const installer: Artefact = {
   },
 };
 
+const charts: Artefact = {
+  name: 'charts',
+  what: 'charts for Helm, and the index of their folder',
+  async make(shop, out) {
+    const { version, epoch, root } = shop.release;
+    const contained = CHARTS.map((chart) => {
+      const file = packed(shop, { entries: chartFiles(chart, version, root) }, join(out, `${chart.name}-${version}.tgz`));
+      return { chart, file: basename(file), sha256: createHash('sha256').update(readFileSync(file)).digest('hex') };
+    });
+    writeTree(out, [{ path: 'index.yaml', text: indexText(contained, version, new Date(epoch * 1_000).toISOString()) }], epoch);
+    return contained.map(({ chart, file }) => ({ file: join(out, file), subject: generic(chart.name, version), components: [] }));
+  },
+};
+
+const manifest: Artefact = {
+  name: 'manifest',
+  what: 'the operator for kubectl apply, and a KubeArmorConfig for it',
+  async make(shop, out) {
+    const { version, epoch } = shop.release;
+    const texts = { 'kubearmor-operator.yaml': manifestText(version), 'kubearmor-config.yaml': sampleConfigText() };
+    writeTree(
+      out,
+      Object.entries(texts).map(([path, text]) => ({ path, text })),
+      epoch,
+    );
+    return Object.keys(texts).map((file) => ({ file: join(out, file), subject: generic(file, version), components: [] }));
+  },
+};
+
 /** Written beside the archives: name, digest and architecture of each image. */
 export const IMAGE_LIST = 'images.txt';
 
@@ -136,5 +167,5 @@ const images: Artefact = {
   },
 };
 
-/** Everything that `make release` makes. Another artefact (charts, a manifest) is one more entry. */
-export const ARTEFACTS: readonly Artefact[] = [npm, tarballs, bpf, debs, installer, images];
+/** Everything that `make release` makes. Another artefact is one more entry. */
+export const ARTEFACTS: readonly Artefact[] = [npm, tarballs, bpf, debs, installer, charts, manifest, images];

@@ -30,6 +30,11 @@ interface ImageRow {
 export const IMAGES: readonly ImageRow[] = [
   { name: 'kubearmor/kubearmor', programs: ['kubearmor', 'karmor'], what: 'the agent of a node', bpf: true },
   { name: 'kubearmor/kubearmor-controller', programs: ['kubearmor-controller'], what: 'the controller of a cluster' },
+  {
+    name: 'kubearmor/kubearmor-operator',
+    programs: ['kubearmor-operator'],
+    what: 'installs what a KubeArmorConfig asks for, and keeps it so',
+  },
   { name: 'kubearmor/kubearmor-relay-server', programs: ['kubearmor-relay'], what: 'the alerts and logs of all agents as one stream' },
 ];
 

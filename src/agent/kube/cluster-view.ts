@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { CORE } from '#cluster';
+import { CORE, textsOf } from '#cluster';
 import type { WatchChange } from '#k8s';
 import type { Postures } from '#policy';
 import type { BoundWorkload, WorkloadIdentity, WorkloadSettings } from '#workloads';
@@ -15,7 +15,6 @@ import type { LiveValues } from './live-config.ts';
 import { Namespaces } from './namespaces.ts';
 import { OwnNode } from './node.ts';
 import { Pods } from './pods.ts';
-import { textsOf } from './read.ts';
 
 const CONFIG_CURE = 'correct the ConfigMap kubearmor-config; what was good before counts';
 const ANNOTATION_CURE = 'correct the annotation';

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isDeepStrictEqual } from 'node:util';
+import { textsOf } from '#cluster';
 import type { KubeObject, WatchChange } from '#k8s';
 import type { Postures } from '#policy';
 import { readPosture, readVisibility } from './annotations.ts';
-import { textsOf } from './read.ts';
 import { takeIn } from './table.ts';
 import type { Table } from './table.ts';
 

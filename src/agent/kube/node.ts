@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isDeepStrictEqual } from 'node:util';
+import { fieldOf, textOf, textsOf } from '#cluster';
 import type { KubeObject, WatchChange } from '#k8s';
 import type { WorkloadMode } from '#policy';
 import { readMode, readVisibility } from './annotations.ts';
-import { fieldOf, textOf, textsOf } from './read.ts';
 import { takeIn } from './table.ts';
 import type { Table } from './table.ts';
 

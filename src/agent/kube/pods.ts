@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isDeepStrictEqual } from 'node:util';
-import { ANNOTATIONS } from '#cluster';
+import { ANNOTATIONS, fieldOf, listOf, textOf, textsOf } from '#cluster';
 import type { KubeObject, WatchChange } from '#k8s';
 import type { WorkloadOwner } from '#policy';
 import type { PodIdentity } from '#runtimes';
 import type { PodFacts } from '#workloads';
 import { readMode, readVisibility } from './annotations.ts';
-import { fieldOf, listOf, textOf, textsOf } from './read.ts';
 import { takeIn } from './table.ts';
 import type { Table } from './table.ts';
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Issue } from '#base';
-import { POLICY_KINDS, policyRef } from '#cluster';
+import { POLICY_KINDS, policyRef, fieldOf, textOf } from '#cluster';
 import type { KubeObject, WatchChange } from '#k8s';
 import { nodeSelected, parsePolicyObject, selects } from '#policy';
 import type { Policy, PolicyKind, Workload } from '#policy';
 import type { PolicyJudge } from '../policy-judge.ts';
-import { fieldOf, textOf } from './read.ts';
 import { keyOf, takeIn } from './table.ts';
 import type { Table } from './table.ts';
 

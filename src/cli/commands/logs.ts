@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { AGENT_OPTIONS, connectAgent } from '../agent-address.ts';
+import { AGENT_OPTIONS } from '../agent-address.ts';
+import { CLUSTER_OPTIONS, INSTALLATION_OPTION } from '../cluster/cluster-flags.ts';
+import { chooseTarget, TARGET_DETAILS } from '../cluster/target.ts';
 import type { Command, OptionSpec } from '../command.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
@@ -20,8 +22,8 @@ const STREAMS = { policy: ['alert'], system: ['log'], all: ['alert', 'log'] } as
 type LogFilterName = keyof typeof STREAMS;
 
 const FILTERS: readonly OptionSpec[] = [
-  { flags: '-n, --namespace <name>', summary: 'records of this namespace' },
-  { flags: '--pod <name>', summary: 'records of this pod' },
+  { flags: '-n, --namespace <name>', summary: 'records of this namespace', completes: 'namespace' },
+  { flags: '--pod <name>', summary: 'records of this pod', completes: 'pod' },
   { flags: '--container <name>', summary: 'records of this container' },
   { flags: '--logType <type>', summary: `${TYPES.join(', ')}, in any case`, suggests: TYPES },
   { flags: '--operation <name>', summary: `${OPERATIONS.join(', ')}, in any case`, suggests: OPERATIONS },
@@ -37,9 +39,14 @@ show \`preprod\`.
 Only what happens from now on is shown, and what happened while the agent itself was away. A lost connection is made again; how long
 the gap was, and how many records are known to be lost, is said on stderr.
 
+${TARGET_DETAILS}
+In a cluster the relay is reached through the API server (pods/portforward), in a pod at its service. Certificates come from the Secret
+kubearmor-client-certs, or from --tlsCertPath; where the Secret is not there it is asked without TLS, unless --secure is given.
+
 Examples:
   karmor logs -n shop --operation File
-  karmor logs --logFilter all --json --limit 100 | jq .Result`;
+  karmor logs --logFilter all --json --limit 100 | jq .Result
+  karmor logs --context prod --logFilter all -l app=web`;
 
 /** `karmor logs`: alerts and logs as they come, with KubeArmor's flags. */
 export const logs: Command = {
@@ -57,6 +64,13 @@ export const logs: Command = {
     { flags: '--logPath <path>', summary: 'where to: a file, stdout or none', default: 'stdout', completes: 'file' },
     { flags: '--msgPath <path>', summary: 'where the agent’s own messages go: a file, stdout or none', default: 'none', completes: 'file' },
     ...AGENT_OPTIONS,
+    {
+      flags: '--tlsCertProvider <which>',
+      summary: 'self: certificates from the cluster’s Secret; external: from --tlsCertPath',
+      choices: ['self', 'external'],
+    },
+    ...CLUSTER_OPTIONS,
+    INSTALLATION_OPTION,
   ],
   details: DETAILS,
   async run(_args, flags, io) {
@@ -88,7 +102,9 @@ async function printFeed({ streams, flags, renderer, sinks }: PrintPlan, io: Io)
   const limit = flags.count('limit') ?? 0;
   const loss = new LossMeter();
   const say = (text: string): void => io.err(`karmor logs: ${text}`);
-  const feed = followFeed({ streams, connect: () => connectAgent(flags, io), ...connectionNotes(say, loss) }, io);
+  const { feedConnector } = await import('../cluster/relay-connection.ts');
+  using connector = await feedConnector(await chooseTarget(flags, io), flags, io, say);
+  const feed = followFeed({ streams, connect: () => connector.connect(), ...connectionNotes(say, loss) }, io);
   let printed = 0;
   for await (const item of feed) {
     const note = loss.note(item);

@@ -131,7 +131,7 @@ test('karmor probe --secure without certificates is no verdict about the agent',
     const { io, out, err } = recordingIo({ connect: connectAgentPort });
     assert.equal(await runCli([...args, '--secure', '--tlsCertPath', '/nonexistent'], io), 2);
     assert.deepEqual(out, []);
-    assert.match(err[0] ?? '', /--secure needs ca\.crt, client\.crt and client\.key in \/nonexistent: ca\.crt: no such file/);
+    assert.match(err[0] ?? '', /TLS needs ca\.crt, client\.crt and client\.key in \/nonexistent: ca\.crt: no such file/);
   }
 });
 

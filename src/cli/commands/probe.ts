@@ -3,6 +3,8 @@ import { KubeArmorError } from '#base';
 import { AGENT_DETAIL_PATH, KUBEARMOR_PROBE_PATH, parseAgentDetail, parseKubeArmorProbe } from '../agent-detail.ts';
 import type { AgentDetail, PostureTable, Reason } from '../agent-detail.ts';
 import { AGENT_OPTIONS, agentAddress, isLocalAddress } from '../agent-address.ts';
+import { CLUSTER_OPTIONS } from '../cluster/cluster-flags.ts';
+import { chooseTarget, TARGET_DETAILS } from '../cluster/target.ts';
 import type { Command } from '../command.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
@@ -38,18 +40,43 @@ export const probe: Command = {
   options: [
     { flags: '-o, --output <format>', summary: 'how to print it; text where neither this nor -f is given', choices: ['text', 'json'] },
     { flags: '-f, --format <format>', summary: 'the same, as KubeArmor calls it', choices: ['text', 'json', 'no-color'] },
+    {
+      flags: '-n, --namespace <name>',
+      summary: 'in a cluster: where KubeArmor is (default: kubearmor, else where its pods are)',
+      completes: 'namespace',
+    },
+    { flags: '--full', summary: 'in a cluster: also what each node cannot enforce, and each policy’s nodes' },
     ...AGENT_OPTIONS,
+    ...CLUSTER_OPTIONS,
   ],
   details: `The first line is ENFORCING, AUDIT-ONLY, DEGRADED or NOT RUNNING; below it why, and what to do.
-It exits with 0 only for ENFORCING, 3 for NOT RUNNING, 1 for the others.`,
+It exits with 0 only for ENFORCING, 3 for NOT RUNNING, 1 for the others.
+In a cluster it tells every node and every policy, from what agents and controller write into the API server; nothing is started on
+nodes. There -f json prints KubeArmor’s own fields, -o json all of ours.
+
+${TARGET_DETAILS}`,
   async run(_args, flags, io) {
     const format = formatOf(flags);
+    const target = await chooseTarget(flags, io);
+    if (target.note !== undefined) io.err(`karmor probe: ${target.note}`);
+    if (target.kind === 'cluster') {
+      const { runInCluster } = await import('../cluster/probe-command.ts');
+      return VERDICTS[await runInCluster(target.asked, format, flags, io)].exitCode;
+    }
+    refuseClusterFlags(flags);
     const report = await gather(flags, io);
     if (format === 'json') await io.outJson(JSON.stringify(jsonReport(report), undefined, 2));
     else for (const line of textReport(report)) await io.out(format === 'no-color' ? renderText(line, false) : line);
     return VERDICTS[report.verdict].exitCode;
   },
 };
+
+/** What means nothing here must not be taken as if it did. */
+function refuseClusterFlags(flags: Flags): void {
+  if (flags.text('namespace') !== undefined)
+    throw new KubeArmorError('USAGE', '-n: this is the agent of one machine; it has no namespace: leave it out');
+  if (flags.isSet('full')) throw new KubeArmorError('USAGE', '--full: of one machine everything is always told: leave it out');
+}
 
 function formatOf(flags: Flags): string {
   const [output, format] = [flags.text('output'), flags.text('format')];

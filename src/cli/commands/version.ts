@@ -2,8 +2,12 @@
 import { COMMIT, VERSION, VERSION_TEXT } from '#base';
 import { AGENT_DETAIL_PATH, parseAgentDetail } from '../agent-detail.ts';
 import { AGENT_OPTIONS, agentAddress, isLocalAddress } from '../agent-address.ts';
+import { CLUSTER_OPTIONS } from '../cluster/cluster-flags.ts';
+import type { ClusterAsked } from '../cluster/cluster-port.ts';
+import { chooseTarget, TARGET_DETAILS } from '../cluster/target.ts';
 import type { Command } from '../command.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
+import type { ExitCode } from '../exit-codes.ts';
 import type { Flags } from '../flags.ts';
 import { hasErrorCode } from '../has-error-code.ts';
 import type { Io } from '../io.ts';
@@ -21,9 +25,13 @@ export const version: Command = {
     { flags: '--client', summary: 'this program only; asks nobody' },
     { flags: '-o, --output <format>', summary: 'how to print it', default: 'text', choices: ['text', 'json'] },
     ...AGENT_OPTIONS,
+    ...CLUSTER_OPTIONS,
   ],
+  details: TARGET_DETAILS,
   async run(_args, flags, io) {
-    const agent = flags.isSet('client') ? undefined : await agentVersion(flags, io);
+    const target = flags.isSet('client') ? undefined : await chooseTarget(flags, io);
+    if (target?.kind === 'cluster') return await inCluster(target.asked, flags, io);
+    const agent = target === undefined ? undefined : await agentVersion(flags, io);
     if (flags.text('output') === 'json') {
       await io.outJson(JSON.stringify({ schemaVersion: 1, client: VERSION, commit: COMMIT, agent }, undefined, 2));
       return EXIT_CODES.ok.code;
@@ -33,6 +41,20 @@ export const version: Command = {
     return EXIT_CODES.ok.code;
   },
 };
+
+async function inCluster(asked: ClusterAsked, flags: Flags, io: Io): Promise<ExitCode> {
+  const { agentVersions } = await import('../cluster/agent-versions.ts');
+  const agents = await agentVersions(asked, io);
+  if (flags.text('output') === 'json') {
+    await io.outJson(JSON.stringify({ schemaVersion: 1, client: VERSION, commit: COMMIT, agents }, undefined, 2));
+    return EXIT_CODES.ok.code;
+  }
+  await io.out(`karmor ${VERSION_TEXT}`);
+  if ('why' in agents) await io.out(`agents unknown: ${agents.why}`);
+  else if (agents.versions.length === 0) await io.out('agents: none reports');
+  else for (const { version: one, nodes } of agents.versions) await io.out(`agents ${one} on ${nodes} ${nodes === 1 ? 'node' : 'nodes'}`);
+  return EXIT_CODES.ok.code;
+}
 
 /** The file alone would not do: it outlives an agent that was killed. */
 async function agentVersion(flags: Flags, io: Io): Promise<AgentVersion> {

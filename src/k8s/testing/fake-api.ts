@@ -284,5 +284,6 @@ function conflict(kind: Kind, { name }: ObjectRef, why: string): KubeArmorError 
 }
 
 function missingKind(kind: Kind): KubeArmorError {
-  return new KubeArmorError('API_UNREACHABLE', `asking for ${kind.plural}: the API server does not have this kind`);
+  const message = `asking for ${kind.plural}: the API server does not have this kind`;
+  return new KubeArmorError('API_UNREACHABLE', message, { context: { status: 404 } });
 }

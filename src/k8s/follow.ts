@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Kind, KubeApi, KubeObject, Selection } from '#k8s';
+import type { Kind, KubeApi, KubeObject, Selection } from './api.ts';
 
 /** Where the objects of one kind are told. */
 export interface Following {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { KubeArmorError } from '#base';
+import { KubeArmorError } from './errors.ts';
 
 /** A page: its status and text. */
 export type Page = () => { readonly code: number; readonly text: string; readonly type?: string };
