@@ -141,13 +141,16 @@ const network = object(
 const capabilities = object(
   {
     ...stma,
-    matchCapabilities: rules(
-      object(
-        {
-          ...rule,
-          capability: described('Name as in capabilities(7), in any case, with or without CAP_; more with commas.', text('messageBytes')),
-        },
-        { required: ['capability'] },
+    matchCapabilities: described(
+      'Capabilities by name.',
+      rules(
+        object(
+          {
+            ...rule,
+            capability: described('Name as in capabilities(7), in any case, with or without CAP_; more with commas.', text('messageBytes')),
+          },
+          { required: ['capability'] },
+        ),
       ),
     ),
   },
@@ -164,7 +167,7 @@ const syscalls = object(
     matchSyscalls: described('System calls by name.', rules(object({ ...stma, syscall: syscallNames, fromSource: sources }))),
     matchPaths: described(
       'System calls on a path.',
-      rules(object({ ...stma, path: syscallPath, recursive: flag, syscall: syscallNames, fromSource: sources })),
+      rules(object({ ...stma, path: syscallPath, recursive, syscall: syscallNames, fromSource: sources })),
     ),
   },
   inSection,
@@ -172,16 +175,19 @@ const syscalls = object(
 const device = object(
   {
     ...stma,
-    matchDevice: rules(
-      object(
-        {
-          ...stma,
-          class: described('USB class by name (such as MASS-STORAGE) or number, or ALL.', text('nameBytes')),
-          subClass: described('0 to 255; -1: any.', integer(-2_147_483_648, 2_147_483_647)),
-          protocol: described('0 to 255; -1: any.', integer(-2_147_483_648, 2_147_483_647)),
-          level: described('Number of hubs between the device and the root.', integer(1, 2_147_483_647)),
-        },
-        { required: ['class'] },
+    matchDevice: described(
+      'USB devices by class.',
+      rules(
+        object(
+          {
+            ...stma,
+            class: described('USB class by name (such as MASS-STORAGE) or number, or ALL.', text('nameBytes')),
+            subClass: described('0 to 255; -1: any.', integer(-2_147_483_648, 2_147_483_647)),
+            protocol: described('0 to 255; -1: any.', integer(-2_147_483_648, 2_147_483_647)),
+            level: described('Number of hubs between the device and the root.', integer(1, 2_147_483_647)),
+          },
+          { required: ['class'] },
+        ),
       ),
     ),
   },
@@ -197,7 +203,12 @@ const firewall = (peers: 'from' | 'to') =>
       'Peers; without it all.',
       list(
         object(
-          { ipBlock: object({ cidr: described('An IP network such as 10.0.0.0/8.', text('tagBytes')) }, { required: ['cidr'] }) },
+          {
+            ipBlock: described(
+              'Peers by address.',
+              object({ cidr: described('An IP network such as 10.0.0.0/8.', text('tagBytes')) }, { required: ['cidr'] }),
+            ),
+          },
           { required: ['ipBlock'] },
         ),
         'peersPerRule',
@@ -211,7 +222,7 @@ const firewall = (peers: 'from' | 'to') =>
           {
             port: described(`Number, or one of ${NAMED_PORTS.join(', ')}.`, textOrInteger('tagBytes')),
             endPort: described('Last port of a range.', port),
-            protocol: word('TCP', 'UDP', 'SCTP'),
+            protocol: described('Transport protocol.', word('TCP', 'UDP', 'SCTP')),
           },
           { required: ['port'] },
         ),
@@ -242,7 +253,7 @@ const expression = object({
     'Key of a label; `label`, where the values are whole labels (`app=web`); `namespace`, where they are namespaces.',
     text('labelBytes'),
   ),
-  operator: word('In', 'NotIn', 'Exists', 'DoesNotExist'),
+  operator: described('In and NotIn ask for the values, the others for the key.', word('In', 'NotIn', 'Exists', 'DoesNotExist')),
   values: described('A list, or a map that is read as labels.', labelsOrList()),
 });
 export type ExpressionFields = Read<typeof expression>;
