@@ -57,6 +57,12 @@ export const BLOCKS: Readonly<Record<string, BlockRun>> = {
     run: 'release',
     by: 'tools/release/check.sh',
   },
+  'docs/guide/install.md: kubectl apply --server-side -f kubearmor-operator.yaml': { run: 'cluster', by: 'test/cluster/operator.kube.ts' },
+  'docs/guide/install.md: helm repo add kubearmor RELEASES/v1.2.3': { run: 'release', by: 'tools/release/check.sh' },
+  'docs/guide/install.md: kubectl annotate kubearmorconfig -n kubearmor kubearmorconfig-default kubearmor.io/take-over=true': {
+    run: 'cluster',
+    by: 'test/cluster/operator.kube.ts',
+  },
   'docs/guide/operations.md: sudo karmor probe': AGENT,
   'docs/guide/operations.md: kubectl get ksp,csp,hsp,nsp -A': { run: 'cluster', by: 'test/cluster/controller.kube.ts' },
   'docs/guide/operations.md: sudo apt-get install ./kubearmor_1.2.3_linux-amd64.deb': { run: 'release', by: 'tools/release/check-deb.sh' },
