@@ -41,8 +41,8 @@ export function differenceText({ object: { kind, metadata }, change, fields }: D
   return `${change === 'create' ? '+' : '~'} ${kind} ${name}${what}`;
 }
 
-function bare({ metadata, status: _, ...rest }: KubeObject): Record<string, unknown> {
-  return { ...rest, metadata: Object.fromEntries(Object.entries(metadata).filter(([field]) => !STAMPS.has(field))) };
+function bare({ metadata, ...rest }: KubeObject): Record<string, unknown> {
+  return { ...rest, status: undefined, metadata: Object.fromEntries(Object.entries(metadata).filter(([field]) => !STAMPS.has(field))) };
 }
 
 const isMap = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);

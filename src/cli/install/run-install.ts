@@ -3,16 +3,18 @@ import { open } from 'node:fs/promises';
 import { stringify } from 'yaml';
 import { errnoText, KubeArmorError } from '#base';
 import { CONFIGS, NAMES, readConfigConditions } from '#cluster';
+import type { Condition } from '#cluster';
 import { kindOf, KINDS } from '#install';
 import type { KubeApi, KubeObject } from '#k8s';
 import { askedCluster } from '../cluster/cluster-flags.ts';
+import type { ClusterPort } from '../cluster/cluster-port.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import type { Flags } from '../flags.ts';
 import type { Io } from '../io.ts';
 import { differenceOf, differenceText } from './difference.ts';
 import type { Difference } from './difference.ts';
-import { FIELD_MANAGER, isNamespaceThere, otherInstaller, presentConfig, wantedOf } from './wanted.ts';
+import { FIELD_MANAGER, isNamespaceThere, assertNotOfHelm, presentConfig, wantedOf } from './wanted.ts';
 import type { Wanted } from './wanted.ts';
 
 const WAIT_MS = 600_000;
@@ -25,23 +27,24 @@ export async function runInstall(flags: Flags, io: Io, isUpgrade: boolean): Prom
   if (flags.isSet('save')) return save(wantedOf(flags, namespace), io);
   using cluster = await io.cluster(askedCluster(flags));
   const { api } = cluster;
-  const installer = await otherInstaller(api, namespace, io.signal);
-  if (installer !== undefined)
-    throw new KubeArmorError(
-      'NOT_SUPPORTED',
-      `installing into ${namespace}: it was installed with ${installer}: change it with \`helm upgrade\``,
-    );
+  await assertNotOfHelm(api, namespace, io.signal);
   const config = await presentConfig(api, namespace, io.signal);
   if (isUpgrade && config === undefined)
     throw new KubeArmorError('NOT_SUPPORTED', `upgrading ${namespace}: there is no KubeArmorConfig: \`karmor install\` makes one`);
   const wanted = wantedOf(flags, namespace, config?.metadata.name);
+  await bring(wanted, flags.isSet('dryRun'), cluster, io);
+  const isWaiting = !flags.isSet('dryRun') && (flags.isSet('wait') || flags.isSet('verify'));
+  return isWaiting ? untilAvailable(api, wanted.config, io) : EXIT_CODES.ok.code;
+}
+
+/** Shows what changes, then changes it. */
+async function bring(wanted: Wanted, isDryRun: boolean, { api, server }: ClusterPort, io: Io): Promise<void> {
   const changes = await plan(api, wanted, io.signal);
   for (const change of changes) await io.out(differenceText(change));
-  if (changes.length === 0) await io.out(`nothing to change in ${namespace} of ${cluster.server}`);
-  if (flags.isSet('dryRun')) return EXIT_CODES.ok.code;
+  if (changes.length === 0) await io.out(`nothing to change in ${wanted.config.metadata.namespace} of ${server}`);
+  if (isDryRun || changes.length === 0) return;
   for (const { object } of changes) await applyOne(api, object, io);
-  if (changes.length > 0) await io.out(`${changes.length} objects applied to ${cluster.server}`);
-  return flags.isSet('wait') || flags.isSet('verify') ? untilAvailable(api, wanted.config, io) : EXIT_CODES.ok.code;
+  await io.out(`${changes.length} objects applied to ${server}`);
 }
 
 /** What would be created or changed, in the order of applying. */
@@ -78,23 +81,26 @@ async function applyOne(api: KubeApi, object: KubeObject, io: Io): Promise<void>
   }
 }
 
+/** What to tell of a KubeArmorConfig, and whether waiting has an end. */
+function outcomeOf(conditions: readonly Condition<string>[]): { readonly text: string; readonly end?: ExitCode } {
+  const of = (type: string): Condition<string> | undefined => conditions.find((one) => one.type === type);
+  const [available, accepted, degraded] = [of('Available'), of('Accepted'), of('Degraded')];
+  if (accepted?.status === 'False') return { text: accepted.message, end: EXIT_CODES.findings.code };
+  if (degraded?.reason === 'AnotherInstallation') return { text: degraded.message, end: EXIT_CODES.findings.code };
+  if (available === undefined) return { text: '' };
+  return { text: available.message, ...(available.status === 'True' ? { end: EXIT_CODES.ok.code } : {}) };
+}
+
 async function untilAvailable(api: KubeApi, { metadata }: KubeObject, io: Io): Promise<ExitCode> {
   const untilMs = io.nowMs() + WAIT_MS;
   let told = '';
   while (!io.signal.aborted && io.nowMs() < untilMs) {
     const found = await api.get(CONFIGS, { name: metadata.name, namespace: metadata.namespace }, io.signal);
     const conditions = readConfigConditions(found?.['status']).filter((one) => one.observedGeneration === found?.metadata.generation);
-    const [available, accepted, degraded] = ['Available', 'Accepted', 'Degraded'].map((type) =>
-      conditions.find((one) => one.type === type),
-    );
-    const text =
-      [accepted, degraded].find((one) => one?.status === (one?.type === 'Accepted' ? 'False' : 'True'))?.message ??
-      available?.message ??
-      '';
+    const { text, end } = outcomeOf(conditions);
     if (text !== told && text !== '') await io.out(text);
     told = text;
-    if (available?.status === 'True') return EXIT_CODES.ok.code;
-    if (accepted?.status === 'False' || degraded?.reason === 'AnotherInstallation') return EXIT_CODES.findings.code;
+    if (end !== undefined) return end;
     await io.sleep(LOOK_MS);
   }
   io.err(

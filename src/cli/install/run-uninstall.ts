@@ -10,7 +10,7 @@ import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import type { Flags } from '../flags.ts';
 import type { Io } from '../io.ts';
-import { otherInstaller, presentConfig } from './wanted.ts';
+import { assertNotOfHelm, presentConfig } from './wanted.ts';
 
 const LOOK_MS = 2_000;
 const LOOKS = 60;
@@ -20,12 +20,7 @@ export async function runUninstall(flags: Flags, io: Io): Promise<ExitCode> {
   const namespace = flags.text('namespace') ?? NAMES.namespace;
   using cluster = await io.cluster(askedCluster(flags));
   const { api } = cluster;
-  const installer = await otherInstaller(api, namespace, io.signal);
-  if (installer !== undefined)
-    throw new KubeArmorError(
-      'NOT_SUPPORTED',
-      `uninstalling from ${namespace}: it was installed with ${installer}: take it out with \`helm uninstall\``,
-    );
+  await assertNotOfHelm(api, namespace, io.signal);
   const isForced = flags.isSet('force');
   const policies = isForced ? await allPolicies(api, io.signal) : [];
   if (flags.isSet('dryRun')) {
@@ -34,18 +29,23 @@ export async function runUninstall(flags: Flags, io: Io): Promise<ExitCode> {
     return EXIT_CODES.ok.code;
   }
   if (policies.length > 0) await backUp(policies, flags.text('backup') ?? backupName(io), io);
+  const unfinished = await removeAll(api, namespace, io);
+  if (isForced) for (const definition of definitions()) await api.delete(KINDS.definitions, definition.metadata, { signal: io.signal });
+  const stays = isForced ? '' : '; policies and their definitions stay (--force removes them too)';
+  await io.out(`removed from ${namespace} of ${cluster.server}${stays}`);
+  return unfinished === 0 ? EXIT_CODES.ok.code : EXIT_CODES.partial.code;
+}
+
+/** @returns DaemonSets of nodes that did not end enforcement in time */
+async function removeAll(api: KubeApi, namespace: string, io: Io): Promise<number> {
   const objects = operatorObjects({ namespace, images: imagesOf('0.0.0') }).toReversed();
   // An operator in the middle of its work would put back what is removed meanwhile.
   for (const object of objects.filter(({ kind }) => kind === KINDS.deployments.kind)) await removeOurs(api, object, io.signal);
   const unfinished = await takeOut(api, namespace, io);
   for (const object of objects) await removeOurs(api, object, io.signal);
-  if (isForced) for (const definition of definitions()) await api.delete(KINDS.definitions, definition.metadata, { signal: io.signal });
   for (const { name, nodes } of unfinished)
     io.err(`${name}: on ${nodes} nodes enforcement was not seen to end; it ends when they start again`);
-  await io.out(
-    `removed from ${namespace} of ${cluster.server}${isForced ? '' : '; policies and their definitions stay (--force removes them too)'}`,
-  );
-  return unfinished.length === 0 ? EXIT_CODES.ok.code : EXIT_CODES.partial.code;
+  return unfinished.length;
 }
 
 async function takeOut(api: KubeApi, namespace: string, io: Io): ReturnType<typeof removeInstallation> {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { VERSION } from '#base';
+import { KubeArmorError, VERSION } from '#base';
 import { ANNOTATIONS, CONFIGS, CORE, LABELS, NAMES } from '#cluster';
 import { definitions, IMAGE_NAMES, isServed, KINDS, operatorObjects } from '#install';
 import type { Images } from '#install';
@@ -74,10 +74,14 @@ export async function presentConfig(api: KubeApi, namespace: string, signal: Abo
   return (await api.list(CONFIGS, { namespace }, signal)).toSorted((a, b) => (key(a) < key(b) ? -1 : 1))[0];
 }
 
-/** Who installed the operator there, where that was not this command. */
-export async function otherInstaller(api: KubeApi, namespace: string, signal: AbortSignal): Promise<'Helm' | undefined> {
+/** @throws {KubeArmorError} `NOT_SUPPORTED` where Helm has the operator: two installers would undo each other's work */
+export async function assertNotOfHelm(api: KubeApi, namespace: string, signal: AbortSignal): Promise<void> {
   const found = await api.get(KINDS.deployments, { name: NAMES.operator, namespace }, signal);
-  return found?.metadata.labels?.['app.kubernetes.io/managed-by'] === 'Helm' ? 'Helm' : undefined;
+  if (found?.metadata.labels?.['app.kubernetes.io/managed-by'] !== 'Helm') return;
+  throw new KubeArmorError(
+    'NOT_SUPPORTED',
+    `changing ${namespace}: it was installed with Helm: change it with \`helm upgrade\`, take it out with \`helm uninstall\``,
+  );
 }
 
 export const isNamespaceThere = async (api: KubeApi, name: string, signal: AbortSignal): Promise<boolean> =>
