@@ -10,6 +10,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/logs.ts')).logs,
   },
   {
+    words: ['install'],
+    summary: 'install KubeArmor into a cluster',
+    load: async () => (await import('./commands/install.ts')).installCommand,
+  },
+  {
+    words: ['upgrade'],
+    summary: 'bring what is installed in a cluster to this version, or to other flags',
+    load: async () => (await import('./commands/install.ts')).upgradeCommand,
+  },
+  {
+    words: ['uninstall'],
+    summary: 'take KubeArmor out of a cluster, and end enforcement on its nodes',
+    load: async () => (await import('./commands/install.ts')).uninstallCommand,
+  },
+  {
     words: ['probe'],
     summary: 'say whether this node or a cluster enforces policies, and what to do if not',
     load: async () => (await import('./commands/probe.ts')).probe,
@@ -133,12 +148,9 @@ const LEARN = '`karmor logs --logFilter=all --json` shows what a container does'
 /** What KubeArmor's tool has or its documents name, and this version does not; each is refused by name. */
 export const PLANNED: readonly PlannedCommand[] = [
   { words: ['discover'], instead: LEARN },
-  { words: ['install'], instead: '`make build` and `sudo ./kubearmor` start the agent on this machine' },
   { words: ['profile'], instead: '`karmor logs --logFilter=all`' },
   { words: ['recommend'], instead: LEARN },
   { words: ['simulate'], instead: '`karmor explain`; `action: Audit` in the policy, and `karmor logs`' },
   { words: ['summary'], instead: '`karmor logs --logFilter=all`' },
-  { words: ['uninstall'], instead: '`sudo ./kubearmor -remove -yes` ends what is in force' },
-  { words: ['upgrade'] },
   { words: ['policy', 'promote'] },
 ];

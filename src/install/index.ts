@@ -12,7 +12,7 @@ export { kindOf, KINDS } from './kinds.ts';
 export { IMAGE_VARIABLES, operatorObjects } from './operator.ts';
 export type { OperatorInstallation } from './operator.ts';
 export { OPERATOR_CLUSTER_RULES, operatorNamespaceRules } from './operator-access.ts';
-export { isInstalled, NODE_LABELS, removeInstallation } from './remove.ts';
+export { isInstalled, isServed, NODE_LABELS, removeInstallation } from './remove.ts';
 export type { RemoveParts, Unfinished } from './remove.ts';
 export { rolloutOf } from './rollout.ts';
 export type { Rollout } from './rollout.ts';

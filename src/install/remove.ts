@@ -59,6 +59,12 @@ export async function isInstalled(api: KubeApi, namespace: string): Promise<bool
   return mark !== undefined && isOurs(mark);
 }
 
+/** Whether the API server has this kind of ours, and is to keep it. */
+export async function isServed(api: KubeApi, { plural, group }: Kind): Promise<boolean> {
+  const definition = await api.get(KINDS.definitions, { name: `${plural}.${group}` });
+  return definition !== undefined && definition.metadata.deletionTimestamp === undefined;
+}
+
 /** Deletes what is ours by this name; what somebody else put there stays. */
 async function removeNamed(
   api: KubeApi,
@@ -127,7 +133,7 @@ async function waitFor(enders: readonly KubeObject[], { api, pause, looks }: Rem
 
 /** What agents wrote, and the labels that nodes bear because of the installation. */
 async function removeTraces(namespace: string, { api, fieldManager }: RemoveParts): Promise<void> {
-  for (const { metadata } of await api.list(NODE_REPORTS)) await api.delete(NODE_REPORTS, metadata);
+  if (await isServed(api, NODE_REPORTS)) for (const { metadata } of await api.list(NODE_REPORTS)) await api.delete(NODE_REPORTS, metadata);
   const keys = NODE_LABELS;
   for (const { metadata } of await api.list(CORE.nodes)) {
     await api.delete(CORE.leases, { name: nodeLeaseName(metadata.name), namespace });

@@ -42,7 +42,7 @@ test('karmor completion bash works when sourced', async () => {
   assert.equal(exitCode, 0);
   assert.deepEqual(stdout.split('\n').slice(0, 10), [
     'complete -F _karmor karmor',
-    'completion explain logs migrate policy probe rotate-tls selfupdate sysdump version vm',
+    'completion explain install logs migrate policy probe rotate-tls selfupdate sysdump uninstall upgrade version vm',
     'add confirm delete list',
     '--logFilter',
     'system',

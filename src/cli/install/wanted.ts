@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+import { KubeArmorError, VERSION } from '#base';
+import { ANNOTATIONS, CONFIGS, CORE, LABELS, NAMES } from '#cluster';
+import { definitions, IMAGE_NAMES, isServed, KINDS, operatorObjects } from '#install';
+import type { Images } from '#install';
+import type { KubeApi, KubeObject } from '#k8s';
+import type { Flags } from '../flags.ts';
+
+/** Objects of the installer, by server-side apply. */
+export const FIELD_MANAGER = 'karmor';
+export const CONFIG_NAME = 'kubearmorconfig-default';
+
+/** What stands in a cluster after `karmor install`, in the order of applying. */
+export interface Wanted {
+  readonly namespace: KubeObject;
+  readonly definitions: readonly KubeObject[];
+  readonly operator: readonly KubeObject[];
+  readonly config: KubeObject;
+}
+
+/** Images by the flags of KubeArmor's tool: a whole name, or a tag and a registry. */
+export function imagesOf(flags: Flags): Images {
+  const registry = flags.text('registry') ?? 'docker.io';
+  const tagOf = (flag: string): string => flags.text(flag) ?? flags.text('tag') ?? `v${VERSION}`;
+  const of = (name: keyof Images, flag: string, tag: string): string =>
+    flags.text(flag) ?? `${registry}/${IMAGE_NAMES[name]}:${tagOf(tag)}`;
+  return {
+    agent: of('agent', 'image', 'tag'),
+    relay: of('relay', 'relayImage', 'relayTag'),
+    controller: of('controller', 'controllerImage', 'controllerTag'),
+    operator: of('operator', 'operatorImage', 'operatorTag'),
+  };
+}
+
+/** @param configName of the KubeArmorConfig that is there, if one is: it is added to, nothing of it is replaced */
+export function wantedOf(flags: Flags, namespace: string, configName = CONFIG_NAME): Wanted {
+  const labels = { [LABELS.installedBy]: 'kubearmor-installer' };
+  return {
+    namespace: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels } },
+    definitions: definitions(),
+    operator: operatorObjects({ namespace, images: imagesOf(flags) }),
+    config: {
+      apiVersion: `${CONFIGS.group}/${CONFIGS.version}`,
+      kind: CONFIGS.kind,
+      metadata: {
+        name: configName,
+        namespace,
+        ...(flags.isSet('takeOver') ? { annotations: { [ANNOTATIONS.takeOver]: 'true' } } : {}),
+      },
+      spec: specOf(flags),
+    },
+  };
+}
+
+const FAMILIES = { file: 'defaultFilePosture', network: 'defaultNetworkPosture', capabilities: 'defaultCapabilitiesPosture' } as const;
+
+/** Only what was asked for: an apply owns what it names, and leaves the rest. */
+function specOf(flags: Flags): object {
+  const postures = (['audit', 'block'] as const).flatMap((posture) =>
+    Object.entries(FAMILIES).flatMap(([family, field]) => {
+      const asked = flags.list(posture);
+      return asked.includes('all') || asked.includes(family) ? [[field, posture]] : [];
+    }),
+  );
+  const visibility = flags.list('viz').join(',');
+  return { ...Object.fromEntries(postures), ...(visibility === '' ? {} : { defaultVisibility: visibility }) };
+}
+
+/** The KubeArmorConfig that the operator obeys there: the oldest. */
+export async function presentConfig(api: KubeApi, namespace: string, signal: AbortSignal): Promise<KubeObject | undefined> {
+  const key = ({ metadata }: KubeObject): string => `${metadata.creationTimestamp ?? ''} ${metadata.name}`;
+  // No such kind: nothing was ever installed.
+  if (!(await isServed(api, CONFIGS))) return undefined;
+  return (await api.list(CONFIGS, { namespace }, signal)).toSorted((a, b) => (key(a) < key(b) ? -1 : 1))[0];
+}
+
+/** @throws {KubeArmorError} `NOT_SUPPORTED` where Helm has the operator: two installers would undo each other's work */
+export async function assertNotOfHelm(api: KubeApi, namespace: string, signal: AbortSignal): Promise<void> {
+  const found = await api.get(KINDS.deployments, { name: NAMES.operator, namespace }, signal);
+  if (found?.metadata.labels?.['app.kubernetes.io/managed-by'] !== 'Helm') return;
+  throw new KubeArmorError(
+    'NOT_SUPPORTED',
+    `changing ${namespace}: it was installed with Helm: change it with \`helm upgrade\`, take it out with \`helm uninstall\``,
+  );
+}
+
+export const isNamespaceThere = async (api: KubeApi, name: string, signal: AbortSignal): Promise<boolean> =>
+  (await api.get(CORE.namespaces, { name }, signal)) !== undefined;
