@@ -105,6 +105,13 @@ enum gate_mode {
 	GATE_SHUT_WITHOUT_AGENT = 2,
 };
 
+/* In which cgroups nobody waits. */
+enum settled_kind {
+	SETTLED_ALONE = 1,
+	SETTLED_CHILDREN_TOO =
+		2, /* the agent's own pod: its next container starts while no agent is there to let it go */
+};
+
 /* A process whose exec waits, by its id. */
 struct held {
 	unsigned long long cgroup; /* id */

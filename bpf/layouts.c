@@ -25,4 +25,5 @@ enum outcome layout_outcome;
 enum event_flag layout_event_flag;
 enum counter layout_counter;
 enum gate_mode layout_gate_mode;
+enum settled_kind layout_settled_kind;
 enum scope_mode layout_scope_mode;

@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# make-image.sh: makes the demo's container image from programs of this machine (nginx, dash, bash, cat, ls, wget) with
+# make-image.sh: makes the demo's container image from programs of this machine (nginx, dash, bash, cat, ls, wget, curl) with
 # their libraries, in the form that `ctr image import` takes, and prints its path. Kept in .cache/demo until something
 # that it is made of changes.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 demo=$root/demo
 # PROGRAM:WHERE IT LIES IN THE CONTAINER
-programs='/usr/sbin/nginx:/usr/sbin/nginx /usr/bin/wget:/usr/bin/wget /bin/dash:/bin/sh /bin/bash:/bin/bash /bin/cat:/bin/cat /bin/ls:/bin/ls'
+programs='/usr/sbin/nginx:/usr/sbin/nginx /usr/bin/wget:/usr/bin/wget /usr/bin/curl:/usr/bin/curl /bin/dash:/bin/sh /bin/bash:/bin/bash /bin/cat:/bin/cat /bin/ls:/bin/ls'
 
 files=
 for pair in $programs; do

@@ -28,7 +28,7 @@ layouts() {
 }
 
 layouts src/policy/image-layout.gen.ts image_head,entry,net_entry image_flag,family,posture,access,condition,verdict,net_kind,net_op
-layouts src/enforce/bpf-lsm/event-layout.gen.ts event,fold,gate,held hook,outcome,event_flag,counter,scope_mode,gate_mode
+layouts src/enforce/bpf-lsm/event-layout.gen.ts event,fold,gate,held hook,outcome,event_flag,counter,scope_mode,gate_mode,settled_kind
 tools/node tools/gen-crds.ts "$fresh/crd"
 for file in "$fresh"/crd/*.yaml api/crd/*.yaml; do
   name=${file##*/}

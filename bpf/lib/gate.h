@@ -45,7 +45,9 @@ struct {
 	__uint(max_entries, 4096);
 } holds SEC(".maps");
 
-/* Cgroups that hold no container of a runtime that the agent follows. One that was forgotten is asked for again. */
+/*
+ * Cgroups that hold no container of a runtime that the agent follows, by enum settled_kind. One that was forgotten is asked for again.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, SETTLED_MAX);
@@ -85,6 +87,19 @@ static __always_inline int note_held(struct task_struct *task, u64 cgroup, u64 n
 	return bpf_map_update_elem(&held, &pid, &h, 0);
 }
 
+/* Whether nobody waits in the current task's cgroup. */
+static __always_inline int is_settled(struct task_struct *task, u64 cgroup)
+{
+	int level = BPF_CORE_READ(task, cgroups, dfl_cgrp, level);
+	u64 parent = level > 1 ? bpf_get_current_ancestor_cgroup_id(level - 1) : 0;
+	u32 *kind;
+
+	if (bpf_map_lookup_elem(&settled, &cgroup))
+		return 1;
+	kind = bpf_map_lookup_elem(&settled, &parent);
+	return kind && *kind == SETTLED_CHILDREN_TOO;
+}
+
 /* An exec outside the runtime's mount name space in no bound cgroup: 0 where it may go on. */
 static __noinline int hold(void)
 {
@@ -96,7 +111,7 @@ static __noinline int hold(void)
 	/* no container lives in the root cgroup */
 	if (!g || g->mode == GATE_OFF || !bpf_get_current_ancestor_cgroup_id(1))
 		return 0;
-	if (has_host_root(task) || bpf_map_lookup_elem(&settled, &cgroup))
+	if (has_host_root(task) || is_settled(task, cgroup))
 		return 0;
 	if (g->mode == GATE_OPEN_WITHOUT_AGENT && now > g->beat_ns + GATE_PATIENCE_NS) {
 		count(COUNTER_GATE_OPEN);

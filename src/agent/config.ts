@@ -123,6 +123,13 @@ function withoutRemove(argv: readonly string[]): { words: readonly string[]; rem
   return { words, issues: alone === undefined ? issues : [...issues, problem(alone, 'there is nothing to confirm', 'write -remove -yes')] };
 }
 
+/** This program, as it was started. */
+export const ownStart = (): { readonly file: string; readonly words: readonly string[]; readonly env: NodeJS.ProcessEnv } => ({
+  file: process.execPath,
+  words: [process.execPath, ...process.execArgv, ...process.argv.slice(1)],
+  env: process.env,
+});
+
 /** Reads what this process was started with. */
 export function readProcessConfig(): ConfigResult {
   return readConfig({

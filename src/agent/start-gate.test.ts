@@ -53,6 +53,7 @@ class Keeping {
       awayMs: over.awayMs ?? 60_000,
       nowMs: () => this.nowMs,
       ownCgroup: over.ownCgroup,
+      cgroupId: (directory) => BigInt(directory.length),
     });
   }
 
@@ -157,6 +158,37 @@ test('nobody waits in the agent’s own container, nor is asked for', () => {
   const beside = new Keeping({ ownCgroup: '/sys/fs/cgroup/we' });
   beside.gate.hold(5);
   assert.equal(beside.keeper.review(), 1);
+});
+
+test('the agent’s own cgroup is settled before anybody waits, as its thread waits for its children’s exec', async () => {
+  const keeping = new Keeping({ ownCgroup: '/sys/fs/cgroup/web' });
+  const settled: boolean[] = [];
+  const beat = keeping.gate.beat.bind(keeping.gate);
+  keeping.gate.beat = (whenSilent) => {
+    settled.push(keeping.gate.settled.has(18n));
+    beat(whenSilent);
+  };
+  const stop = new AbortController();
+  const running = keeping.keeper.run(stop.signal);
+  stop.abort();
+  await running;
+  assert.deepEqual(settled, [true]);
+});
+
+test('containers of the agent’s pod do not wait, those of whoever else starts it do', async () => {
+  for (const [above, isPod] of [
+    ['/k/kubepods/burstable/pod72cddf95-fb98-4846-afba-f3576a3e3e83', true],
+    ['/k/kubepods-burstable-pod72cddf95_fb98_4846_afba_f3576a3e3e83.slice', true],
+    ['/k/system.slice', false],
+    ['/k/kubepods', false],
+  ] as const) {
+    const keeping = new Keeping({ ownCgroup: `${above}/agent` });
+    const stop = new AbortController();
+    const running = keeping.keeper.run(stop.signal);
+    stop.abort();
+    await running;
+    assert.deepEqual([...keeping.gate.settledBelow], isPod ? [BigInt(above.length)] : [], above);
+  }
 });
 
 test('a process that is gone is forgotten', () => {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { statSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '#base';
@@ -21,11 +22,15 @@ export interface GateKeeperOptions {
   readonly cgroupRoot?: string;
   /** The agent's own cgroup, where it is a container itself: nobody waits there. */
   readonly ownCgroup?: string | undefined;
+  /** The id of a cgroup's directory; undefined where it is gone. */
+  readonly cgroupId?: (directory: string) => bigint | undefined;
   readonly expireMs?: number;
   readonly awayMs?: number;
   readonly nowMs?: () => number;
 }
 
+/** As the kubelet names a pod's cgroup, with cgroupfs and with systemd. @source kubelet, cm/pod_container_manager_linux.go */
+const POD_CGROUP = /(^|-)pod[0-9a-f]{8}([-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}(\.slice)?$/;
 const BEAT_MS = 1_000;
 /** From the runtime's first answer on, so that a slow agent does not count. */
 export const EXPIRE_MS = 10_000;
@@ -50,6 +55,7 @@ export class GateKeeper {
   readonly #own: ReadonlySet<string>;
   readonly #nowMs: () => number;
   readonly #cgroupOf: (pid: number) => string | undefined;
+  readonly #cgroupId: (directory: string) => bigint | undefined;
   /** Until when a process waits: known with the first answer about it, and anew with the runtime's first. */
   readonly #answered = new Map<number, { readonly isAway: boolean; readonly untilMs: number }>();
   /** Processes whose owner is being asked for. */
@@ -66,6 +72,7 @@ export class GateKeeper {
     this.#own = new Set(options.ownCgroup === undefined ? [] : [options.ownCgroup]);
     this.#nowMs = options.nowMs ?? (() => performance.now());
     this.#cgroupOf = options.cgroupOf ?? ((pid) => readCgroupPath(pid, 2));
+    this.#cgroupId = options.cgroupId ?? ((directory) => statSync(directory, { bigint: true, throwIfNoEntry: false })?.ino);
   }
 
   /** From now on starts wait, until aborted. */
@@ -97,7 +104,7 @@ export class GateKeeper {
   expect(cgroupPath: string): void {
     const root = findCgroupRoot();
     const cgroup = root === undefined ? undefined : openCgroup(root, cgroupPath);
-    if (cgroup !== undefined) this.#gate.unsettle(cgroup.id);
+    if (cgroup !== undefined && !this.#own.has(cgroup.directory)) this.#gate.unsettle(cgroup.id);
   }
 
   /** Lets go whom it can. @returns how many wait on */
@@ -169,8 +176,25 @@ export class GateKeeper {
     for (const task of this.#gate.held()) this.#gate.letGo(task);
   }
 
+  /**
+   * A child of the agent must not wait: Node's own thread waits until its exec has passed, so nobody would let it go. Again and again,
+   * as the kernel forgets what was settled long ago. Nor must the pod's next container, where this one is killed: nobody would be there.
+   */
+  #settleOwn(): void {
+    const settle = (directory: string, childrenToo: boolean): void => {
+      const id = this.#cgroupId(directory);
+      if (id !== undefined) this.#gate.settle(id, childrenToo);
+    };
+    for (const directory of this.#own) {
+      settle(directory, false);
+      const above = path.dirname(directory);
+      if (POD_CGROUP.test(path.basename(above))) settle(above, true);
+    }
+  }
+
   #beat(): void {
     const { enforcer, whenSilent, logger } = this.#options;
+    this.#settleOwn();
     this.#gate.beat(whenSilent);
     const passed = enforcer.counters()['gate_open'] ?? 0n;
     if (passed > this.#passed) logger.warn('programs started in new containers, without rules, while no agent answered', { total: passed });

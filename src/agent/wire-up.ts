@@ -23,7 +23,7 @@ import { fileOutput, streamOutput } from './line-output.ts';
 import type { LineOutput, LineStream } from './line-output.ts';
 import { ownCgroupDirectory } from './own-cgroup.ts';
 import { OWN_FILES } from './own-files.ts';
-import { checkNode, checkPod } from './preflight.ts';
+import { checkNode, checkPod, enterHostCgroups } from './preflight.ts';
 import { KUBEARMOR_PROBE_PATH } from './probe-files.ts';
 import { nativeCanary } from './proof/canary.ts';
 import { RuntimeSource } from './runtime-source.ts';
@@ -42,6 +42,7 @@ export interface Console {
  * @throws {KubeArmorError} where it cannot start, or a part of it failed for good
  */
 export async function runOnThisNode(config: AgentConfig, console: Console, signal: AbortSignal): Promise<void> {
+  if (config.kube !== undefined) enterHostCgroups();
   const facts = readHostFacts();
   const feed = new Feed({ runId: Date.now().toString(36) });
   const logger = loggerOf(config, console, feed, facts);

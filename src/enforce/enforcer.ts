@@ -69,6 +69,12 @@ export interface StartGate {
   held(): readonly HeldTask[];
   /** @param settle nobody in its cgroup waits again while nothing is bound there */
   letGo(task: HeldTask, settle?: boolean): void;
+  /**
+   * Nobody in this cgroup waits while nothing is bound there. It may be forgotten where thousands of others are settled later.
+   *
+   * @param childrenToo nor in those right below it
+   */
+  settle(cgroupId: bigint, childrenToo?: boolean): void;
   /** What was settled of a cgroup no longer counts. */
   unsettle(cgroupId: bigint): void;
   /** Counts one that was let go because nobody told of its container. */

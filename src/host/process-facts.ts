@@ -41,6 +41,7 @@ export function readProcess(pid: number | 'self'): ProcessFacts | undefined {
 /** Capabilities by number that this project asks for. @source include/uapi/linux/capability.h */
 const CAPABILITY_NUMBERS = {
   CAP_DAC_READ_SEARCH: 2,
+  CAP_KILL: 5,
   CAP_NET_ADMIN: 12,
   CAP_SYS_PTRACE: 19,
   CAP_SYS_ADMIN: 21,

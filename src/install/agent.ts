@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { NAMES } from '#cluster';
 import type { KubeObject } from '#k8s';
-import { componentOf, imageFields, placement } from './installation.ts';
+import { componentOf, imageFields, placement, PROBE_TIMEOUT_S, startupProbe } from './installation.ts';
 import type { Installation } from './installation.ts';
 import { KINDS } from './kinds.ts';
 import { objectOf, podLabels } from './object.ts';
@@ -10,7 +10,7 @@ import type { NodeShape } from './shapes.ts';
 import { tlsVolume } from './tls-volume.ts';
 
 /** @source docs/reference/agent-pod.md, which has the reason of each */
-const CAPABILITIES = ['SYS_ADMIN', 'SYS_PTRACE', 'SYS_RESOURCE', 'DAC_READ_SEARCH', 'DAC_OVERRIDE'];
+const CAPABILITIES = ['SYS_ADMIN', 'SYS_PTRACE', 'SYS_RESOURCE', 'DAC_READ_SEARCH', 'DAC_OVERRIDE', 'KILL'];
 const GRPC_PORT = 32_767;
 
 interface HostMount {
@@ -122,8 +122,10 @@ export function agentDaemonSet(installation: Installation, shape: NodeShape): Ku
                 name: 'kubearmor',
                 ...agent,
                 ports: [{ name: 'grpc', containerPort: GRPC_PORT, protocol: 'TCP' }],
+                // One that waits for itself at the start gate, where its pod was replaced by force, is started again when the gate has opened.
+                startupProbe: startupProbe({ tcpSocket: { port: 'grpc' } }),
                 // Listens when rules are in force; the health service on loopback is out of the kubelet's reach.
-                readinessProbe: { tcpSocket: { port: 'grpc' }, periodSeconds: 5 },
+                readinessProbe: { tcpSocket: { port: 'grpc' }, periodSeconds: 5, timeoutSeconds: PROBE_TIMEOUT_S },
                 resources: { requests: { cpu: '20m', memory: '128Mi' } },
                 volumeMounts: [...volumeMounts, tls.mount],
               },

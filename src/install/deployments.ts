@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { NAMES } from '#cluster';
 import type { KubeObject } from '#k8s';
-import { componentOf, imageFields, placement } from './installation.ts';
+import { componentOf, imageFields, placement, PROBE_TIMEOUT_S, startupProbe } from './installation.ts';
 import type { Installation } from './installation.ts';
 import { KINDS } from './kinds.ts';
 import { labelsOf, objectOf, podLabels } from './object.ts';
@@ -77,8 +77,9 @@ export function controllerDeployment(installation: Installation): KubeObject {
         { name: 'webhook', containerPort: webhookPort, protocol: 'TCP' },
         { name: 'health', containerPort: 8081, protocol: 'TCP' },
       ],
-      livenessProbe: { httpGet: { path: '/healthz', port: 'health' }, initialDelaySeconds: 15, periodSeconds: 20 },
-      readinessProbe: { httpGet: { path: '/readyz', port: 'health' }, periodSeconds: 5 },
+      startupProbe: startupProbe({ httpGet: { path: '/healthz', port: 'health' } }),
+      livenessProbe: { httpGet: { path: '/healthz', port: 'health' }, periodSeconds: 20, timeoutSeconds: PROBE_TIMEOUT_S },
+      readinessProbe: { httpGet: { path: '/readyz', port: 'health' }, periodSeconds: 5, timeoutSeconds: PROBE_TIMEOUT_S },
       resources: { requests: { cpu: '10m', memory: '128Mi' } },
       securityContext: CONFINED.container,
     },
@@ -117,8 +118,9 @@ export function relayDeployment(installation: Installation): KubeObject {
         ...component.env,
       ],
       ports: [{ name: 'grpc', containerPort: 32_767, protocol: 'TCP' }],
-      readinessProbe: { tcpSocket: { port: 'grpc' }, periodSeconds: 5 },
-      livenessProbe: { tcpSocket: { port: 'grpc' }, periodSeconds: 20 },
+      startupProbe: startupProbe({ tcpSocket: { port: 'grpc' } }),
+      readinessProbe: { tcpSocket: { port: 'grpc' }, periodSeconds: 5, timeoutSeconds: PROBE_TIMEOUT_S },
+      livenessProbe: { tcpSocket: { port: 'grpc' }, periodSeconds: 20, timeoutSeconds: PROBE_TIMEOUT_S },
       resources: { requests: { cpu: '10m', memory: '96Mi' } },
       securityContext: CONFINED.container,
       volumeMounts: [tls.mount],

@@ -16,6 +16,17 @@ export interface Installation {
   readonly images: Images;
 }
 
+/** A probe's answer may take as long: a node under load is no reason to start programs again. */
+export const PROBE_TIMEOUT_S = 5;
+
+/** For how long a program may start: a node under load is slow, and starting it again makes it no quicker. */
+export const startupProbe = (action: object): object => ({
+  ...action,
+  periodSeconds: 5,
+  timeoutSeconds: PROBE_TIMEOUT_S,
+  failureThreshold: 48,
+});
+
 /** Names of images, as KubeArmor's. */
 export const IMAGE_NAMES: Images = {
   agent: 'kubearmor/kubearmor',

@@ -4,6 +4,7 @@ import type { Toleration } from '#cluster';
 import type { KubeObject } from '#k8s';
 import { accountObjects, ACCOUNTS } from './access.ts';
 import { CONFINED, deployment, namespaceVariable } from './deployments.ts';
+import { PROBE_TIMEOUT_S, startupProbe } from './installation.ts';
 import type { Images } from './installation.ts';
 import { OPERATOR_CLUSTER_RULES, operatorNamespaceRules } from './operator-access.ts';
 
@@ -61,8 +62,9 @@ export function operatorObjects(wanted: OperatorInstallation): KubeObject[] {
             value: images[name],
           })),
         ],
-        livenessProbe: { httpGet: { path: '/healthz', port: 'health' }, initialDelaySeconds: 15, periodSeconds: 20 },
-        readinessProbe: { httpGet: { path: '/readyz', port: 'health' }, periodSeconds: 5 },
+        startupProbe: startupProbe({ httpGet: { path: '/healthz', port: 'health' } }),
+        livenessProbe: { httpGet: { path: '/healthz', port: 'health' }, periodSeconds: 20, timeoutSeconds: PROBE_TIMEOUT_S },
+        readinessProbe: { httpGet: { path: '/readyz', port: 'health' }, periodSeconds: 5, timeoutSeconds: PROBE_TIMEOUT_S },
         ports: [{ name: 'health', containerPort: 8081, protocol: 'TCP' }],
         resources: { requests: { cpu: '10m', memory: '96Mi' } },
         securityContext: CONFINED.container,

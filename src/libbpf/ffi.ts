@@ -66,6 +66,7 @@ interface Libc {
   vsnprintf(out: Uint8Array, size: number, format: Pointer, args: In): number;
   mount(source: string, target: string, type: string, flags: number, data: null): number;
   getsockopt(fd: number, level: number, name: number, value: Uint8Array, length: Uint8Array): number;
+  setns(fd: number, kind: number): number;
 }
 
 /** As bpf/libbpf.h, bpf/bpf.h and bpf/btf.h of libbpf 1.0+ declare them, and nothing else. A wrong type here corrupts memory. */
@@ -125,6 +126,7 @@ const LIBC = {
   vsnprintf: 'int vsnprintf(void *, size_t, const void *, void *)',
   mount: 'int mount(const char *, const char *, const char *, unsigned long, const void *)',
   getsockopt: 'int getsockopt(int, int, int, void *, void *)',
+  setns: 'int setns(int, int)',
 } as const satisfies Record<keyof Libc, string>;
 
 function bind<T>(library: string, prototypes: Readonly<Record<string, string>>): T {

@@ -13,5 +13,5 @@ export type { LsmProbe } from './probe.ts';
 export { BpfProgram, PinnedProgram } from './program.ts';
 export type { TestResult, TestRun } from './program.ts';
 export { ReadableWatch } from './readable.ts';
-export { isBpffs, mountBpffs, peerCredentials } from './system.ts';
+export { enterCgroupNamespace, isBpffs, mountBpffs, peerCredentials } from './system.ts';
 export type { PeerCredentials } from './system.ts';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { statfsSync } from 'node:fs';
+import { closeSync, openSync, statfsSync } from 'node:fs';
 import { kernelError } from './errno.ts';
 import { lastErrno, libc } from './ffi.ts';
 
@@ -9,6 +9,8 @@ const BPF_FS_MAGIC = 0xcafe4a11;
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 const NOBODY = 0xffff_ffff;
+/** linux/sched.h. */
+const CLONE_NEWCGROUP = 0x0200_0000;
 
 export interface PeerCredentials {
   /** In our pid namespace; 0 if the peer is in none that we see. */
@@ -49,4 +51,19 @@ export function isBpffs(path: string): boolean {
 export function mountBpffs(path = '/sys/fs/bpf'): void {
   if (isBpffs(path)) return;
   if (libc().mount('bpf', path, 'bpf', 0, null) !== 0) throw kernelError(lastErrno(), `mounting a BPF file system at ${path}`);
+}
+
+/**
+ * Puts this thread, and what it starts from now on, into a cgroup name space, like `/proc/1/ns/cgroup`. Other threads stay where they are.
+ *
+ * @throws {KubeArmorError} `KERNEL_CALL` when setns(2) refuses, e.g. EPERM
+ * @throws {Error} of the file system when the path cannot be opened
+ */
+export function enterCgroupNamespace(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    if (libc().setns(fd, CLONE_NEWCGROUP) !== 0) throw kernelError(lastErrno(), `entering the cgroup name space ${path}`);
+  } finally {
+    closeSync(fd);
+  }
 }

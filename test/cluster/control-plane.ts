@@ -15,8 +15,16 @@ export interface ControlPlaneOptions {
   readonly controllerManager?: boolean;
   /** Default: not started; pods stay pending. */
   readonly scheduler?: boolean;
+  /** Default: only this machine's loopback reaches the API server, and it no node. */
+  readonly network?: ControlPlaneNetwork;
   /** Puts files for the API server into the plane's folder; gives its flags for them. */
   readonly prepare?: (folder: string) => readonly string[];
+}
+
+/** Where nodes and their pods reach the API server, and it their kubelets. */
+export interface ControlPlaneNetwork {
+  /** Of this machine. */
+  readonly address: string;
 }
 
 /** Who a client is to the API server. */
@@ -28,6 +36,9 @@ export interface User {
 export const ADMIN: User = { name: 'admin', group: 'system:masters' };
 
 const HOST = '127.0.0.1';
+/** Of Services; the first is the API server's. */
+const SERVICE_RANGE = '10.0.0.0/24';
+const SERVICE_ADDRESS = '10.0.0.1';
 const START_MS = 120_000;
 
 /**
@@ -54,7 +65,10 @@ export class ControlPlane implements AsyncDisposable {
     this.apiPort = apiPort;
     mkdirSync(join(this.folder, 'pki'));
     this.pki = new Pki(join(this.folder, 'pki'));
-    this.pki.server('apiserver', [`IP:${HOST}`, 'IP:10.0.0.1', 'DNS:localhost', 'DNS:kubernetes.default.svc']);
+    const addresses = [HOST, SERVICE_ADDRESS, ...(options.network === undefined ? [] : [options.network.address])].map(
+      (one) => `IP:${one}`,
+    );
+    this.pki.server('apiserver', [...addresses, 'DNS:localhost', 'DNS:kubernetes.default.svc']);
     this.kubeconfigPath = this.kubeconfigOf(ADMIN);
     this.etcd = this.#program('etcd', etcdFlags(join(this.folder, 'etcd'), etcdPort, peerPort));
     this.apiServer = this.#program('kube-apiserver', [...this.#apiServerFlags(options), ...(options.prepare?.(this.folder) ?? [])]);
@@ -107,9 +121,9 @@ export class ControlPlane implements AsyncDisposable {
   }
 
   /** The path of a kubeconfig with a certificate of this user. */
-  kubeconfigOf(user: User): string {
+  kubeconfigOf(user: User, host = HOST): string {
     const path = join(this.folder, `${user.name.replaceAll(':', '-')}.kubeconfig`);
-    writeFileSync(path, this.#kubeconfigText(user, this.apiPort), { mode: 0o600 });
+    writeFileSync(path, this.#kubeconfigText(user, this.apiPort, host), { mode: 0o600 });
     return path;
   }
 
@@ -146,12 +160,11 @@ export class ControlPlane implements AsyncDisposable {
     return new Program(join(this.#bin, name), args, join(this.folder, `${name}.log`));
   }
 
-  #apiServerFlags({ controllerManager = false }: ControlPlaneOptions): string[] {
+  #apiServerFlags({ controllerManager = false, network }: ControlPlaneOptions): string[] {
     const pki = (name: string): string => this.pki.path(name);
     return [
       `--etcd-servers=http://${HOST}:${this.#etcdPort}`,
-      `--bind-address=${HOST}`,
-      `--advertise-address=${HOST}`,
+      ...(network === undefined ? LOOPBACK_FLAGS : this.#networkFlags(network)),
       `--secure-port=${this.apiPort}`,
       `--tls-cert-file=${pki('apiserver.crt')}`,
       `--tls-private-key-file=${pki('apiserver.key')}`,
@@ -159,12 +172,26 @@ export class ControlPlane implements AsyncDisposable {
       `--service-account-key-file=${pki('sa.key')}`,
       `--service-account-signing-key-file=${pki('sa.key')}`,
       `--service-account-issuer=https://${HOST}:${this.apiPort}/`,
-      '--authorization-mode=RBAC',
-      '--service-cluster-ip-range=10.0.0.0/24',
+      `--service-cluster-ip-range=${SERVICE_RANGE}`,
       '--allow-privileged=true',
-      '--endpoint-reconciler-type=none',
       // Nobody makes the service accounts that it would ask for.
       ...(controllerManager ? [] : ['--disable-admission-plugins=ServiceAccount']),
+    ];
+  }
+
+  #networkFlags({ address }: ControlPlaneNetwork): string[] {
+    const file = this.#certificateOf(ADMIN);
+    return [
+      '--bind-address=0.0.0.0',
+      `--advertise-address=${address}`,
+      '--authorization-mode=Node,RBAC',
+      '--enable-admission-plugins=NodeRestriction',
+      // Pods of webhooks are asked at their own addresses: this machine routes no Service.
+      '--enable-aggregator-routing=true',
+      `--kubelet-client-certificate=${this.pki.path(`${file}.crt`)}`,
+      `--kubelet-client-key=${this.pki.path(`${file}.key`)}`,
+      `--kubelet-certificate-authority=${this.pki.path('ca.crt')}`,
+      '--kubelet-preferred-address-types=InternalIP',
     ];
   }
 
@@ -173,6 +200,8 @@ export class ControlPlane implements AsyncDisposable {
       `--service-account-private-key-file=${this.pki.path('sa.key')}`,
       `--root-ca-file=${this.pki.path('ca.crt')}`,
       '--use-service-account-credentials',
+      // An emulated node can be silent for minutes, and is no reason to end its pods.
+      '--node-monitor-grace-period=20m',
     ];
   }
 
@@ -184,12 +213,12 @@ export class ControlPlane implements AsyncDisposable {
     this.#others.push(program);
   }
 
-  #kubeconfigText(user: User, port: number): string {
+  #kubeconfigText(user: User, port: number, host = HOST): string {
     const file = this.#certificateOf(user);
     const data = (name: string): string => Buffer.from(this.pki.read(name)).toString('base64');
     return `apiVersion: v1
 kind: Config
-clusters: [{name: c, cluster: {server: "https://${HOST}:${port}", certificate-authority-data: ${data('ca.crt')}}}]
+clusters: [{name: c, cluster: {server: "https://${host}:${port}", certificate-authority-data: ${data('ca.crt')}}}]
 users: [{name: u, user: {client-certificate-data: ${data(`${file}.crt`)}, client-key-data: ${data(`${file}.key`)}}}]
 contexts: [{name: x, context: {cluster: c, user: u}}]
 current-context: x
@@ -205,6 +234,13 @@ current-context: x
     return file;
   }
 }
+
+const LOOPBACK_FLAGS: readonly string[] = [
+  `--bind-address=${HOST}`,
+  `--advertise-address=${HOST}`,
+  '--authorization-mode=RBAC',
+  '--endpoint-reconciler-type=none',
+];
 
 function etcdFlags(folder: string, port: number, peerPort: number): string[] {
   const [client, peer] = [`http://${HOST}:${port}`, `http://${HOST}:${peerPort}`];

@@ -9,6 +9,7 @@ export class FakeGate implements StartGate {
   mode: 'open' | 'wait' | 'off' = 'off';
   expired = 0;
   readonly settled = new Set<bigint>();
+  readonly settledBelow = new Set<bigint>();
   readonly waiting = new Map<number, HeldTask>();
   #onHeld: (() => void) | undefined;
 
@@ -28,6 +29,10 @@ export class FakeGate implements StartGate {
   letGo(task: HeldTask, settle = false): void {
     this.waiting.delete(task.pid);
     if (settle) this.settled.add(task.cgroupId);
+  }
+  settle(cgroupId: bigint, childrenToo = false): void {
+    this.settled.add(cgroupId);
+    if (childrenToo) this.settledBelow.add(cgroupId);
   }
   unsettle(cgroupId: bigint): void {
     this.settled.delete(cgroupId);

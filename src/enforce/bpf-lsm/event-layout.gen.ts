@@ -154,3 +154,8 @@ export const GATE_MODE = {
   OPEN_WITHOUT_AGENT: 1,
   SHUT_WITHOUT_AGENT: 2,
 } as const;
+
+export const SETTLED_KIND = {
+  ALONE: 1,
+  CHILDREN_TOO: 2,
+} as const;

@@ -4,13 +4,12 @@ import { readProcess } from '#host';
 import { BpfMap } from '#libbpf';
 import { RingReader, sumPerCpu, watchRing } from '#observe';
 import type { HeldTask, StartGate } from '../enforcer.ts';
-import { COUNTER, GATE, GATE_MODE, HELD } from './event-layout.gen.ts';
+import { COUNTER, GATE, GATE_MODE, HELD, SETTLED_KIND } from './event-layout.gen.ts';
 import { u32 } from './images.ts';
 import type { Programs } from './programs.ts';
 
 /** `/proc/PID/stat` tells when a process started in these. @source USER_HZ, 100 on every architecture we support */
 const NS_PER_TICK = 10_000_000n;
-const ONE = u32(1);
 
 /** Of the programs. */
 interface GatePrograms extends Pick<Programs, 'map'> {
@@ -42,8 +41,12 @@ export class BpfLsmGate implements StartGate {
   }
 
   letGo(task: HeldTask, settle = false): void {
-    if (settle) this.#map('settled').update(u64(task.cgroupId), ONE);
+    if (settle) this.settle(task.cgroupId);
     letGo(this.#map('held'), task);
+  }
+
+  settle(cgroupId: bigint, childrenToo = false): void {
+    this.#map('settled').update(u64(cgroupId), u32(childrenToo ? SETTLED_KIND.CHILDREN_TOO : SETTLED_KIND.ALONE));
   }
 
   unsettle(cgroupId: bigint): void {
