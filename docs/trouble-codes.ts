@@ -82,6 +82,9 @@ export const LINT_TROUBLE: Readonly<Record<LintCode, Trouble>> = {
 /** Words of conditions, of node reports and of answers to the API server. */
 export const STATUS_TROUBLE: Readonly<Record<string, MeantTrouble>> = {
   Accepted: { meaning: 'The document can be honoured.', why: 'No problem was found.', cure: 'Nothing.' },
+  AnotherInstallation: { meaning: 'Another enforcer runs in this cluster.', why: 'A KubeArmor installation of somebody else is there.', cure: 'Take it out, or let the operator take it over, as the message says.' },
+  AnotherIsObeyed: { meaning: 'There is an older KubeArmorConfig, and that one counts.', why: 'Two of them in one cluster.', cure: 'Delete one of them.' },
+  AsAsked: { meaning: 'Everything is as the configuration asks.', why: 'Nothing is missing.', cure: 'Nothing.' },
   Audited: { meaning: 'In force, and nothing is denied in some of its workloads.', why: 'Their pods have `kubearmor-policy: audited`, or their namespace is one that is audited by configuration.', cure: 'Nothing, if that is meant; else change the annotation.' },
   CanaryCannotRun: { meaning: 'Nothing can be proven on this node, so the policy stays `Pending`.', why: 'No cgroup of version 2 that can be written, or too few rights.', cure: 'The message names it; [agent-pod.md](../reference/agent-pod.md) has what the agent’s pod needs.' },
   CanaryFailed: { meaning: 'The canary tried what the rule forbids, and it came out wrong.', why: 'Something changed the programs, maps or links in the kernel; or a defect of ours.', cure: 'Take it as not enforced. `karmor probe` on the node, then restart the agent there; if it comes again, report it with the rule and the kernel.' },
@@ -92,28 +95,21 @@ export const STATUS_TROUBLE: Readonly<Record<string, MeantTrouble>> = {
   Invalid: { meaning: 'The document cannot be honoured. The last good version stays in force.', why: 'At least one issue of severity error.', cure: 'The message has every problem with its cure; `karmor policy check` tells the same.' },
   LastGoodEnforced: { meaning: 'An older version is in force, and seen to be.', why: 'The current one cannot be honoured.', cure: 'See the condition `Accepted`; `observedGeneration` says which version it is.' },
   NoNodes: { meaning: 'No agent reports now.', why: 'No agent runs, or none reaches the API server.', cure: '`kubectl get kan`, `kubectl get pods -A -l kubearmor-app=kubearmor`.' },
+  NoWorkloads: { meaning: 'No node has a workload that it selects. One that starts now starts under it.', why: 'The selector, the namespace, or nothing runs yet.', cure: 'Compare the selector with `kubectl get pods --show-labels`.' },
   NodeSilent: { meaning: 'A node’s agent has not said for a minute that its report holds.', why: 'The agent or the node is down, or cut off from the API server.', cure: 'Rules there stay in force as long as the node is up. Look at its agent’s pod.' },
   NodeWithoutAgent: { meaning: 'A node takes ordinary pods and no agent reports of it.', why: 'The DaemonSet does not reach it (taints, selectors), or it is new.', cure: 'Add the toleration; or `-nodes-without-agent=ignore` of the controller, if such nodes are meant to be.' },
+  NodesWithoutAgent: { meaning: 'Some nodes have no agent.', why: 'Their kubelet has not said which runtime they have, or there is no agent for that runtime.', cure: 'Each is named with what is wrong.' },
   NotEnforced: { meaning: 'The policy is taken and nothing of it is in force on this node.', why: 'Its kind is switched off there, as host policies are without `-enableKubeArmorHostPolicy`; or it is a network policy for nodes.', cure: 'The message says which.' },
+  NotHonoured: { meaning: 'The configuration asks for something that this version does not have.', why: 'A setting of KubeArmor without a counterpart here.', cure: 'Remove it, or do without.' },
   NotLoaded: { meaning: 'A workload that it selects does not have its rules yet.', why: 'It has just started, or its rule set is beyond a limit.', cure: 'If it stays: the message names workload and reason.' },
   NotProvenYet: { meaning: 'No canary has tried its rules within the last minute.', why: 'It is new, or one at a time are tried and its turn has not come.', cure: 'Wait; if it stays, `karmor probe` on the node.' },
-  NoWorkloads: { meaning: 'No node has a workload that it selects. One that starts now starts under it.', why: 'The selector, the namespace, or nothing runs yet.', cure: 'Compare the selector with `kubectl get pods --show-labels`.' },
+  NotReady: { meaning: 'Some of our own pods are not up.', why: 'They are being rolled out, or cannot start.', cure: '`kubectl get pods -n kubearmor`, then `kubectl describe` of the one that waits.' },
   Pending: { meaning: 'A node has not taken in this version, or has not proven it yet.', why: 'It is seconds old; or the node is behind; or proofs are off or cannot run there.', cure: 'Wait a minute; then `.status.nodeReasons`.' },
   ProofOff: { meaning: 'Nothing is proven on this node, so nothing there is called enforced.', why: '`-proofEvery` is 0.', cure: 'Set it back to its default.' },
+  Ready: { meaning: 'All workloads of the installation are up to date and ready.', why: 'Nothing is missing.', cure: 'Nothing.' },
   Refused: { meaning: 'A node cannot honour this version; what is in force there instead is in the message.', why: 'A problem in the document, or beyond a limit there.', cure: 'Mend the policy as the message says.' },
   RuleNotEnforced: { meaning: 'One rule is not in force on this node; the others are.', why: 'The enforcer there cannot do it.', cure: 'Remove the rule, or do not rely on it.' },
   RulesNotEnforced: { meaning: 'In force, but for rules that some node cannot do.', why: 'See the condition `Degraded`: rule, reason, number of nodes.', cure: 'Write the rule in a form that can be enforced ([policy.md](../reference/policy.md)), or keep the policy off those nodes.' },
   Tampered: { meaning: 'Somebody changed what is in the kernel. It was set right, or the message says that it was not.', why: 'A root process of the node that is not the agent detached a link, emptied an image or removed a binding.', cure: 'Find out who: this does not happen by itself. It says so for ten seconds at least.' },
   WrittenByAnother: { meaning: 'Event: a policy was written by another field manager than before.', why: 'Somebody edited by hand what GitOps writes, or the other way round.', cure: '`kubectl get ksp NAME -o yaml --show-managed-fields` shows who.' },
-};
-
-/** Words that only the conditions of a KubeArmorConfig have. */
-export const CONFIG_TROUBLE: Readonly<Record<string, MeantTrouble>> = {
-  AnotherInstallation: { meaning: 'Another enforcer runs in this cluster.', why: 'A KubeArmor installation of somebody else is there.', cure: 'Take it out, or let the operator take it over, as the message says.' },
-  AnotherIsObeyed: { meaning: 'There is an older KubeArmorConfig, and that one counts.', why: 'Two of them in one cluster.', cure: 'Delete one of them.' },
-  AsAsked: { meaning: 'Everything is as the configuration asks.', why: 'Nothing is missing.', cure: 'Nothing.' },
-  NodesWithoutAgent: { meaning: 'Some nodes have no agent.', why: 'No container runtime or no enforcer was found there, or the node cannot be looked at.', cure: 'Each is named with what is wrong.' },
-  NotHonoured: { meaning: 'The configuration asks for something that this version does not have.', why: 'A setting of KubeArmor without a counterpart here.', cure: 'Remove it, or do without.' },
-  NotReady: { meaning: 'Some of our own pods are not up.', why: 'They are being rolled out, or cannot start.', cure: '`kubectl get pods -n kubearmor`, then `kubectl describe` of the one that waits.' },
-  Ready: { meaning: 'All workloads of the installation are up to date and ready.', why: 'Nothing is missing.', cure: 'Nothing.' },
 };

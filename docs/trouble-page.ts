@@ -7,26 +7,24 @@ import { NODE_REASONS } from '#cluster';
 import { LINT_CODES } from '#policy';
 import type { LintCode } from '#policy';
 import { ISSUE_MEANINGS } from './issue-meanings.ts';
-import { CONFIG_TROUBLE, ERROR_TROUBLE, ISSUE_TROUBLE, LINT_TROUBLE, STATUS_TROUBLE } from './trouble-codes.ts';
+import { ERROR_TROUBLE, ISSUE_TROUBLE, LINT_TROUBLE, STATUS_TROUBLE } from './trouble-codes.ts';
 
 type Table = (head: readonly string[], rows: readonly (readonly string[])[]) => string;
 const ROOT = join(import.meta.dirname, '..');
 const code = (text: string): string => `\`${text}\``;
 /** Where words of conditions, of reports and of refusals are given. */
-const STATUS_SOURCES = 'src/{agent/kube,agent/proof,cluster,controller}/*.ts';
-/** Where those of KubeArmorConfig are given: nowhere as long as there is no operator. */
-const CONFIG_SOURCES = 'src/operator/*.ts';
+const STATUS_SOURCES = 'src/{agent/kube,agent/proof,cluster,controller,operator}/*.ts';
 
 const sentence = (text: string): string => `${text[0]?.toUpperCase()}${text.slice(1)}${text.endsWith('?') ? '' : '.'}`;
 
 /** Every word in CamelCase that a source gives as `code` or `reason`. */
-function wordsIn(pattern: string): string[] {
-  const sources = globSync(pattern, { cwd: ROOT }).filter((path) => !path.endsWith('.test.ts'));
+function statusWords(): string[] {
+  const sources = globSync(STATUS_SOURCES, { cwd: ROOT }).filter((path) => !path.endsWith('.test.ts'));
   const words = sources.flatMap((path) => {
     const given = readFileSync(join(ROOT, path), 'utf8').matchAll(/\b(?:code|reason): ([^,;\n}]*)/g);
     return [...given].flatMap(([, value = '']) => [...value.matchAll(/'([A-Z][a-z]+[A-Za-z]*)'/g)].map(([, word = '']) => word));
   });
-  return [...new Set(words)].toSorted();
+  return [...new Set([...words, ...NODE_REASONS])];
 }
 
 /** Fails where a table of explanations and the code differ. */
@@ -43,16 +41,13 @@ function same(what: string, codes: readonly string[], explained: Readonly<Record
  * @param issues codes of issues, as found in the sources
  */
 export function troublePage(table: Table, issues: readonly string[]): string {
-  const words = [...new Set([...wordsIn(STATUS_SOURCES), ...NODE_REASONS])];
-  const configWords = wordsIn(CONFIG_SOURCES).filter((word) => !words.includes(word));
   same('the issue', issues, ISSUE_TROUBLE);
-  same('the word', words, STATUS_TROUBLE);
-  if (configWords.length > 0) same('the word', configWords, CONFIG_TROUBLE);
+  same('the word', statusWords(), STATUS_TROUBLE);
   const sorted = <T>(record: Readonly<Record<string, T>>): [string, T][] => Object.entries(record).toSorted(([a], [b]) => (a < b ? -1 : 1));
   const errors = sorted(ERROR_TROUBLE).map(([name, { meaning, why, cure }]) => [code(name), meaning, why, `${sentence(ERRORS[name as ErrorCode].hint)} ${cure}`]);
   const issueRows = sorted(ISSUE_TROUBLE).map(([name, { why, cure }]) => [code(name), (ISSUE_MEANINGS[name] ?? '').replaceAll('](limits.md)', '](../reference/limits.md)'), why, cure]);
   const lint = sorted(LINT_TROUBLE).map(([name, { why, cure }]) => [code(name), LINT_CODES[name as LintCode].meaning, why, cure]);
-  const status = sorted({ ...STATUS_TROUBLE, ...(configWords.length > 0 ? CONFIG_TROUBLE : {}) }).map(([name, { meaning, why, cure }]) => [code(name), meaning, why, cure]);
+  const status = sorted(STATUS_TROUBLE).map(([name, { meaning, why, cure }]) => [code(name), meaning, why, cure]);
   return `# Troubleshooting
 
 ## "I applied Block and it is not blocked"
@@ -78,7 +73,7 @@ annotation \`kubearmor-policy: audited\` on its pod, or \`action: Audit\` in the
 
 ## Words of statuses, reports and events
 
-Of conditions, of \`.status.nodeReasons\`, of a node's report (\`kubectl get kan NODE -o yaml\`), of refusals by the API server, of Events.
+Of the conditions of policies and of KubeArmorConfig, of \`.status.nodeReasons\`, of a node's report (\`kubectl get kan NODE -o yaml\`), of refusals by the API server, of Events.
 
 ${table(['word', 'meaning', 'why it comes', 'what to do'], status)}
 

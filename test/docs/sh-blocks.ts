@@ -23,7 +23,7 @@ export const readPage = (page: string): string => readFileSync(join(ROOT, page),
 /** Every block of `sh` in a page. */
 export function shBlocks(page: string): Block[] {
   const text = readPage(page);
-  return [...text.matchAll(/^```(?:sh|bash|shell|console)\n([^]*?)^```$/gm)].map(({ 1: body = '', index }) => {
+  return [...text.matchAll(/^( *)```(?:sh|bash|shell|console)\n([^]*?)^\1```$/gm)].map(({ 2: body = '', index }) => {
     const lines = commandLines(body);
     return { key: `${page}: ${lines[0] ?? ''}`, page, line: text.slice(0, index).split('\n').length + 1, lines };
   });
@@ -37,8 +37,8 @@ function commandLines(body: string): string[] {
 
 /** Blocks that are indented and not fenced, and begin as a command does: they would be in no table. */
 export function unfencedCommands(page: string): string[] {
-  const outside = readPage(page).replace(/^```[^]*?^```$/gm, '');
-  return [...outside.matchAll(/\n\n {4}((?:sudo|make|npm|curl|kubectl|helm|ctr|\.\/\S+|karmor|kubearmor) [^\n]*)/g)].map(
+  const outside = readPage(page).replace(/^( *)```[^]*?^\1```$/gm, '');
+  return [...outside.matchAll(/\n\n {4,}((?:sudo|make|npm|curl|kubectl|helm|ctr|\.\/\S+|karmor|kubearmor) [^\n]*)/g)].map(
     ([, line = '']) => line,
   );
 }
