@@ -12,11 +12,12 @@ export type BlockRun =
     }
   | {
       /** By another suite, which does the same with its own names. Here only: every line is one that the programs take. */
-      readonly run: 'guest' | 'cluster' | 'release' | 'machine';
+      readonly run: 'guest' | 'cluster' | 'hybrid' | 'release' | 'machine';
       /** The suite. */
       readonly by: string;
     };
 
+const HYBRID = { run: 'hybrid', by: 'test/hybrid/tutorial.ts' } as const;
 const AGENT = { run: 'guest', by: 'demo/exercise.sh' } as const;
 const POLICIES = { copy: 'examples/policies/read-only-config.yaml' } as const;
 const NO_SHELL = { shown: 'docs/guide/getting-started.md#no-shell.yaml' } as const;
@@ -37,6 +38,17 @@ export const BLOCKS: Readonly<Record<string, BlockRun>> = {
     },
     exits: { 2: [1], 3: [1] }, // denied; a verdict changes
   },
+  'docs/guide/getting-started-kubernetes.md: kubectl wait --for=condition=Available kubearmorconfig/kubearmorconfig-default -n kubearmor --timeout=5m':
+    {
+      run: 'cluster',
+      by: 'test/cluster/operator.kube.ts',
+    },
+  'docs/guide/getting-started-kubernetes.md: kubectl create namespace shop': HYBRID,
+  'docs/guide/getting-started-kubernetes.md: karmor policy check examples/policies/block-shells.yaml': HYBRID,
+  'docs/guide/getting-started-kubernetes.md: karmor logs -n shop': HYBRID,
+  "docs/guide/getting-started-kubernetes.md: kubectl exec -n shop deploy/web -- sh -c 'echo hello'": HYBRID,
+  'docs/guide/getting-started-kubernetes.md: karmor policy status -n shop': { run: 'cluster', by: 'test/cluster/karmor.kube.ts' },
+  'docs/guide/getting-started-kubernetes.md: kubectl delete -f examples/policies/block-shells.yaml': HYBRID,
   'docs/guide/getting-started.md: make build': { run: 'machine', by: 'tools/clean-machine' },
   'docs/guide/getting-started.md: sudo ./kubearmor': AGENT,
   'docs/guide/getting-started.md: sudo ./kubearmor -remove': { run: 'guest', by: 'test/vm/cases/starts.ts' },
@@ -58,6 +70,7 @@ export const BLOCKS: Readonly<Record<string, BlockRun>> = {
     by: 'tools/release/check.sh',
   },
   'docs/guide/install.md: kubectl apply --server-side -f kubearmor-operator.yaml': { run: 'cluster', by: 'test/cluster/operator.kube.ts' },
+  'docs/guide/install.md: karmor install --wait': { run: 'cluster', by: 'test/cluster/karmor-install.kube.ts' },
   'docs/guide/install.md: helm repo add kubearmor RELEASES/v1.2.3': { run: 'release', by: 'tools/release/charts.test.ts' },
   'docs/guide/install.md: kubectl annotate kubearmorconfig -n kubearmor kubearmorconfig-default kubearmor.io/take-over=true': {
     run: 'cluster',

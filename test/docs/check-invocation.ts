@@ -23,7 +23,7 @@ export function problemOf({ program, words }: Invocation): string | undefined {
   if (name === 'npm') return npmProblem(words);
   if (name === 'sh' || name === 'bash') return words[0] === '-s' ? undefined : fileProblem(words[0] ?? '');
   if (/^(tools|demo|test)\//.test(name)) return fileProblem(name);
-  const place = words.find((word) => /^(examples|api|deploy|docs)\/\S/.test(word) && fileProblem(word) !== undefined);
+  const place = words.find((word) => /^(examples|api|docs)\/\S/.test(word) && fileProblem(word) !== undefined);
   if (place !== undefined) return fileProblem(place);
   return OTHERS.has(name) ? undefined : `\`${name}\` is no program that pages may call: see OTHERS`;
 }
