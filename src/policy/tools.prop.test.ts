@@ -72,10 +72,10 @@ test('a rule that lint calls shadowed decides nothing', () => {
 });
 
 test('every change that diff tells is one, and no change of a sampled access is missed', () => {
+  let cutShort = 0;
   const property = fc.property(policies, policies, workload, accesses, (before, after, of, asked) => {
     const found = diffFor({ before, after }, of);
     assert.ok(!('exceeded' in found));
-    assert.ok(found.isComplete);
     const [from, to] = [compiled(before, of), compiled(after, of)];
     const pairOf = (one: Access): string => `${sideOf(from, one)} -> ${sideOf(to, one)}`;
     const told = new Set(found.changes.map(({ witness }) => pairOf(witness)));
@@ -84,6 +84,11 @@ test('every change that diff tells is one, and no change of a sampled access is 
       assert.equal(wholeOf(to, witness).outcome, is.outcome);
       assert.notEqual(was.outcome, is.outcome);
     }
+    // more accesses than it tries, and it says so
+    if (!found.isComplete) {
+      cutShort++;
+      return;
+    }
     for (const one of asked.filter(isCovered)) {
       if (evaluate(from.image, one).outcome === evaluate(to.image, one).outcome) continue;
       if (wholeOf(from, one).outcome === wholeOf(to, one).outcome) continue;
@@ -91,6 +96,7 @@ test('every change that diff tells is one, and no change of a sampled access is 
     }
   });
   fc.assert(property, { numRuns: RUNS, endOnFailure: true });
+  assert.ok(cutShort * 10 < RUNS, `${cutShort} of ${RUNS} were cut short`);
 });
 
 interface Whole {
