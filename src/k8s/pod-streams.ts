@@ -54,6 +54,7 @@ export class PodClient implements PodStreams {
     const request: ApiRequest = { method: 'GET', path, doing, signal };
     const key = randomBytes(16).toString('base64');
     const headers: OutgoingHttpHeaders = {
+      accept: '*/*', // the kubelet answers 406 to any type that is named
       connection: 'Upgrade',
       upgrade: 'websocket',
       'sec-websocket-version': '13',

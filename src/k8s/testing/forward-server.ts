@@ -94,7 +94,9 @@ export class ForwardServer implements AsyncDisposable {
     this.asked.push(`${request.method} ${request.url} ${request.headers['sec-websocket-protocol']}`);
     this.#sockets.add(socket);
     socket.on('error', () => {});
-    const { refuse } = this.#options;
+    // A kubelet names no type for the route, so it takes only who takes any (go-restful, Route.matchesAccept).
+    const takesAny = /\*\/\*/.test(request.headers.accept ?? '*/*');
+    const refuse = this.#options.refuse ?? (takesAny ? undefined : { status: 406, body: '' });
     if (refuse !== undefined) {
       socket.end(`HTTP/1.1 ${refuse.status} Refused\r\ncontent-length: ${Buffer.byteLength(refuse.body)}\r\n\r\n${refuse.body}`);
       return;
