@@ -59,6 +59,7 @@ export const BLOCKS: Readonly<Record<string, BlockRun>> = {
   "docs/guide/getting-started.md: sudo ctr task exec --exec-id t1 web /bin/sh -c 'echo hello'": AGENT,
   'docs/guide/getting-started.md: sudo ./karmor logs --logFilter=all --json': AGENT,
   'docs/guide/getting-started.md: sudo ./karmor vm policy add --confirm 60s lock-down.yaml': { run: 'guest', by: 'test/vm/cases/host.ts' },
+  'docs/guide/install.md: tools/node tools/release/site.ts --at https://releases.example.com': { run: 'hybrid', by: 'test/hybrid/demo.ts' },
   'docs/guide/install.md: curl -sfL RELEASES/v1.2.3/install.sh | sudo sh -s -- -u RELEASES -b /usr/local/bin v1.2.3': {
     run: 'release',
     by: 'tools/release/install.test.ts',

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// main.ts [--only NAME,…] [--out DIR]: makes the artefacts of a release (docs/reference/artefacts.md) in .cache/release/vVERSION.
+// main.ts [--only NAME,…] [--home DIR | --out DIR]: makes the artefacts of a release (docs/reference/artefacts.md) in HOME/vVERSION (default
+// .cache/release) and writes its tag into HOME/latest; with --out they go there.
 // Offline; needs make build and tools/release/inputs.sh before.
 
 import { createHash } from 'node:crypto';
@@ -48,16 +49,17 @@ function writeMaterials(release: Release, { file, subject, components }: Made): 
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { only: { type: 'string' }, out: { type: 'string' } } });
+  const { values } = parseArgs({ options: { only: { type: 'string' }, home: { type: 'string' }, out: { type: 'string' } } });
   const wanted = values.only?.split(',');
   const artefacts = ARTEFACTS.filter(({ name }) => wanted?.includes(name) ?? true);
   if (wanted !== undefined && artefacts.length !== wanted.length)
     throw new Error(`release: there are ${ARTEFACTS.map(({ name }) => name).join(', ')}, not ${values.only}`);
   const release = readRelease(join(import.meta.dirname, '../..'));
   if (release.version.endsWith('.dirty')) console.log('release: files differ from the commit: nobody else can make the same bytes');
-  const home = join(release.root, '.cache/release');
+  const cache = join(release.root, '.cache/release');
+  const home = resolve(values.home ?? cache);
   const out = values.out === undefined ? join(home, `v${release.version}`) : resolve(values.out);
-  await makeArtefacts(release, artefacts, out, join(home, `scratch-${process.pid}`));
+  await makeArtefacts(release, artefacts, out, join(cache, `scratch-${process.pid}`));
   if (values.out === undefined) writeFileSync(join(home, 'latest'), `v${release.version}\n`);
   for (const name of readdirSync(out).toSorted()) {
     if (!name.endsWith('.cdx.json')) console.log(`${String(statSync(join(out, name)).size).padStart(12)}  ${name}`);
