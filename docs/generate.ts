@@ -15,6 +15,8 @@ import { STATUS_OF } from '../src/grpc/status.ts';
 import { ATTACKS } from '../test/adversary/attacks.ts';
 import { outcomeOf, readResults } from '../test/adversary/results.ts';
 import { controllerPage } from './controller-page.ts';
+import { installFlagsPage } from './install-flags-page.ts';
+import { installedPage } from './installed-page.ts';
 import { ISSUE_MEANINGS } from './issue-meanings.ts';
 import { policyPage } from './policy-page.ts';
 import { troublePage } from './trouble-page.ts';
@@ -296,6 +298,8 @@ const pages: Readonly<Record<string, string>> = {
   'configuration.md': configurationPage(),
   'karmor.md': await karmorPage(),
   'controller.md': controllerPage(table),
+  'installed.md': installedPage(table),
+  'install-flags.md': installFlagsPage(table),
   'policy.md': policyPage(table),
 };
 const isCheck = process.argv.includes('--check');

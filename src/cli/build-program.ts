@@ -131,6 +131,7 @@ function toOption(spec: OptionSpec): Option {
   if (spec.default !== undefined) option.default(spec.default);
   if (spec.value === 'count') option.argParser(parseCount);
   if (spec.value === 'list') option.argParser(parseList);
+  if (spec.value === 'switch') option.argParser(parseSwitch);
   return option;
 }
 
@@ -152,6 +153,13 @@ function parseCount(text: string): number {
   const count = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(count)) throw new InvalidArgumentError('Write a whole number from 0.');
   return count;
+}
+
+/** What Go's `flag` takes. */
+function parseSwitch(text: string): boolean {
+  if (/^(1|t|true)$/i.test(text)) return true;
+  if (/^(0|f|false)$/i.test(text)) return false;
+  throw new InvalidArgumentError('Write true or false.');
 }
 
 function parseList(text: string, before: unknown): string[] {

@@ -8,13 +8,13 @@ export type LiveName = 'context' | 'namespace' | 'pod' | 'policy';
 
 /** One option. Its value is read by the long name: `--log-path <x>` and `--logPath <x>` are both `logPath`. */
 export interface OptionSpec {
-  /** `-n, --namespace <name>`; without `<…>` it is a switch. */
+  /** `-n, --namespace <name>`; without `<…>` it is a switch, and `[bool]` one that may be given as `--verify=false` too. */
   readonly flags: string;
   readonly summary: string;
   readonly default?: string | undefined;
   readonly choices?: readonly string[] | undefined;
-  /** `count`: a whole number from 0; `list`: commas and repeats add up. Otherwise text. */
-  readonly value?: 'count' | 'list' | undefined;
+  /** `count`: a whole number from 0; `list`: commas and repeats add up; `switch`: true or false, alone true. Otherwise text. */
+  readonly value?: 'count' | 'list' | 'switch' | undefined;
   /** What completion offers for the value. */
   readonly completes?: 'file' | 'directory' | LiveName | undefined;
   /** Values that completion offers although others are taken too. */

@@ -24,7 +24,17 @@ export class Flags {
     return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
   }
 
+  /** Switched on. */
   isSet(name: string): boolean {
     return this.#values[name] === true;
+  }
+
+  /** Switched off, as `--verify=false`; not where it was not given. */
+  isOff(name: string): boolean {
+    return this.#values[name] === false;
+  }
+
+  isGiven(name: string): boolean {
+    return this.#values[name] !== undefined;
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { CORE, LABELS, NAMES, NODE_REPORTS, nodeLeaseName } from '#cluster';
+import { CONTROLLER_LEASE, CORE, LABELS, NAMES, NODE_REPORTS, nodeLeaseName } from '#cluster';
 import type { Kind, KubeApi, KubeObject } from '#k8s';
 import { isMap } from '#policy';
 import { removerDaemonSet } from './agent.ts';
@@ -131,9 +131,10 @@ async function waitFor(enders: readonly KubeObject[], { api, pause, looks }: Rem
   return left;
 }
 
-/** What agents wrote, and the labels that nodes bear because of the installation. */
+/** What agents and the controller wrote, and the labels that nodes bear because of the installation. */
 async function removeTraces(namespace: string, { api, fieldManager }: RemoveParts): Promise<void> {
   if (await isServed(api, NODE_REPORTS)) for (const { metadata } of await api.list(NODE_REPORTS)) await api.delete(NODE_REPORTS, metadata);
+  await api.delete(CORE.leases, { name: CONTROLLER_LEASE, namespace });
   const keys = NODE_LABELS;
   for (const { metadata } of await api.list(CORE.nodes)) {
     await api.delete(CORE.leases, { name: nodeLeaseName(metadata.name), namespace });

@@ -63,6 +63,23 @@ test('pods carry the labels that users select by, and their workloads select the
   });
 });
 
+test('in kube-system too each pod is found by the name and the label that KubeArmor’s users look for', () => {
+  const namespace = 'kube-system';
+  const objects = [
+    ...installationObjects(installation({}, namespace), SHAPES),
+    ...operatorObjects({ namespace, images: imagesOf('1.2.3') }),
+  ];
+  const workloads = objects.filter(({ kind }) => kind === 'Deployment' || kind === 'DaemonSet');
+  assert.equal(workloads.length, SHAPES.length + 3);
+  for (const { metadata, ...rest } of workloads) {
+    const { template } = rest['spec'] as { template: { metadata: { labels: Record<string, string> } } };
+    // kubectl get pods -n kube-system | grep kubearmor; kubectl logs -n kube-system -l app=kubearmor
+    assert.match(metadata.name, /^kubearmor/);
+    assert.deepEqual([metadata.namespace, template.metadata.labels['app']], [namespace, 'kubearmor']);
+    assert.match(template.metadata.labels['kubearmor-app'] ?? '', /^kubearmor/);
+  }
+});
+
 test('what a KubeArmorConfig says of a component and of all of them', () => {
   const spec = {
     globalTolerations: [{ key: 'a', operator: 'Exists' }],

@@ -53,9 +53,12 @@ async function merges(api: KubeApi): Promise<void> {
   assert.equal(changed.code, 0, changed.err);
   assert.match(changed.out, /^~ Deployment security\/kubearmor-operator: spec\.template\.spec\.containers$/m);
   assert.match(changed.out, /^~ KubeArmorConfig .*: spec\.defaultFilePosture$/m);
+  const later = await karmor(api, 'upgrade', '--viz=file', '--operator-image=mirror/operator:1');
+  assert.match(later.out, /^~ KubeArmorConfig .*: spec\.defaultVisibility\n1 objects applied/m);
   assert.deepEqual((await api.get(CONFIGS, CONFIG))?.['spec'], {
     tls: { extraDnsNames: ['relay.example'] },
     defaultFilePosture: 'block',
+    defaultVisibility: 'file',
   });
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { CLUSTER_OPTIONS } from '../cluster/cluster-flags.ts';
 import type { Command, OptionSpec } from '../command.ts';
+import { INSTALL_FLAGS, UNINSTALL_FLAGS } from '../install/kubearmor-flags.ts';
 
 const NAMESPACE: OptionSpec = {
   flags: '-n, --namespace <name>',
@@ -8,10 +9,15 @@ const NAMESPACE: OptionSpec = {
   default: 'kubearmor',
   completes: 'namespace',
 };
+const PRESENT: OptionSpec = {
+  flags: '-n, --namespace <name>',
+  summary: 'where KubeArmor is (default: where its operator is)',
+  completes: 'namespace',
+};
 const DRY_RUN: OptionSpec = { flags: '--dry-run', summary: 'say what would be changed, and change nothing' };
 const WAIT: readonly OptionSpec[] = [
   { flags: '--wait', summary: 'wait until everything runs and is ready, 10 minutes at most' },
-  { flags: '--verify', summary: 'the same, as KubeArmor’s tool calls it' },
+  { flags: '--verify [bool]', summary: 'as --wait: KubeArmor’s name for it', value: 'switch' },
 ];
 
 const IMAGES: readonly OptionSpec[] = [
@@ -24,6 +30,11 @@ const IMAGES: readonly OptionSpec[] = [
   { flags: '--controller-tag <tag>', summary: 'of the controller’s' },
   { flags: '--relay-tag <tag>', summary: 'of the relay’s' },
   { flags: '-r, --registry <address>', summary: 'where images come from (default: docker.io)' },
+  {
+    flags: '--preserve-upstream [bool]',
+    summary: 'false: names of images without their first part, as REGISTRY/kubearmor:TAG (default: true)',
+    value: 'switch',
+  },
   { flags: '--local', summary: 'take images that are on nodes already: so it is without it too' },
 ];
 
@@ -36,7 +47,9 @@ const OPTIONS: readonly OptionSpec[] = [
   { flags: '--viz <families>', summary: 'what is logged: process, file, network, capabilities, none', value: 'list' },
   ...IMAGES,
   { flags: '--take-over', summary: 'let the operator end another installation’s enforcers in this namespace' },
+  { flags: '--skip-deploy', summary: 'bring the operator alone, and print the KubeArmorConfig in place of applying it' },
   { flags: '--save', summary: 'write kubearmor.yaml and change nothing' },
+  ...INSTALL_FLAGS.map(({ option }) => option),
   ...CLUSTER_OPTIONS,
 ];
 
@@ -60,13 +73,14 @@ export const upgradeCommand: Command = {
 /** `karmor uninstall`: all of it, on nodes too. */
 export const uninstallCommand: Command = {
   options: [
-    NAMESPACE,
+    PRESENT,
     DRY_RUN,
     { flags: '--force', summary: 'remove policies and their definitions too, after writing the policies to a file' },
     { flags: '--backup <file>', summary: 'that file (default: kubearmor-policies-TIME.yaml here)', completes: 'file' },
+    ...UNINSTALL_FLAGS.map(({ option }) => option),
     ...CLUSTER_OPTIONS,
   ],
   details: `Ends enforcement on every node, which may take two minutes, and removes what the operator installed, labels of nodes and the operator.
-Nothing restarts a workload. The namespace stays.`,
+Nothing restarts a workload. The namespace stays, also one that \`karmor install\` made: others may have put something into it.`,
   run: async (_args, flags, io) => (await import('../install/run-uninstall.ts')).runUninstall(flags, io),
 };

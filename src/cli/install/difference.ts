@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isDeepStrictEqual } from 'node:util';
-import { kindOf } from '#install';
+import { kindOf, KINDS } from '#install';
 import type { KubeApi, KubeObject } from '#k8s';
 import { FIELD_MANAGER } from './wanted.ts';
 
@@ -17,7 +17,27 @@ const STAMPS = new Set(['managedFields', 'resourceVersion', 'generation', 'creat
 const FIELDS_MAX = 8;
 
 /**
- * What applying would change, as the server itself works it out (a dry run), so that its defaults and other people's fields are no
+ * Applies an object. A KubeArmorConfig that is there is added to: an apply would take back what an earlier one named and this one does not.
+ *
+ * @param isThere the server has it already
+ * @throws {KubeArmorError} as `KubeApi`
+ */
+export function write(
+  api: KubeApi,
+  object: KubeObject,
+  isThere: boolean,
+  options: { readonly dryRun?: boolean; readonly signal: AbortSignal },
+): Promise<KubeObject> {
+  const kind = kindOf(object);
+  const written = { ...options, fieldManager: FIELD_MANAGER };
+  if (!isThere || object.kind !== KINDS.configs.kind) return api.apply(kind, object, written);
+  const { name, namespace, annotations } = object.metadata;
+  const metadata = annotations === undefined ? {} : { metadata: { annotations } };
+  return api.patch(kind, { name, namespace }, { ...metadata, spec: object['spec'] }, written);
+}
+
+/**
+ * What writing would change, as the server itself works it out (a dry run), so that its defaults and other people's fields are no
  * difference.
  *
  * @param isNew its namespace or kind is not there yet: nothing is asked
@@ -29,7 +49,7 @@ export async function differenceOf(api: KubeApi, object: KubeObject, isNew: bool
   const { name, namespace } = object.metadata;
   const before = await api.get(kind, { name, ...(namespace === undefined ? {} : { namespace }) }, signal);
   if (before === undefined) return { object, change: 'create', fields: [] };
-  const after = await api.apply(kind, object, { fieldManager: FIELD_MANAGER, dryRun: true, signal });
+  const after = await write(api, object, true, { dryRun: true, signal });
   const fields = [...changedFields(bare(before), bare(after), '')];
   return { object, change: fields.length === 0 ? 'nothing' : 'change', fields };
 }

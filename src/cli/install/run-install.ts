@@ -4,7 +4,7 @@ import { stringify } from 'yaml';
 import { errnoText, KubeArmorError } from '#base';
 import { CONFIGS, NAMES, readConfigConditions } from '#cluster';
 import type { Condition } from '#cluster';
-import { kindOf, KINDS } from '#install';
+import { KINDS } from '#install';
 import type { KubeApi, KubeObject } from '#k8s';
 import { askedCluster } from '../cluster/cluster-flags.ts';
 import type { ClusterPort } from '../cluster/cluster-port.ts';
@@ -12,9 +12,10 @@ import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import type { Flags } from '../flags.ts';
 import type { Io } from '../io.ts';
-import { differenceOf, differenceText } from './difference.ts';
+import { differenceOf, differenceText, write } from './difference.ts';
 import type { Difference } from './difference.ts';
-import { FIELD_MANAGER, isNamespaceThere, assertNotOfHelm, presentConfig, wantedOf } from './wanted.ts';
+import { answerFlags, INSTALL_FLAGS } from './kubearmor-flags.ts';
+import { isNamespaceThere, assertNotOfHelm, presentConfig, wantedOf } from './wanted.ts';
 import type { Wanted } from './wanted.ts';
 
 const WAIT_MS = 600_000;
@@ -23,6 +24,7 @@ const SAVED = 'kubearmor.yaml';
 
 /** `karmor install` and `karmor upgrade`. @param isUpgrade there has to be an installation */
 export async function runInstall(flags: Flags, io: Io, isUpgrade: boolean): Promise<ExitCode> {
+  answerFlags(INSTALL_FLAGS, flags, io);
   const namespace = flags.text('namespace') ?? NAMES.namespace;
   if (flags.isSet('save')) return save(wantedOf(flags, namespace), io);
   using cluster = await io.cluster(askedCluster(flags));
@@ -32,19 +34,32 @@ export async function runInstall(flags: Flags, io: Io, isUpgrade: boolean): Prom
   if (isUpgrade && config === undefined)
     throw new KubeArmorError('NOT_SUPPORTED', `upgrading ${namespace}: there is no KubeArmorConfig: \`karmor install\` makes one`);
   const wanted = wantedOf(flags, namespace, config?.metadata.name);
-  await bring(wanted, flags.isSet('dryRun'), cluster, io);
-  const isWaiting = !flags.isSet('dryRun') && (flags.isSet('wait') || flags.isSet('verify'));
+  const [isDryRun, skipsConfig] = [flags.isSet('dryRun'), flags.isSet('skipDeploy')];
+  await bring(wanted, { isDryRun, skipsConfig }, cluster, io);
+  if (skipsConfig) await printConfig(wanted, io);
+  const isWaiting = !isDryRun && !skipsConfig && (flags.isSet('wait') || flags.isSet('verify'));
   return isWaiting ? untilAvailable(api, wanted.config, io) : EXIT_CODES.ok.code;
 }
 
+interface How {
+  readonly isDryRun: boolean;
+  /** The operator alone: its user applies a KubeArmorConfig. */
+  readonly skipsConfig: boolean;
+}
+
 /** Shows what changes, then changes it. */
-async function bring(wanted: Wanted, isDryRun: boolean, { api, server }: ClusterPort, io: Io): Promise<void> {
-  const changes = await plan(api, wanted, io.signal);
+async function bring(wanted: Wanted, { isDryRun, skipsConfig }: How, { api, server }: ClusterPort, io: Io): Promise<void> {
+  const changes = (await plan(api, wanted, io.signal)).filter(({ object }) => !skipsConfig || object !== wanted.config);
   for (const change of changes) await io.out(differenceText(change));
   if (changes.length === 0) await io.out(`nothing to change in ${wanted.config.metadata.namespace} of ${server}`);
   if (isDryRun || changes.length === 0) return;
-  for (const { object } of changes) await applyOne(api, object, io);
+  for (const change of changes) await writeOne(api, change, io);
   await io.out(`${changes.length} objects applied to ${server}`);
+}
+
+async function printConfig({ config }: Wanted, io: Io): Promise<void> {
+  await io.out('apply this to have it installed:');
+  for (const line of stringify(config, { aliasDuplicateObjects: false }).trimEnd().split('\n')) await io.out(line);
 }
 
 /** What would be created or changed, in the order of applying. */
@@ -67,11 +82,11 @@ async function plan(api: KubeApi, wanted: Wanted, signal: AbortSignal): Promise<
 }
 
 /** A kind that was made a moment ago is not served at once. */
-async function applyOne(api: KubeApi, object: KubeObject, io: Io): Promise<void> {
+async function writeOne(api: KubeApi, { object, change }: Difference, io: Io): Promise<void> {
   const untilMs = io.nowMs() + 30_000;
   for (;;) {
     try {
-      await api.apply(kindOf(object), object, { fieldManager: FIELD_MANAGER, signal: io.signal });
+      await write(api, object, change === 'change', { signal: io.signal });
       return;
     } catch (error) {
       const isEarly = error instanceof KubeArmorError && error.code === 'API_CONFLICT' && object.kind === KINDS.configs.kind;

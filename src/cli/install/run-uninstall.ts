@@ -3,13 +3,14 @@ import { open } from 'node:fs/promises';
 import { stringify } from 'yaml';
 import { errnoText, KubeArmorError } from '#base';
 import { CONFIGS, LABELS, NAMES, POLICY_KINDS, readConfig } from '#cluster';
-import { definitions, imagesOf, isServed, kindOf, KINDS, operatorObjects, removeInstallation } from '#install';
+import { definitions, imagesOf, isInstalled, isServed, kindOf, KINDS, operatorObjects, removeInstallation } from '#install';
 import type { KubeApi, KubeObject } from '#k8s';
 import { askedCluster } from '../cluster/cluster-flags.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import type { Flags } from '../flags.ts';
 import type { Io } from '../io.ts';
+import { answerFlags, UNINSTALL_FLAGS } from './kubearmor-flags.ts';
 import { assertNotOfHelm, presentConfig } from './wanted.ts';
 
 const LOOK_MS = 2_000;
@@ -17,9 +18,10 @@ const LOOKS = 60;
 
 /** `karmor uninstall`: what the operator installed, then the operator; with --force policies and definitions too, which are written down first. */
 export async function runUninstall(flags: Flags, io: Io): Promise<ExitCode> {
-  const namespace = flags.text('namespace') ?? NAMES.namespace;
+  answerFlags(UNINSTALL_FLAGS, flags, io);
   using cluster = await io.cluster(askedCluster(flags));
   const { api } = cluster;
+  const namespace = flags.text('namespace') ?? (await operatorNamespace(api, io.signal));
   await assertNotOfHelm(api, namespace, io.signal);
   const isForced = flags.isSet('force');
   const policies = isForced ? await allPolicies(api, io.signal) : [];
@@ -29,11 +31,35 @@ export async function runUninstall(flags: Flags, io: Io): Promise<ExitCode> {
     return EXIT_CODES.ok.code;
   }
   if (policies.length > 0) await backUp(policies, flags.text('backup') ?? backupName(io), io);
+  const wasThere = await isAnyThere(api, namespace, io.signal);
   const unfinished = await removeAll(api, namespace, io);
   if (isForced) for (const definition of definitions()) await api.delete(KINDS.definitions, definition.metadata, { signal: io.signal });
   const stays = isForced ? '' : '; policies and their definitions stay (--force removes them too)';
-  await io.out(`removed from ${namespace} of ${cluster.server}${stays}`);
+  await io.out(`${wasThere ? 'removed from' : 'nothing of KubeArmor was found in'} ${namespace} of ${cluster.server}${stays}`);
+  await tellOfNamespace(api, namespace, io);
   return unfinished === 0 ? EXIT_CODES.ok.code : EXIT_CODES.partial.code;
+}
+
+/** Who brought it: `karmor`, a manifest or a chart; the operator marks its own otherwise. */
+const isOfInstaller = (object: KubeObject | undefined): boolean => object?.metadata.labels?.[LABELS.installedBy] === 'kubearmor-installer';
+
+/** @throws {KubeArmorError} `USAGE` where there are several: none of them is meant more than the others */
+async function operatorNamespace(api: KubeApi, signal: AbortSignal): Promise<string> {
+  const found = (await api.list(KINDS.deployments, { labelSelector: `${LABELS.app}=${NAMES.operator}` }, signal)).filter(isOfInstaller);
+  const [first, ...more] = found.flatMap(({ metadata: { namespace } }) => (namespace === undefined ? [] : [namespace]));
+  if (more.length > 0) throw new KubeArmorError('USAGE', `KubeArmor is in ${[first, ...more].join(', ')}: say with -n which is meant`);
+  return first ?? NAMES.namespace;
+}
+
+async function isAnyThere(api: KubeApi, namespace: string, signal: AbortSignal): Promise<boolean> {
+  const operator = await api.get(KINDS.deployments, { name: NAMES.operator, namespace }, signal);
+  return isOfInstaller(operator) || (await isInstalled(api, namespace)) || (await presentConfig(api, namespace, signal)) !== undefined;
+}
+
+/** One that `karmor install` made is not removed: whoever has put something into it since would lose it. */
+async function tellOfNamespace(api: KubeApi, name: string, io: Io): Promise<void> {
+  if (!isOfInstaller(await api.get(KINDS.namespaces, { name }, io.signal))) return;
+  await io.out(`the namespace ${name} stays, for what others have put into it: kubectl delete namespace ${name}`);
 }
 
 /** @returns DaemonSets of nodes that did not end enforcement in time */
@@ -72,7 +98,7 @@ async function removeOurs(api: KubeApi, object: KubeObject, signal: AbortSignal)
   const { name, namespace } = object.metadata;
   const ref = { name, ...(namespace === undefined ? {} : { namespace }) };
   const found = await api.get(kindOf(object), ref, signal);
-  if (found?.metadata.labels?.[LABELS.installedBy] === 'kubearmor-installer') await api.delete(kindOf(object), ref, { signal });
+  if (isOfInstaller(found)) await api.delete(kindOf(object), ref, { signal });
 }
 
 async function allPolicies(api: KubeApi, signal: AbortSignal): Promise<KubeObject[]> {

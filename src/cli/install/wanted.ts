@@ -22,8 +22,9 @@ export interface Wanted {
 export function imagesOf(flags: Flags): Images {
   const registry = flags.text('registry') ?? 'docker.io';
   const tagOf = (flag: string): string => flags.text(flag) ?? flags.text('tag') ?? `v${VERSION}`;
-  const of = (name: keyof Images, flag: string, tag: string): string =>
-    flags.text(flag) ?? `${registry}/${IMAGE_NAMES[name]}:${tagOf(tag)}`;
+  const nameOf = (name: keyof Images): string =>
+    flags.isOff('preserveUpstream') ? IMAGE_NAMES[name].replace(/^.*\//, '') : IMAGE_NAMES[name];
+  const of = (name: keyof Images, flag: string, tag: string): string => flags.text(flag) ?? `${registry}/${nameOf(name)}:${tagOf(tag)}`;
   return {
     agent: of('agent', 'image', 'tag'),
     relay: of('relay', 'relayImage', 'relayTag'),
