@@ -59,6 +59,7 @@ export class FakeStage implements Stage {
   }
 
   async forget(write: () => Promise<void>): Promise<void> {
+    this.api.holdWatches();
     await write();
     this.api.expireWatches();
   }
