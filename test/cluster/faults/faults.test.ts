@@ -13,4 +13,4 @@ const SCENARIOS = [
   ['another version of every program, and back, under load', upgradeUnderLoad],
 ] as const;
 
-for (const [name, play] of SCENARIOS) test(name, { timeout: 300_000 }, () => play(new FakeStage()));
+for (const [name, play] of SCENARIOS) test(name, { timeout: 110_000 }, () => play(new FakeStage()));

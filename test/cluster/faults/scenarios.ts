@@ -31,14 +31,17 @@ export async function serverAwayUnderChurn(stage: Stage): Promise<void> {
   await using world = await World.open(stage);
   const live: Container[] = [];
   await stage.goAway();
-  await forAWhile(stage.faultMs, CHURN_EVERY_MS, async () => {
-    const container = world.startPodUnseen();
-    live.push(container);
-    await world.isCovered(container);
-    if (live.length > LIVE_MAX) world.end(live.shift() ?? container);
-  });
-  for (const container of live) world.end(container);
-  await stage.comeBack();
+  try {
+    await forAWhile(stage.faultMs, CHURN_EVERY_MS, async () => {
+      const container = world.startPodUnseen();
+      live.push(container);
+      await world.isCovered(container);
+      if (live.length > LIVE_MAX) world.end(live.shift() ?? container);
+    });
+    for (const container of live) world.end(container);
+  } finally {
+    await stage.comeBack(); // what comes next needs it, whatever was found
+  }
   await world.change();
   await world.converges();
 }
