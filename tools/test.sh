@@ -123,9 +123,10 @@ conformance_cases() {
   done
 }
 
-# Against a real API server on loopback. Its programs are built first where they are not there, ten minutes and more: for make test-full alone.
+# Against a real API server on loopback, faults in full length. Its programs are built first where they are not there, ten minutes and more:
+# for make test-full alone. The unit tests have the same faults, shortened, with an API server in memory.
 cluster_cases() {
-  cases cluster timeout 5400 tools/node test/cluster/run.ts
+  cases cluster timeout 9000 tools/node test/cluster/run.ts --full
 }
 
 sh tools/setup.sh || { echo 'FAILED  setup'; failed=1; finish; }

@@ -97,8 +97,13 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
   const { protector, governor, follower, names, integrity, prover } = assembly;
   const health = createHealth(SERVICES);
   let servers: Servers | undefined;
+  const reading = new AbortController();
+  let read: Promise<void> = Promise.resolve();
   const end = async (): Promise<void> => {
     for (const name of SERVICES) health.set(name, false);
+    // what is read after the streams have ended reaches nobody: it stays in the ring, for the agent after us
+    reading.abort();
+    await read;
     await servers?.stop();
     loops.abort();
     follower.stop();
@@ -116,7 +121,10 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
   for (const name of SERVICES) health.set(name, true);
   const { signal } = loops;
   // events that an agent before us left in the ring are of containers that are known by now
-  loops.run(pump({ ...parts, names }, { protector, governor, prover, waits: inherited, signal }));
+  const untilRead = AbortSignal.any([signal, reading.signal]);
+  const pumping = pump({ ...parts, names }, { protector, governor, prover, waits: inherited, signal: untilRead });
+  read = pumping.catch(() => {}); // the loops tell
+  loops.run(pumping);
   const { addresses } = servers;
   loops.run(keepProbeFiles(parts, { governor, integrity, prover, addresses, signal }));
   return {

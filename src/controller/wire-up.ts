@@ -8,6 +8,7 @@ import type { KubeApi } from '#k8s';
 import { readCertificate } from '#pki';
 import type { ControllerConfig } from './config.ts';
 import { Controller } from './controller.ts';
+import type { ControllerParts } from './controller.ts';
 import { podAsker, policyWebhook } from './policy-webhook.ts';
 import { protectionWebhook } from './protection.ts';
 import type { StartThread } from './reviews.ts';
@@ -17,9 +18,13 @@ export interface WireUpParts {
   readonly api: KubeApi;
   readonly startThread: StartThread;
   readonly logger: Logger;
+  /** Default: this machine's. */
+  readonly clocks?: Pick<ControllerParts, 'steadyMs' | 'wallMs'>;
   /** Told when it serves. */
   readonly onServing?: (ports: { readonly health: number; readonly webhook: number }) => void;
 }
+
+const CLOCKS = { steadyMs: () => performance.now(), wallMs: () => Date.now() } as const;
 
 /**
  * Runs one replica with its servers until aborted.
@@ -28,15 +33,15 @@ export interface WireUpParts {
  */
 export async function runController(
   config: ControllerConfig,
-  { api, startThread, logger, onServing }: WireUpParts,
+  { api, startThread, logger, clocks = CLOCKS, onServing }: WireUpParts,
   signal: AbortSignal,
 ): Promise<void> {
   const { namespace, hostname, countsNodesWithoutAgent, webhookPort } = config;
-  const steadyMs = (): number => performance.now();
+  const { steadyMs, wallMs } = clocks;
   const holder = `${hostname}_${randomUUID()}`;
   const options = { namespace, holder, countsNodesWithoutAgent, hosts: [...webhookHosts(namespace), ...config.webhookHosts] };
   let onCertificates = (): void => {};
-  const parts = { api, startThread, logger, steadyMs, wallMs: () => Date.now(), onCertificates: () => onCertificates() };
+  const parts = { api, startThread, logger, steadyMs, wallMs, onCertificates: () => onCertificates() };
   using controller = new Controller(options, parts);
   const { metrics } = controller;
   const clientAuthorities = config.webhookClientCa === undefined ? {} : { clientAuthorities: await readText(config.webhookClientCa) };

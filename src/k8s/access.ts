@@ -33,18 +33,21 @@ export interface ClusterAccess {
 /** How long credentials are held before their source is read again. */
 const HOLD_MS = 60_000;
 
-/** Asks a source of credentials at most once a minute, or when they expire. */
-export function held(read: () => Promise<Identity & { readonly expiresMs?: number }>): (fresh: boolean) => Promise<Identity> {
-  let current: { readonly identity: Promise<Identity & { readonly expiresMs?: number }>; readonly untilMs: number } | undefined;
+type Dated = Identity & { readonly expiresMs?: number };
+
+/** Asks a source of credentials at most once a minute, or when they expire. A clock that is set back keeps nothing for longer than that. */
+export function held(read: () => Promise<Dated>): (fresh: boolean) => Promise<Identity> {
+  let current: { readonly identity: Promise<Dated>; readonly isGood: () => boolean } | undefined;
   return async (fresh) => {
-    if (!fresh && current !== undefined && Date.now() < current.untilMs) return current.identity;
+    if (!fresh && current?.isGood() === true) return current.identity;
     const identity = read();
-    const next = { identity, untilMs: Date.now() + HOLD_MS };
+    const readMs = performance.now();
+    const next = { identity, isGood: () => performance.now() - readMs < HOLD_MS };
     current = next;
     try {
       const { expiresMs } = await identity;
       // Only what says when it ends may be held for longer: a file does not.
-      if (expiresMs !== undefined && current === next) current = { identity, untilMs: expiresMs - HOLD_MS };
+      if (expiresMs !== undefined && current === next) current = { identity, isGood: () => Date.now() < expiresMs - HOLD_MS };
     } catch (error) {
       if (current === next) current = undefined;
       throw error;

@@ -109,6 +109,11 @@ const PARTS: readonly Part[] = [
   },
   { name: 'maps', does: 'what 500 workloads take in the kernel, in the guest', run: () => inGuest('maps.guest.ts', [writeRuleSets()]) },
   { name: 'agent', does: 'the agent with containerd, in the guest', run: ({ ops }) => inGuest('agent.guest.ts', [ops]) },
+  {
+    name: 'cluster',
+    does: '1,000 policies, 100 nodes, 3,000 pods, with a real API server',
+    run: () => measuresOf([NODE, join(import.meta.dirname, 'cluster.host.ts')]),
+  },
 ];
 
 function commit(): string {

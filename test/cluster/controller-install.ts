@@ -12,16 +12,17 @@ import type { Kind, KubeApi, KubeObject } from '#k8s';
 import type { ControllerConfig } from '../../src/controller/config.ts';
 import { reviewThreadOf } from '../../src/controller/start-review-thread.ts';
 import { runController } from '../../src/controller/wire-up.ts';
+import type { WireUpParts } from '../../src/controller/wire-up.ts';
 import type { Ran } from '../vm/running.ts';
 
 /** Of a control plane, what these cases need. */
 export interface Plane {
-  api(options?: { readonly user?: { readonly name: string; readonly group?: string } }): KubeApi & Disposable;
+  api(options?: { readonly user?: { readonly name: string; readonly group?: string }; readonly port?: number }): KubeApi & Disposable;
   kubectl(...args: readonly string[]): Promise<Ran>;
 }
 
 export const NAMESPACE = 'kubearmor';
-const ACCOUNT = `system:serviceaccount:${NAMESPACE}:kubearmor-controller`;
+export const CONTROLLER_ACCOUNT = `system:serviceaccount:${NAMESPACE}:kubearmor-controller`;
 const BY = { fieldManager: 'test' };
 const RBAC = { group: 'rbac.authorization.k8s.io', version: 'v1' } as const;
 const kindOf = (kind: string, plural: string, namespaced: boolean): Kind => ({ ...RBAC, kind, plural, namespaced });
@@ -46,7 +47,7 @@ export async function install(api: KubeApi): Promise<void> {
     await api.apply(CORE.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } }, BY);
   const name = 'kubearmor-controller';
   const apiVersion = `${RBAC.group}/${RBAC.version}`;
-  const subjects = [{ kind: 'User', apiGroup: RBAC.group, name: ACCOUNT }];
+  const subjects = [{ kind: 'User', apiGroup: RBAC.group, name: CONTROLLER_ACCOUNT }];
   const refTo = (kind: string): object => ({ apiGroup: RBAC.group, kind, name });
   const objects: readonly [Kind, KubeObject][] = [
     [
@@ -85,9 +86,9 @@ export class Replica implements AsyncDisposable {
   readonly #api: KubeApi & Disposable;
   readonly #done: Promise<void>;
 
-  constructor(plane: Plane, name: string, port: number) {
+  constructor(plane: Plane, name: string, port: number, over: Partial<Pick<WireUpParts, 'clocks' | 'logger'>> = {}) {
     this.port = port;
-    this.#api = plane.api({ user: { name: ACCOUNT } });
+    this.#api = plane.api({ user: { name: CONTROLLER_ACCOUNT } });
     const config: ControllerConfig = {
       namespace: NAMESPACE,
       kubeconfig: undefined,
@@ -102,7 +103,7 @@ export class Replica implements AsyncDisposable {
     };
     const startThread = reviewThreadOf(new URL('../../src/controller/main.ts', import.meta.url));
     const logger = { ...noLogger, warn: console.log, error: console.log };
-    this.#done = runController(config, { api: this.#api, startThread, logger }, this.#stop.signal);
+    this.#done = runController(config, { api: this.#api, startThread, logger, ...over }, this.#stop.signal);
     this.#done.catch(() => {}); // told when it is disposed
   }
 

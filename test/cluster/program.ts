@@ -22,6 +22,11 @@ export class Program {
     this.#logPath = logPath;
   }
 
+  /** Undefined where it was never started. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   get isRunning(): boolean {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }

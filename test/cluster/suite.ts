@@ -2,10 +2,18 @@
 import type { Kind, KubeObject } from '#k8s';
 import type { ControlPlane, ControlPlaneOptions } from './control-plane.ts';
 
+/** How much of what takes long is played. */
+export interface Scale {
+  /** As long as it is said to be; else shortened. */
+  readonly full: boolean;
+}
+
 /** One case against a real API server. It throws where something is not as it should be. */
 export interface ClusterCase {
   readonly name: string;
-  readonly run: (plane: ControlPlane) => Promise<void>;
+  readonly run: (plane: ControlPlane, scale: Scale) => Promise<void>;
+  /** One that takes longer hangs. Default: five minutes. */
+  readonly hangMs?: number;
 }
 
 /** What a `*.kube.ts` file exports as `SUITE`: its cases run one after the other on one control plane. */

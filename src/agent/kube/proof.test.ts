@@ -23,9 +23,9 @@ class Told implements Proofs {
   }
 }
 
-function reported(): { told: Told; clock: { nowMs: number }; proofs: ReportedProofs } {
-  const [told, clock] = [new Told(), { nowMs: 1_000_000 }];
-  return { told, clock, proofs: new ReportedProofs(told, () => clock.nowMs) };
+function reported(): { told: Told; clock: { nowMs: number; wallMs: number }; proofs: ReportedProofs } {
+  const [told, clock] = [new Told(), { nowMs: 1_000_000, wallMs: 0 }];
+  return { told, clock, proofs: new ReportedProofs(told, () => ({ steadyMs: clock.nowMs, wallMs: clock.nowMs + clock.wallMs })) };
 }
 const WAITING = { code: 'NotProvenYet', message: 'no canary has tried its rules within the last minute' } as const;
 
@@ -79,4 +79,16 @@ test('since when all is proven does not move with every round, and ends with a f
   assert.deepEqual(proofs.summary()?.since, new Date(1_020_000).toISOString());
   told.images = 0;
   assert.equal(proofs.summary(), undefined);
+});
+
+test('a clock that jumps makes nothing older or younger', () => {
+  const { told, clock, proofs } = reported();
+  const one = policy('p');
+  proofs.wordOf(one);
+  [told.state, told.reasons] = ['Pending', [WAITING]];
+  clock.wallMs = 3_600_000;
+  assert.equal(proofs.wordOf(one).state, 'Enforced', 'no minute has passed');
+  clock.wallMs = -3_600_000;
+  clock.nowMs += 61_000;
+  assert.equal(proofs.wordOf(one).state, 'Pending', 'a minute has passed');
 });

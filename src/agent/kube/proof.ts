@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { NodeReport, PolicyReason } from '#cluster';
+import type { Moment, NodeReport, PolicyReason } from '#cluster';
 import type { Policy } from '#policy';
 import { policyKey } from '../policy-identity.ts';
 import { PROOF_FRESH_MS } from '../proof/port.ts';
@@ -21,19 +21,19 @@ const OFF: PolicyReason = { code: 'ProofOff', message: 'nothing is proven on thi
  */
 export class ReportedProofs {
   readonly #proofs: Proofs;
-  readonly #nowMs: () => number;
-  /** When each policy was seen proven last. Another version of a policy is another value. */
+  readonly #now: () => Moment;
+  /** When each policy was seen proven last, by the steady clock: one that is set back keeps no old word alive. Another version of a policy is another value. */
   readonly #provenAt = new WeakMap<Policy, number>();
   #since: { readonly at: string; lastMs: number } | undefined;
 
-  constructor(proofs: Proofs, nowMs: () => number = Date.now) {
+  constructor(proofs: Proofs, now: () => Moment = readClocks) {
     this.#proofs = proofs;
-    this.#nowMs = nowMs;
+    this.#now = now;
   }
 
   wordOf(policy: Policy): ProofWord {
     const proof = this.#proofs.stateOf(policyKey(policy));
-    const nowMs = this.#nowMs();
+    const nowMs = this.#now().steadyMs;
     switch (proof.state) {
       case 'Proven':
         this.#provenAt.set(policy, nowMs);
@@ -54,9 +54,9 @@ export class ReportedProofs {
   /** Of all images; undefined where there is none, or nothing is proven here. */
   summary(): NodeReport['proof'] {
     const { state, images, failed } = this.#proofs.summary();
-    const nowMs = this.#nowMs();
-    if (state === 'Proven') this.#since = { at: this.#since?.at ?? new Date(nowMs).toISOString(), lastMs: nowMs };
-    else if (state !== 'Pending' || nowMs - (this.#since?.lastMs ?? 0) > PROOF_FRESH_MS) this.#since = undefined;
+    const { steadyMs: nowMs, wallMs } = this.#now();
+    if (state === 'Proven') this.#since = { at: this.#since?.at ?? new Date(wallMs).toISOString(), lastMs: nowMs };
+    else if (state !== 'Pending' || nowMs - (this.#since?.lastMs ?? Number.NEGATIVE_INFINITY) > PROOF_FRESH_MS) this.#since = undefined;
     if (images === 0 || state === 'Off') return undefined;
     return { ...(this.#since === undefined ? {} : { since: this.#since.at }), images, failed };
   }
@@ -66,6 +66,8 @@ export class ReportedProofs {
     return waits && nowMs - (this.#provenAt.get(policy) ?? -Infinity) < PROOF_FRESH_MS;
   }
 }
+
+const readClocks = (): Moment => ({ steadyMs: performance.now(), wallMs: Date.now() });
 
 const reasonsOf = ({ reasons }: PolicyProof): PolicyReason[] =>
   reasons.map(({ code, field, message }) => ({ code, ...(field === undefined ? {} : { rule: field }), message }));

@@ -19,8 +19,8 @@ export interface ReporterOptions {
   readonly logger: Logger;
   readonly everyMs?: number;
   readonly renewMs?: number;
-  /** Milliseconds since 1970. */
-  readonly now?: () => number;
+  /** By a clock that never jumps: a node whose clock is set back renews its Lease all the same. */
+  readonly steadyMs?: () => number;
 }
 
 const BY = { fieldManager: 'kubearmor-agent' } as const;
@@ -34,18 +34,18 @@ const READ_AGAIN_MS = 600_000;
 /** Writes the node's report where it changed, and renews the node's Lease while the report that is there holds. */
 export class Reporter {
   readonly #options: ReporterOptions;
-  readonly #now: () => number;
+  readonly #steadyMs: () => number;
   /** What the server has; undefined: not known. */
   #written: Readonly<Record<string, unknown>> | undefined;
-  #readAt = 0;
-  #renewedAt = 0;
+  #readAt = Number.NEGATIVE_INFINITY;
+  #renewedAt = Number.NEGATIVE_INFINITY;
   #problem: string | undefined;
   /** In a row. */
   #failures = 0;
 
   constructor(options: ReporterOptions) {
     this.#options = options;
-    this.#now = options.now ?? Date.now;
+    this.#steadyMs = options.steadyMs ?? (() => performance.now());
   }
 
   /** Why the report is not written; undefined: it is. */
@@ -86,7 +86,7 @@ export class Reporter {
 
   async #writeReport(owner: OwnerReference, signal: AbortSignal | undefined): Promise<void> {
     const { api, nodeName, report } = this.#options;
-    if (this.#now() - this.#readAt > READ_AGAIN_MS) this.#written = undefined;
+    if (this.#steadyMs() - this.#readAt > READ_AGAIN_MS) this.#written = undefined;
     this.#written ??= await this.#read(owner, signal);
     const status = asJson(report());
     const patch = mergePatch(this.#written, status);
@@ -108,14 +108,14 @@ export class Reporter {
         },
         { ...BY, ...signalOf(signal) },
       ));
-    this.#readAt = this.#now();
+    this.#readAt = this.#steadyMs();
     const status = found['status'];
     return typeof status === 'object' && status !== null ? { ...status } : {};
   }
 
   async #renew(owner: OwnerReference, signal: AbortSignal | undefined): Promise<void> {
     const { api, namespace, nodeName, renewMs = RENEW_MS } = this.#options;
-    const now = this.#now();
+    const now = this.#steadyMs();
     if (now - this.#renewedAt < renewMs) return;
     await renewLease(
       api,

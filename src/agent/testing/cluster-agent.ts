@@ -122,6 +122,10 @@ export interface ClusterAgentOptions {
   readonly directory?: string;
   readonly initTimeoutMs?: number;
   readonly logger?: Logger;
+  /** Default: 9.9.9. */
+  readonly version?: string;
+  /** Of this run among others, for EventIDs. Default: r. */
+  readonly runId?: string;
 }
 
 export interface ClusterAgent {
@@ -160,8 +164,8 @@ export async function startClusterAgent(options: ClusterAgentOptions): Promise<C
     },
     enforcer,
     runtime: new RuntimeSource({ socket: '/none', logger: noLogger, open: () => containers }),
-    feed: new Feed({ runId: 'r' }),
-    names: { clusterName: 'default', hostName: nodeName, nodeId: 'id', version: '9.9.9', wallClock: () => new Date(0) },
+    feed: new Feed({ runId: options.runId ?? 'r' }),
+    names: { clusterName: 'default', hostName: nodeName, nodeId: 'id', version: options.version ?? '9.9.9', wallClock: () => new Date(0) },
     host: { kernelRelease: '6.12', osImage: 'Linux' },
     peerCredentials: () => ({ pid: 1, uid: 0, gid: 0 }),
     lines: { write: (line) => void lines.push(line), close: () => {}, lost: 0 },

@@ -101,6 +101,11 @@ export class FakeKubeApi implements KubeApi {
     this.expireWatches();
   }
 
+  /** Watches are told nothing, not even that they are lost, until `expireWatches` or `comeBack`. */
+  holdWatches(): void {
+    for (const shelf of this.#shelves.values()) shelf.silent = true;
+  }
+
   /** The server forgot where watches were (410 Gone): each is told all there is, without a word of loss. */
   expireWatches(): void {
     if (this.#away === undefined) this.comeBack();
