@@ -14,7 +14,7 @@ import type { Flags } from '../flags.ts';
 import type { Io } from '../io.ts';
 import { differenceOf, differenceText } from './difference.ts';
 import type { Difference } from './difference.ts';
-import { FIELD_MANAGER, isNamespaceThere, assertNotOfHelm, presentConfig, wantedOf } from './wanted.ts';
+import { FIELD_MANAGER, isNamespaceThere, assertNotOfHelm, assertWords, presentConfig, wantedOf } from './wanted.ts';
 import type { Wanted } from './wanted.ts';
 
 const WAIT_MS = 600_000;
@@ -23,6 +23,7 @@ const SAVED = 'kubearmor.yaml';
 
 /** `karmor install` and `karmor upgrade`. @param isUpgrade there has to be an installation */
 export async function runInstall(flags: Flags, io: Io, isUpgrade: boolean): Promise<ExitCode> {
+  assertWords(flags);
   const namespace = flags.text('namespace') ?? NAMES.namespace;
   if (flags.isSet('save')) return save(wantedOf(flags, namespace), io);
   using cluster = await io.cluster(askedCluster(flags));
