@@ -45,7 +45,7 @@ export const probe: Command = {
       summary: 'in a cluster: where KubeArmor is (default: kubearmor, else where its pods are)',
       completes: 'namespace',
     },
-    { flags: '--full', summary: 'in a cluster: also what each node cannot enforce, and each policy’s nodes' },
+    { flags: '--full', summary: 'in a cluster: every reason, node and policy, what each node cannot enforce, and each policy’s nodes' },
     ...AGENT_OPTIONS,
     ...CLUSTER_OPTIONS,
   ],
