@@ -11,6 +11,7 @@ import { until } from '../vm/running.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { karmorInProcess as karmor } from './karmor-in-process.ts';
 import {
+  helmRelease,
   MUTATING_WEBHOOKS,
   theirDefinitions,
   theirInstallation,
@@ -231,9 +232,21 @@ async function neverTwo(plane: ControlPlane): Promise<void> {
   );
   assert.match(degraded, new RegExp(`another enforcer runs: DaemonSet kubearmor/${THEIR_DAEMON_SET}`));
   assert.deepEqual(await daemonSets(api), before);
+  await tellsValues(api);
   const waited = await karmor(api, 'install', '-n', namespace, '--wait');
   assert.equal(waited.code, 1);
   assert.match(waited.out, /another enforcer runs/);
+}
+
+/** What its user set in the chart of KubeArmor's operator, by name. */
+async function tellsValues(api: KubeApi): Promise<void> {
+  const values = { autoDeploy: true, registry: { secretName: 'pull' }, kubearmorOperator: { annotateExisting: true } };
+  await put(api, [helmRelease('kubearmor', 'kubearmor-operator', values)]);
+  const { err } = await karmor(api, 'migrate', '--check', 'cluster', '--kubearmor-namespace', 'kubearmor');
+  assert.match(
+    err,
+    /Helm release kubearmor\/ka of kubearmor-operator v1\.7\.4: taken as they are: autoDeploy, registry\.secretName; not taken: kubearmorOperator\.annotateExisting \(no workload is annotated/,
+  );
 }
 
 const CASES: readonly ClusterCase[] = [
