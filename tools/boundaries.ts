@@ -40,6 +40,7 @@ const IMPURE =
 /** An enforcer is known by name to its own folder and to the registry only. */
 const ENFORCERS = ['bpf-lsm', 'bpflsm', 'apparmor', 'selinux', 'nftables'];
 const ENFORCER_WORDS_ELSEWHERE: readonly { readonly room: string; readonly name: string; readonly why: string }[] = [
+  { room: 'host', name: 'apparmor', why: 'facts of a node: what another product loaded there is told by name' },
   { room: 'policy', name: 'apparmor', why: 'a field of KubeArmorPolicy has that name, and its rules are a family of their own' },
 ];
 

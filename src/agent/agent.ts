@@ -34,6 +34,8 @@ import type { OpenRoot } from './path-resolver.ts';
 import type { RuntimeSource } from './runtime-source.ts';
 import { serveAll } from './serve.ts';
 import type { Servers } from './serve.ts';
+import { TraceWatch } from './trace-watch.ts';
+import type { TraceWatchOptions } from './trace-watch.ts';
 import type { ToldLosses } from './told-losses.ts';
 
 /** What the agent works with; tests bring their own. */
@@ -57,6 +59,8 @@ export interface AgentParts {
   readonly ownCgroup?: string | undefined;
   /** Refuses host policies that would stop the node; absent: none is refused. */
   readonly hostGuard?: Guard;
+  /** What of KubeArmor is on this node; absent: it is not looked for. */
+  readonly traces?: TraceWatchOptions['look'];
   /** KubeArmor's own probe file. */
   readonly kubearmorProbePath: string;
   readonly openRoot?: OpenRoot;
@@ -94,7 +98,7 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
   const inherited = enforcer.keys().length > 0;
   const loops = new Loops();
   const assembly = assemble(parts);
-  const { protector, governor, follower, names, integrity, prover } = assembly;
+  const { protector, governor, follower, names, integrity, traces, prover } = assembly;
   const health = createHealth(SERVICES);
   let servers: Servers | undefined;
   const reading = new AbortController();
@@ -126,7 +130,7 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
   read = pumping.catch(() => {}); // the loops tell
   loops.run(pumping);
   const { addresses } = servers;
-  loops.run(keepProbeFiles(parts, { governor, integrity, prover, addresses, signal }));
+  loops.run(keepProbeFiles(parts, { governor, integrity, traces, prover, addresses, signal }));
   return {
     addresses,
     containers: protector.status().filter(({ workload }) => workload.kind === 'container').length,
@@ -170,6 +174,7 @@ interface Assembly {
   readonly follower: WorkloadFollower;
   readonly names: AgentParts['names'];
   readonly integrity: IntegrityWatch;
+  readonly traces: TraceWatch;
   readonly prover: Prover;
   /** All containers are told of, or cannot be. */
   readonly first: Promise<void>;
@@ -200,12 +205,14 @@ function assemble(parts: AgentParts): Assembly {
   const names = namesOf(parts, governor);
   const tell = (alert: Parameters<typeof tellAlert>[0]): void => tellAlert(alert, parts);
   const integrity = new IntegrityWatch({ enforcer, names, tell, distrust: (found) => prover.distrust(found), logger });
-  return { protector, governor, workloads, gateKeeper, follower, names, integrity, prover, first: first.promise };
+  const traces = new TraceWatch({ look: parts.traces ?? (() => ({ agents: [], profiles: [], pins: [], unread: [] })), logger });
+  return { protector, governor, workloads, gateKeeper, follower, names, integrity, traces, prover, first: first.promise };
 }
 
 /** Policies, then containers, then the host: what is there is protected when this resolves. */
 async function protect({ config, enforcer }: AgentParts, assembly: Assembly, loops: Loops): Promise<void> {
-  const { protector, governor, workloads, gateKeeper, follower, integrity, first } = assembly;
+  const { protector, governor, workloads, gateKeeper, follower, integrity, traces, first } = assembly;
+  traces.check();
   const { signal, failed } = loops;
   let hostIsBound = false;
   const bindHost = (): void => void (hostIsBound && protector.bind(governor.host()));
@@ -213,7 +220,7 @@ async function protect({ config, enforcer }: AgentParts, assembly: Assembly, loo
   loops.run(gateKeeper.run(signal));
   await governor.start({
     workloads,
-    remarks: () => integrity.reasons(),
+    remarks: () => [...integrity.reasons(), ...traces.remarks()],
     onHostChange: bindHost,
     onMoreKnown: () => follower.review(),
     bound: bound.promise,
@@ -315,16 +322,18 @@ async function pump(parts: AgentParts, { protector, governor, prover, waits, sig
 interface ProbeKeeping {
   readonly governor: Governor;
   readonly integrity: IntegrityWatch;
+  readonly traces: TraceWatch;
   readonly prover: Prover;
   readonly addresses: readonly string[];
   readonly signal: AbortSignal;
 }
 
-async function keepProbeFiles(parts: AgentParts, { governor, integrity, prover, addresses, signal }: ProbeKeeping): Promise<void> {
+async function keepProbeFiles(parts: AgentParts, { governor, integrity, traces, prover, addresses, signal }: ProbeKeeping): Promise<void> {
   const { enforcer, runtime, logger } = parts;
   const files = new ProbeFiles(logger);
   while (!signal.aborted) {
     integrity.check();
+    traces.check();
     const policies = governor.status();
     const { config } = governor;
     const facts = {
@@ -333,6 +342,7 @@ async function keepProbeFiles(parts: AgentParts, { governor, integrity, prover, 
       enforcer: enforcer.report.name,
       node: nodeStatus(enforcer.report, runtime.state, policies, [
         ...integrity.reasons(),
+        ...traces.remarks(),
         ...governor.remarks(),
         ...proofReasons(prover.summary()),
       ]),

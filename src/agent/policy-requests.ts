@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { formatIssue } from '#base';
 import type { Issue } from '#base';
+import { fieldsOf } from '#cluster';
+import type { Fields } from '#cluster';
 import { LIMITS, parsePolicyObject, rpcSelectorProblem } from '#policy';
 import type { Policy, PolicyKind } from '#policy';
 import { CONFIRM_TYPE, PolicyStatus, TRIAL_TYPE } from '#wire';
@@ -35,9 +37,6 @@ const KIND_OF: { readonly [K in PolicyMethod]: PolicyKind } = {
   networkPolicy: 'KubeArmorNetworkPolicy',
 };
 
-type Fields = Readonly<Record<string, unknown>>;
-const fieldsOf = (value: unknown): Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};
 const answer = (status: PolicyStatus, reason = ''): Answer => ({ status, reason });
 const invalid = (reason: string): Answer => answer(PolicyStatus.Invalid, reason);
 

@@ -9,7 +9,7 @@ import { claimPinDirectory, openEnforcer } from '#enforce';
 import { lineLogger } from '#events';
 import type { LogLevel } from '#events';
 import { Feed } from '#grpc';
-import { openBootClock, readHostFacts } from '#host';
+import { openBootClock, readHostFacts, readKubeArmorTraces } from '#host';
 import type { HostFacts } from '#host';
 import { mountBpffs, peerCredentials } from '#libbpf';
 import { startAgent } from './agent.ts';
@@ -85,6 +85,7 @@ export async function runOnThisNode(config: AgentConfig, console: Console, signa
     ownCgroup: ownCgroupDirectory(),
     canary: nativeCanary({ program: OWN_FILES.canary, mountpoint: config.stateDir }),
     hostGuard: hostGuard(() => findEssentials({ reads: [objectPath, fileURLToPath(import.meta.url)], starts: [OWN_FILES.launcher] })),
+    traces: () => readKubeArmorTraces(config.bpfFsPath),
     kubearmorProbePath: KUBEARMOR_PROBE_PATH,
   });
   lines.write(`KubeArmor ${VERSION} is ready: ${agent.containers} containers protected, API at ${agent.addresses.join(', ')}`);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ClusterAsked, ClusterPort, Surroundings } from './cluster/cluster-port.ts';
-import type { AgentAddress, AgentFile, AgentPort, LeftInForce, LocalFacts } from './ports.ts';
+import type { AgentAddress, AgentFile, AgentPort, KubeArmorTraces, LeftInForce, LocalFacts } from './ports.ts';
 import type { Text } from './text.ts';
 
 /** Everything a command may touch. Tests hand in another one; no command looks at the process. */
@@ -36,6 +36,8 @@ export interface Io {
   agentFile(path: string): Promise<AgentFile>;
   /** What is still in force although no agent answers. `bpffs`: where the BPF file system is mounted. */
   leftInForce(bpffs: string): Promise<LeftInForce>;
+  /** What of KubeArmor 1.7 is on this machine. `bpffs`: where the BPF file system is mounted. */
+  kubeArmorTraces(bpffs: string | undefined): Promise<KubeArmorTraces>;
   /** Milliseconds, monotonic. */
   nowMs(): number;
   /** Milliseconds since 1970, as this machine believes. */

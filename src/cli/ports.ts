@@ -76,6 +76,8 @@ export type LocalFacts = Pick<
   'hostname' | 'kernelRelease' | 'kernelMajor' | 'kernelMinor' | 'lsms' | 'hasBtf' | 'bpffs' | 'cgroupRoot'
 >;
 
+export type { KubeArmorTraces } from '#host';
+
 /** A file that the agent leaves for others, or why it could not be read. */
 export type AgentFile = { readonly json: unknown } | { readonly missing: string };
 

@@ -56,6 +56,20 @@ const cases: readonly {
     reasons: [/^p c$/, /cannot be seen: reading F: EACCES run as root/],
   },
   {
+    name: 'no agent of ours, and KubeArmor’s own runs',
+    inputs: {
+      unreachable: reason,
+      traces: {
+        agents: [{ pid: 7, exe: '/KubeArmor/kubearmor' }],
+        profiles: ['kubearmor.host'],
+        pins: ['/sys/fs/bpf/kubearmor_events'],
+        unread: [],
+      },
+    },
+    verdict: 'NOT RUNNING',
+    reasons: [/^p c$/, /own agent runs on this node \(\/KubeArmor\/kubearmor, process 7\)/, /kubearmor\.host/, /kubearmor_events.* rm /],
+  },
+  {
     name: 'no agent, nothing in force',
     inputs: { unreachable: reason, leftInForce: { programs: 0 } },
     verdict: 'NOT RUNNING',

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { nodeLacks } from '#host';
+import { nodeLacks, traceRemarks } from '#host';
 import type { AgentDetail, Reason } from './agent-detail.ts';
-import type { LeftInForce, LocalFacts } from './ports.ts';
+import type { KubeArmorTraces, LeftInForce, LocalFacts } from './ports.ts';
 
 export type Verdict = 'ENFORCING' | 'AUDIT-ONLY' | 'DEGRADED' | 'NOT RUNNING';
 
@@ -18,6 +18,8 @@ export interface ProbeInputs {
   readonly refused?: boolean;
   /** Of this machine, where no agent answers. */
   readonly leftInForce?: LeftInForce | undefined;
+  /** Of this machine, where no agent answers: one that does tells them itself. */
+  readonly traces?: KubeArmorTraces | undefined;
   readonly detail: AgentDetail | undefined;
   /** Why there is no detail. */
   readonly detailMissing: string;
@@ -35,10 +37,12 @@ const STATUS_VERDICTS: Readonly<Record<string, Verdict>> = {
 /**
  * Decides the first line of `karmor probe`: what the agent says of itself, never better than what this machine's kernel can do.
  */
-export function decideVerdict({ unreachable, refused = false, leftInForce, detail, detailMissing, facts }: ProbeInputs): ProbeFindings {
+export function decideVerdict(inputs: ProbeInputs): ProbeFindings {
+  const { unreachable, refused = false, leftInForce, traces, detail, detailMissing, facts } = inputs;
   const lacks = facts === undefined ? [] : nodeLacks(facts);
   if (unreachable !== undefined && refused) return { verdict: 'DEGRADED', reasons: [unreachable, ...lacks] };
-  if (unreachable !== undefined) return { verdict: 'NOT RUNNING', reasons: [unreachable, ...leftReasons(leftInForce), ...lacks] };
+  if (unreachable !== undefined)
+    return { verdict: 'NOT RUNNING', reasons: [unreachable, ...leftReasons(leftInForce), ...traceReasons(traces), ...lacks] };
   if (detail === undefined) return withoutDetail(detailMissing, facts, lacks);
   const reasons = [...detail.reasons];
   if (detail.enforcer === undefined) {
@@ -68,6 +72,9 @@ function leftReasons(left: LeftInForce | undefined): Reason[] {
     },
   ];
 }
+
+const traceReasons = (traces: KubeArmorTraces | undefined): Reason[] =>
+  traces === undefined ? [] : traceRemarks(traces).map(({ problem, cure }) => ({ problem, cure }));
 
 function withoutDetail(why: string, facts: LocalFacts | undefined, lacks: readonly Reason[]): ProbeFindings {
   const unknown =

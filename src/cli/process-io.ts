@@ -57,6 +57,7 @@ export function processIo({ stdin, stdout, stderr, env, stop, programPath }: Pro
     contexts: async ({ kubeconfig }) => (await import('./cluster/open-cluster.ts')).contextNames(kubeconfig, env),
     localFacts: async () => (await import('./local-facts.ts')).readLocalFacts(),
     agentFile: async (path) => (await import('./agent-file.ts')).readAgentFile(path),
+    kubeArmorTraces: async (bpffs) => (await import('./local-facts.ts')).readTraces(bpffs),
     leftInForce: async (bpffs) => (await import('./left-in-force.ts')).readLeftInForce(bpffs),
     nowMs: () => performance.now(),
     wallMs: () => Date.now(),

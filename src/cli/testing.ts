@@ -65,6 +65,7 @@ export function recordingIo(
     localFacts: async () => GOOD_NODE,
     agentFile: async (path) => ({ missing: `${path}: no such file` }),
     leftInForce: async () => ({ programs: 0 }),
+    kubeArmorTraces: async () => ({ agents: [], profiles: [], pins: [], unread: [] }),
     nowMs: () => nowMs,
     wallMs: () => WALL_MS + nowMs,
     sleep: async (ms) => void (nowMs += ms),

@@ -9,7 +9,7 @@ export const RENEW_MS = 15_000;
 
 /** Why a policy is not, or not wholly, in force on a node. */
 export interface PolicyReason {
-  /** From a fixed list, like `RuleNotEnforced`, `Refused`, `CanaryFailed`, `RuntimeAway`. */
+  /** From a fixed list, like `RuleNotEnforced`, `Refused`, `CanaryFailed`, `NotLoaded`. */
   readonly code: string;
   /** Field path of the rule; absent where the whole policy is meant. */
   readonly rule?: string;

@@ -5,6 +5,8 @@ export { openBootClock } from './clock.ts';
 export type { BootClock } from './clock.ts';
 export { readHostFacts } from './facts.ts';
 export type { HostFacts } from './facts.ts';
+export { readKubeArmorTraces, traceRemarks } from './kubearmor-traces.ts';
+export type { KubeArmorTraces, TraceRemark } from './kubearmor-traces.ts';
 export { parseMountinfo, readMounts } from './mountinfo.ts';
 export type { MountEntry } from './mountinfo.ts';
 export { nodeLacks } from './node-lacks.ts';

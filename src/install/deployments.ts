@@ -29,7 +29,7 @@ export interface DeploymentRow {
   readonly replicas: number;
   readonly pod: object;
   readonly container: object;
-  /** `Recreate` where two at a time would be wrong. */
+  /** Where the default, some more while they are replaced, would be wrong. */
   readonly strategy?: object;
 }
 

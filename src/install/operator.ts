@@ -48,7 +48,9 @@ export function operatorObjects(wanted: OperatorInstallation): KubeObject[] {
       namespace,
       by,
       replicas: 1,
-      strategy: { type: 'Recreate' }, // two versions would undo each other's work
+      // One at a time: two versions would undo each other's work. Not Recreate: a server-side apply cannot make that of KubeArmor's
+      // Deployment of this name, which has the other type's defaults.
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } },
       pod: operatorPod(wanted),
       container: {
         name: NAMES.operator,

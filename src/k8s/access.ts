@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFile } from 'node:fs/promises';
-import { KubeArmorError } from '#base';
+import { errnoText, KubeArmorError } from '#base';
 
 /** Who we are to the API server, and by what we know it. */
 export interface Identity {
@@ -61,6 +61,6 @@ export async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw new KubeArmorError('HOST_IO', `reading ${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new KubeArmorError('HOST_IO', `reading ${path}: ${errnoText(error)}`, { cause: error });
   }
 }

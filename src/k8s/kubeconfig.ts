@@ -80,7 +80,8 @@ function collect(config: Kubeconfig, text: string, path: string, folder: string)
   if (text.length > TEXT_MAX) throw invalid(path, `longer than ${TEXT_MAX} characters`);
   const document = parseDocument(text, { logLevel: 'silent' });
   const [problem] = document.errors;
-  if (problem !== undefined) throw invalid(path, problem.message);
+  // below its first line the parser shows the text, which may have secrets
+  if (problem !== undefined) throw invalid(path, problem.message.split('\n', 1)[0]?.replace(/:$/, '') ?? '');
   const value: unknown = document.toJS({ maxAliasCount: 100 });
   if (!isRecord(value)) throw invalid(path, 'not a mapping');
   for (const [list, item, into] of [

@@ -71,8 +71,19 @@ export class Installer {
 
   async #applyOne(object: KubeObject, signal: AbortSignal): Promise<void> {
     const { api, wallMs } = this.#parts;
+    if (!this.#applied.has(keyOf(object))) await this.#removeForeign(object, signal);
     const { metadata } = await api.apply(kindOf(object), object, { fieldManager: NAMES.operator, signal });
     this.#applied.set(keyOf(object), { text: JSON.stringify(object), atMs: wallMs(), generation: metadata.generation ?? 0 });
+  }
+
+  /** A Deployment of KubeArmor's under the same name: an apply over it would leave its pods fields of KubeArmor's, like their command. */
+  async #removeForeign(object: KubeObject, signal: AbortSignal): Promise<void> {
+    const { api, namespace, logger } = this.#parts;
+    const found = object.kind === KINDS.deployments.kind ? this.#seen(object) : undefined;
+    if (found === undefined || isOurs(found)) return;
+    const { name, uid } = found.metadata;
+    logger.warn('a Deployment of another installation is replaced', { name });
+    await api.delete(KINDS.deployments, { name, namespace }, { signal, ...(uid === undefined ? {} : { uid }) });
   }
 
   async #prune(daemonSets: readonly KubeObject[], wanted: ReadonlySet<string>, signal: AbortSignal): Promise<void> {

@@ -200,6 +200,23 @@ test('what another version made in the operator’s own Deployment is taken over
   assert.equal(await operator.has(KINDS.daemonSets, 'kubearmor-bpf-containerd-98c2c'), false);
 });
 
+test('a Deployment of KubeArmor under our name is replaced, not added to', async () => {
+  await using operator = new Running();
+  const { api } = operator;
+  const theirs = api.seed(KINDS.deployments, {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'kubearmor-controller', namespace: NAMESPACE, labels: { 'kubearmor-app': 'kubearmor-controller' } },
+    spec: { template: { spec: { volumes: [{ name: 'cert' }], containers: [{ name: 'manager', command: ['/manager'] }] } } },
+  });
+  api.seed(CONFIGS, config('default'));
+  operator.start();
+  await operator.condition('default', 'Available', 'NotReady');
+  const ours = await api.get(KINDS.deployments, { name: 'kubearmor-controller', namespace: NAMESPACE });
+  assert.notEqual(ours?.metadata.uid, theirs.metadata.uid);
+  assert.ok(!JSON.stringify(ours?.['spec']).includes('/manager'));
+});
+
 test('without a KubeArmorConfig everything is taken out, and what others put there stays', async () => {
   await using operator = new Running();
   const { api } = operator;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { CORE, LABELS } from '#cluster';
+import { CORE, LABELS, NAMES, textOf } from '#cluster';
 import type { Logger } from '#base';
 import type { KubeApi, KubeObject } from '#k8s';
 import type { AgentPlace, AgentSource } from './agent-source.ts';
@@ -23,7 +23,7 @@ export class PodAgents implements AgentSource {
   async *watch(signal: AbortSignal): AsyncGenerator<readonly AgentPlace[]> {
     const { api, namespace, logger } = this.#options;
     const pods = new Map<string, AgentPlace>();
-    for await (const change of api.watch(CORE.pods, { namespace, labelSelector: `${LABELS.app}=kubearmor` }, signal)) {
+    for await (const change of api.watch(CORE.pods, { namespace, labelSelector: `${LABELS.app}=${NAMES.agent}` }, signal)) {
       if (change.kind === 'lost') {
         logger.warn('the API server is away; agents known before are read on', { why: change.cause.message });
         continue;
@@ -48,12 +48,8 @@ const keyOf = ({ metadata }: KubeObject): string => metadata.uid ?? metadata.nam
 
 /** @returns undefined for a pod that has no address, or is at its end */
 function placeOf(pod: KubeObject, port: number): AgentPlace | undefined {
-  const { podIP, phase } = fieldsOf(pod['status']);
-  const { nodeName } = fieldsOf(pod['spec']);
-  if (typeof podIP !== 'string' || podIP === '' || phase === 'Succeeded' || phase === 'Failed') return undefined;
+  const [podIP = '', phase] = ['podIP', 'phase'].map((field) => textOf(pod['status'], field));
+  if (podIP === '' || phase === 'Succeeded' || phase === 'Failed') return undefined;
   const host = podIP.includes(':') ? `[${podIP}]` : podIP;
-  return { key: keyOf(pod), node: typeof nodeName === 'string' ? nodeName : pod.metadata.name, address: `${host}:${port}` };
+  return { key: keyOf(pod), node: textOf(pod['spec'], 'nodeName') ?? pod.metadata.name, address: `${host}:${port}` };
 }
-
-const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};

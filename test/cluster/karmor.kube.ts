@@ -16,6 +16,7 @@ import type { Alert } from '#wire';
 import { run, until } from '../vm/running.ts';
 import type { Ran } from '../vm/running.ts';
 import type { ControlPlane } from './control-plane.ts';
+import { karmorInProcess } from './karmor-in-process.ts';
 import type { ClusterCase, ClusterSuite } from './suite.ts';
 
 const BY = { fieldManager: 'test' };
@@ -178,7 +179,9 @@ const probe = async (plane: ControlPlane): Promise<void> => {
   const node = { kernel: '6.12.0', osImage: 'Debian', architecture: 'amd64', runtime: 'containerd', enforcer: 'bpf', lsm: ['bpf'] };
   const status = { agent: { version: '0.1.0', startedAt: new Date().toISOString() }, node, state: 'enforcing' };
   await api.patch(NODE_REPORTS, { name: 'node1' }, { status }, { ...BY, subresource: 'status' });
-  const lease = { holderIdentity: 'node1', leaseDurationSeconds: 60, renewTime: new Date().toISOString().replace('Z', '000Z') };
+  // Nobody renews it here, and on a busy machine minutes may be between this and the last case that looks: it is of the future.
+  const renewTime = new Date(Date.now() + 3_600_000).toISOString().replace('Z', '000Z');
+  const lease = { holderIdentity: 'node1', leaseDurationSeconds: 60, renewTime };
   await api.apply(CORE.leases, objectOf(CORE.leases, { name: nodeLeaseName('node1'), namespace: NAMESPACE }, { spec: lease }), BY);
   const good = await karmor(plane, 'probe');
   assert.match(good.output, /^ENFORCING\n[^]*node1 {2}enforcing/, good.output);
@@ -274,10 +277,45 @@ const backup = async (plane: ControlPlane): Promise<void> => {
   assert.match(checked.output, /run \/usr\/bin\/sh: allowed with KubeArmor, denied here/);
 };
 
+/** Every command that asks a cluster, as somebody who may nothing there: told in words what is missing, and for whom. */
+const noRights = async (plane: ControlPlane): Promise<void> => {
+  using admin = plane.api();
+  await using _served = await serveRelay(plane, admin);
+  using api = plane.api({ user: { name: 'nobody' } });
+  const file = join(plane.folder, 'nobody.json');
+  writeFileSync(file, JSON.stringify(policy('web', '/bin/sh')));
+  const commands: readonly string[] = [
+    'logs',
+    'policy list',
+    'policy match',
+    'policy status web -n shop',
+    `policy diff ${file}`,
+    'migrate --check',
+    `migrate --backup ${join(plane.folder, 'nobody-backup.json')}`,
+    'rotate-tls',
+    'install',
+    'upgrade',
+    'uninstall',
+  ];
+  for (const command of commands) {
+    const { code, err, out } = await karmorInProcess(api, ...command.split(' '));
+    assert.equal(code, 3, `${command}: ${err}${out}`);
+    assert.match(
+      err,
+      /^karmor [^\n]* is forbidden: User "nobody" cannot [^\n]*\(may this account do that\? see `kubectl auth can-i`\)$/,
+      command,
+    );
+  }
+  const probed = await karmorInProcess(api, 'probe');
+  assert.match(probed.out, /^NOT RUNNING\n[^]*cannot be read: .*User "nobody" cannot list/);
+  assert.equal(probed.code, 3);
+};
+
 const CASES: readonly ClusterCase[] = [
   { name: 'logs through the API server and a kubelet, with mutual TLS', run: logs },
   { name: 'logs go on after the connection was cut', run: logsAfterCut },
   { name: 'logs say which right is missing', run: logsRefused },
+  { name: 'every command says which right is missing', run: noRights },
   { name: 'probe and the list of policies', run: probe },
   { name: 'drift, and who made it', run: drift },
   { name: 'the rights that the page names', run: rights },

@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // The operator with a real API server and the controllers of Kubernetes: with the rights of its service account and no more.
 import assert from 'node:assert/strict';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { noLogger } from '#base';
 import { CONFIGS, CORE, NAMES } from '#cluster';
-import { definitions, imagesOf, KINDS, operatorObjects, kindOf, shapeOfSocket } from '#install';
+import { definitions, KINDS, operatorObjects, kindOf, shapeOfSocket } from '#install';
 import type { Kind, KubeApi, KubeObject } from '#k8s';
-import { Operator } from '../../src/operator/operator.ts';
 import { until } from '../vm/running.ts';
 import type { ControlPlane } from './control-plane.ts';
+import { OPERATOR_IMAGES, RunningOperator } from './running-operator.ts';
 import type { ClusterCase, ClusterSuite } from './suite.ts';
 
 const BY = { fieldManager: 'test' };
 /** What a busy machine may take. */
 const LATE_MS = 60_000;
 const { name: DAEMON_SET } = shapeOfSocket('/run/containerd/containerd.sock');
-const IMAGES = imagesOf('1.2.3');
+const IMAGES = OPERATOR_IMAGES;
 
 /** As an installer would, and nodes as their kubelets would. */
 async function prepare(api: KubeApi, namespace: string): Promise<void> {
@@ -39,30 +37,6 @@ const NODE_INFO = {
   operatingSystem: 'linux',
   architecture: 'amd64',
 };
-
-class Running implements AsyncDisposable {
-  readonly #api: KubeApi & Disposable;
-  readonly #stop = new AbortController();
-  readonly #done: Promise<void>;
-  /** Looks at everything so far. */
-  passes = 0;
-
-  constructor(plane: ControlPlane, namespace: string) {
-    this.#api = plane.api({ user: { name: `system:serviceaccount:${namespace}:${NAMES.operator}` } });
-    const options = { namespace, images: IMAGES, socket: undefined, removal: { pause: () => sleep(200), looks: 3 } };
-    const logger = { ...noLogger, warn: console.log, error: console.log };
-    this.#done = new Operator(options, { api: this.#api, logger, wallMs: () => Date.now(), onPass: () => void this.passes++ }).run(
-      this.#stop.signal,
-    );
-    this.#done.catch(() => {}); // told when it is disposed
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort();
-    await this.#done;
-    this.#api[Symbol.dispose]();
-  }
-}
 
 interface Condition {
   readonly type: string;
@@ -114,7 +88,7 @@ async function wholeLife(plane: ControlPlane, namespace: string): Promise<void> 
     const all = await labelled(api, OF_OPERATOR);
     return Object.fromEntries(Object.entries(all).filter(([name]) => !/^(DaemonSet|Deployment|PodDisruptionBudget) /.test(name)));
   };
-  await using _first = new Running(plane, namespace);
+  await using _first = new RunningOperator(plane, namespace);
   await api.create(CONFIGS, configOf(namespace), BY);
   assert.match((await condition(api, namespace, 'Available')).message, /Deployment kubearmor-controller/);
   assert.match((await condition(api, namespace, 'Degraded')).message, /n2: there is no agent for the runtime cri-o yet/);
@@ -149,7 +123,7 @@ async function changesNothing(plane: ControlPlane, { api, namespace, versions }:
   const [before, generation] = [await versions(), await daemonSet()];
   assert.equal(generation, 1);
   {
-    await using second = new Running(plane, namespace);
+    await using second = new RunningOperator(plane, namespace);
     await until('it has looked at everything', () => second.passes > 0, LATE_MS);
   }
   assert.deepEqual([await versions(), await daemonSet()], [before, generation]);

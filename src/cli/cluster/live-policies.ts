@@ -34,6 +34,20 @@ export interface LivePolicy {
   readonly object: KubeObject;
 }
 
+/** The worst first; what is in force and what has nothing to do are equally well. */
+const EFFECT_ORDER: readonly (readonly Effect[])[] = [
+  ['refused'],
+  ['not enforced'],
+  ['degraded'],
+  ['unknown'],
+  ['pending'],
+  ['enforced', 'idle'],
+];
+const rankOf = (effect: Effect): number => EFFECT_ORDER.findIndex((effects) => effects.includes(effect));
+
+/** For sorting. */
+export const worstEffectFirst = (a: LivePolicy, b: LivePolicy): number => rankOf(a.effect) - rankOf(b.effect);
+
 const KINDS = Object.entries(POLICY_KINDS) as readonly (readonly [PolicyKind, Kind])[];
 
 /** Objects of a kind; undefined where the server does not know the kind. */

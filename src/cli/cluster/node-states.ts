@@ -47,10 +47,9 @@ export async function readNodes(
   const nodes = (await optional('the nodes', () => api.list(CORE.nodes, {}, signal))) ?? [];
   const leases = await optional('the agents’ Leases', () => api.list(CORE.leases, { namespace }, signal));
   const renewed = new Map((leases ?? []).map(({ metadata, ...lease }) => [metadata.name, textOf(lease['spec'], 'renewTime')]));
-  const names = new Set([...nodes, ...reports].map(({ metadata }) => metadata.name));
-  return [...names].toSorted().map((name) => {
-    const report = reports.find(({ metadata }) => metadata.name === name);
-    const node = nodes.find(({ metadata }) => metadata.name === name);
+  const [reportOf, nodeOf] = [reports, nodes].map((all) => new Map(all.map((one) => [one.metadata.name, one])));
+  return [...new Set([...(nodeOf?.keys() ?? []), ...(reportOf?.keys() ?? [])])].toSorted().map((name) => {
+    const [report, node] = [reportOf?.get(name), nodeOf?.get(name)];
     const age = ageOf(renewed.get(nodeLeaseName(name)), wallMs);
     return {
       name,

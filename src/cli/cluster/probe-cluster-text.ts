@@ -2,6 +2,7 @@
 import type { Verdict } from '../probe-verdict.ts';
 import { tableLines } from '../table.ts';
 import type { Colour, Text } from '../text.ts';
+import { worstEffectFirst } from './live-policies.ts';
 import type { LivePolicy } from './live-policies.ts';
 import type { NodeState } from './node-states.ts';
 import type { ClusterReport } from './probe-cluster.ts';
@@ -13,12 +14,18 @@ const COLOURS: { readonly [V in Verdict]: Colour } = {
   'NOT RUNNING': 'red',
 };
 
-/** @param isFull with all that nodes say, and every policy's nodes */
+/** What a reader can take in; the rest is counted, and `--full` tells it. */
+const SHOWN = { reasons: 20, rows: 40 } as const;
+const ALL = 'all: karmor probe --full';
+
+/** @param isFull everything, with all that nodes say and every policy's nodes; else what is worst, and how much more there is */
 export function clusterText(report: ClusterReport, isFull: boolean): Text[] {
   const { verdict, reasons, server, namespace } = report;
+  const told = isFull ? reasons : reasons.slice(0, SHOWN.reasons);
   return [
     { text: verdict, colour: COLOURS[verdict] },
-    ...reasons.flatMap(({ problem, cure }) => [`  - ${problem}`, ...(cure === '' ? [] : [`    → ${cure}`])]),
+    ...told.flatMap(({ problem, cure }) => [`  - ${problem}`, ...(cure === '' ? [] : [`    → ${cure}`])]),
+    ...(told.length < reasons.length ? [`  - and ${reasons.length - told.length} more reasons (${ALL})`] : []),
     `Cluster: ${server}, KubeArmor in the namespace ${namespace ?? 'none'}`,
     `Active enforcers: [${enforcersOf(report.nodes).join(', ')}]`,
     ...componentLines(report),
@@ -40,6 +47,15 @@ function section(title: string, rows: readonly (readonly string[])[], none: stri
   return [{ text: `${title}:`, colour: 'bold' }, ...tableLines(rows).map((line) => `  ${line}`)];
 }
 
+/** Rows of a table as far as they are shown, worst first, and the words of those that are not, counted. */
+function cut<T>(all: readonly T[], isFull: boolean, wordOf: (one: T) => string): { readonly shown: readonly T[]; readonly rest: Text[] } {
+  const shown = isFull ? all : all.slice(0, SHOWN.rows);
+  const hidden = all.slice(shown.length);
+  if (hidden.length === 0) return { shown, rest: [] };
+  const counts = [...Map.groupBy(hidden, wordOf)].map(([word, of]) => `${of.length} ${word}`);
+  return { shown, rest: [`  and ${hidden.length} more: ${counts.join(', ')} (${ALL})`] };
+}
+
 function componentLines({ components }: ClusterReport): Text[] {
   const apps = [...Map.groupBy(components, ({ app }) => app)].toSorted(([a], [b]) => (a < b ? -1 : 1));
   const rows = apps.map(([app, pods]) => {
@@ -50,16 +66,24 @@ function componentLines({ components }: ClusterReport): Text[] {
 }
 
 function nodeLines(nodes: readonly NodeState[], isFull: boolean): Text[] {
-  const rows = nodes.map((node) => {
+  const worstFirst = nodes.toSorted((a, b) => NODE_ORDER.indexOf(stateOf(a)) - NODE_ORDER.indexOf(stateOf(b)));
+  const { shown, rest } = cut(worstFirst, isFull, stateOf);
+  const rows = shown.map((node) => {
     const { name, report, info } = node;
     const age = node.wordAgeSeconds === undefined ? '' : `${node.wordAgeSeconds} s ago`;
-    const state =
-      report === undefined ? (node.isSchedulable ? 'no agent' : 'no agent (takes no pods)') : node.isFresh ? report.state : 'silent';
     const facts = report === undefined ? [info.kernel, info.runtime] : [report.kernel, report.runtime];
-    return [name, state, age, report?.enforcer ?? '', proofText(node), report?.agentVersion ?? '', ...facts];
+    return [name, stateOf(node), age, report?.enforcer ?? '', proofText(node), report?.agentVersion ?? '', ...facts];
   });
   const head = ['NODE', 'STATE', 'LAST WORD', 'ENFORCER', 'PROVEN', 'AGENT', 'KERNEL', 'RUNTIME'];
-  return [...section('Nodes', [head, ...rows], 'none reports'), ...(isFull ? nodes.flatMap(nodeDetails) : [])];
+  return [...section('Nodes', [head, ...rows], 'none reports'), ...rest, ...(isFull ? nodes.flatMap(nodeDetails) : [])];
+}
+
+/** The worst first; a state that a later agent says is before them all. */
+const NODE_ORDER: readonly string[] = ['no agent', 'silent', 'degraded', 'enforcing', 'no agent (takes no pods)'];
+
+function stateOf({ report, isFresh, isSchedulable }: NodeState): string {
+  if (report === undefined) return isSchedulable ? 'no agent' : 'no agent (takes no pods)';
+  return isFresh ? report.state : 'silent';
 }
 
 function proofText({ report }: NodeState): string {
@@ -96,8 +120,9 @@ export const effectText = (effect: LivePolicy['effect']): { text: string; colour
 });
 
 function policyLines(policies: readonly LivePolicy[], isFull: boolean): Text[] {
-  const rows = policies.map((policy) => [policy.ref, policy.effect, String(policy.workloads), nodesText(policy), firstLine(policy.why)]);
-  const lines = section('Policies', [['POLICY', 'EFFECT', 'WORKLOADS', 'NODES', 'WHY'], ...rows], 'none');
+  const { shown, rest } = cut(policies.toSorted(worstEffectFirst), isFull, ({ effect }) => effect);
+  const rows = shown.map((policy) => [policy.ref, policy.effect, String(policy.workloads), nodesText(policy), firstLine(policy.why)]);
+  const lines = [...section('Policies', [['POLICY', 'EFFECT', 'WORKLOADS', 'NODES', 'WHY'], ...rows], 'none'), ...rest];
   if (!isFull) return lines;
   const details = policies.flatMap(({ ref, nodeReasons }) =>
     nodeReasons.map(({ node, reason, message }) => `  ${ref} on ${node}: ${reason}: ${message}`),

@@ -195,6 +195,37 @@ test('karmor probe --full: what nodes cannot enforce, and where a policy is not 
   assert.match(out, /ksp\/shop\/half on node1: RulesNotEnforced: no hook/);
 });
 
+test('karmor probe: 1,000 policies and 100 nodes are counted, the worst is told first, and it is quick', async () => {
+  const api = new FakeKubeApi();
+  for (let number = 0; number < 100; number++) {
+    const name = `node${number}`;
+    api.seed(CORE.nodes, node(name));
+    // the last of them are silent, or have no agent
+    if (number < 98) api.seed(NODE_REPORTS, reportOf(name));
+    api.seed(CORE.leases, lease(name, number < 97 ? 4 : 500));
+  }
+  const refused = { Accepted: ['False', 'Invalid', 'spec: wrong'] } as const;
+  const pending = { Enforced: ['False', 'Pending', 'not yet'] } as const;
+  for (let number = 0; number < 1_000; number++) {
+    const conditions = number === 999 ? refused : number >= 900 ? pending : {};
+    api.seed(POLICY_KINDS.KubeArmorPolicy, policyOf('shop', `p${String(number).padStart(3, '0')}`, { app: 'web' }, conditions));
+  }
+  const startMs = performance.now();
+  const { out } = await probe(api);
+  const tookMs = performance.now() - startMs;
+  const lines = out.split('\n');
+  assert.ok(lines.length < 150, `${lines.length} lines`);
+  assert.match(out, /^ {2}- and \d+ more reasons \(all: karmor probe --full\)$/m);
+  assert.match(out, /NODE .*\n +node98 +no agent .*\n +node99 +no agent .*\n +node97 +silent /);
+  assert.match(out, /^ {2}and 60 more: 60 enforcing \(all: karmor probe --full\)$/m);
+  assert.match(out, /POLICY .*\n +ksp\/shop\/p999 +refused .*\n +ksp\/shop\/p900 +pending /);
+  assert.match(out, /^ {2}and 960 more: 60 pending, 900 enforced \(all: karmor probe --full\)$/m);
+  assert.equal((await probe(api, '--full')).out.match(/^ +ksp\/shop\/p\d+ /gm)?.length, 1_000);
+  const json = JSON.parse((await probe(api, '-o json')).out) as { readonly policies: unknown[]; readonly nodes: unknown[] };
+  assert.deepEqual([json.policies.length, json.nodes.length], [1_000, 100]);
+  assert.ok(tookMs < 20_000, `it took ${tookMs} ms; alone on a machine some 50`);
+});
+
 test('karmor probe -o json: names are a contract', async () => {
   const { out } = await probe(goodCluster(), '-o json');
   const report = JSON.parse(out) as { nodes: object[]; policies: object[] } & Record<string, unknown>;

@@ -7,7 +7,7 @@ import type { Verdict } from '../probe-verdict.ts';
 import type { ClusterPort } from './cluster-port.ts';
 import { componentPods, findInstallation } from './installation.ts';
 import type { ComponentPod } from './installation.ts';
-import { listPolicies } from './live-policies.ts';
+import { listPolicies, worstEffectFirst } from './live-policies.ts';
 import type { LivePolicy } from './live-policies.ts';
 import { readNodes } from './node-states.ts';
 import type { NodeState, Optional } from './node-states.ts';
@@ -102,6 +102,7 @@ function nodeReason({ name, report, isFresh, wordAgeSeconds, isSchedulable }: No
 function policyReasons(policies: readonly LivePolicy[]): Reason[] {
   return policies
     .filter(({ effect }) => effect !== 'enforced' && effect !== 'idle')
+    .toSorted(worstEffectFirst)
     .map(({ ref, effect, why }) => ({
       problem: `policy ${ref} is ${effect === 'unknown' ? 'not known to be enforced' : effect}: ${why.split('\n')[0] ?? ''}`,
       cure: `see \`karmor policy status ${ref}\``,

@@ -11,11 +11,11 @@ import { componentPods, findInstallation } from './installation.ts';
 
 /** Secrets of certificates, and which program makes each anew when it is gone; the authority’s own stays. */
 const SECRETS: readonly { readonly name: string; readonly maker: string }[] = [
-  { name: NAMES.webhookSecret, maker: 'kubearmor-controller' },
-  { name: 'kubearmor-agent-certs', maker: 'kubearmor-operator' },
-  { name: NAMES.relaySecret, maker: 'kubearmor-operator' },
-  { name: 'kubearmor-relay-client-certs', maker: 'kubearmor-operator' },
-  { name: NAMES.clientSecret, maker: 'kubearmor-operator' },
+  { name: NAMES.webhookSecret, maker: NAMES.controller },
+  { name: NAMES.agentSecret, maker: NAMES.operator },
+  { name: NAMES.relaySecret, maker: NAMES.operator },
+  { name: NAMES.relayClientSecret, maker: NAMES.operator },
+  { name: NAMES.clientSecret, maker: NAMES.operator },
 ];
 const WAIT_MS = 120_000;
 const LOOK_MS = 1_000;

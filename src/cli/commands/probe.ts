@@ -13,7 +13,7 @@ import { hasErrorCode } from '../has-error-code.ts';
 import type { Io } from '../io.ts';
 import type { LeftInForce, LocalFacts, ProbeAnswer } from '../ports.ts';
 import { decideVerdict } from '../probe-verdict.ts';
-import type { ProbeFindings, Verdict } from '../probe-verdict.ts';
+import type { ProbeFindings, ProbeInputs, Verdict } from '../probe-verdict.ts';
 import { tableLines } from '../table.ts';
 import { renderText } from '../text.ts';
 import type { Colour, Text } from '../text.ts';
@@ -45,7 +45,7 @@ export const probe: Command = {
       summary: 'in a cluster: where KubeArmor is (default: kubearmor, else where its pods are)',
       completes: 'namespace',
     },
-    { flags: '--full', summary: 'in a cluster: also what each node cannot enforce, and each policy’s nodes' },
+    { flags: '--full', summary: 'in a cluster: every reason, node and policy, what each node cannot enforce, and each policy’s nodes' },
     ...AGENT_OPTIONS,
     ...CLUSTER_OPTIONS,
   ],
@@ -94,9 +94,9 @@ async function gather(flags: Flags, io: Io): Promise<ProbeReport> {
   const detail = local ? (parseAgentDetail(ours) ?? parseKubeArmorProbe(theirs)) : undefined;
   const unreachable = 'problem' in answer ? answer : undefined;
   const refused = unreachable?.refused === true;
-  const leftInForce = unreachable === undefined || refused ? undefined : await askKernel(facts, io);
+  const { leftInForce, traces } = unreachable === undefined || refused ? {} : await askMachine(facts, io);
   const detailMissing = [ours, theirs].flatMap((file) => ('missing' in file ? [file.missing] : [])).join('; ');
-  const findings = decideVerdict({ unreachable, refused, leftInForce, detail, detailMissing, facts });
+  const findings = decideVerdict({ unreachable, refused, leftInForce, traces, detail, detailMissing, facts });
   return {
     ...findings,
     address,
@@ -108,9 +108,14 @@ async function gather(flags: Flags, io: Io): Promise<ProbeReport> {
   };
 }
 
+/** Where no agent answers. */
+async function askMachine(facts: LocalFacts | undefined, io: Io): Promise<Pick<ProbeInputs, 'leftInForce' | 'traces'>> {
+  if (facts === undefined) return {};
+  return { leftInForce: await askKernel(facts, io), traces: await io.kubeArmorTraces(facts.bpffs) };
+}
+
 /** Rules outlive their agent in the BPF file system; where there is none nothing does. */
-async function askKernel(facts: LocalFacts | undefined, io: Io): Promise<LeftInForce | undefined> {
-  if (facts === undefined) return undefined;
+async function askKernel(facts: LocalFacts, io: Io): Promise<LeftInForce> {
   return facts.bpffs === undefined ? { programs: 0 } : await io.leftInForce(facts.bpffs);
 }
 

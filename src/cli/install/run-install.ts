@@ -15,7 +15,7 @@ import type { Io } from '../io.ts';
 import { differenceOf, differenceText, write } from './difference.ts';
 import type { Difference } from './difference.ts';
 import { answerFlags, INSTALL_FLAGS } from './kubearmor-flags.ts';
-import { isNamespaceThere, assertNotOfHelm, presentConfig, wantedOf } from './wanted.ts';
+import { isNamespaceThere, assertNotOfHelm, assertWords, presentConfig, wantedOf } from './wanted.ts';
 import type { Wanted } from './wanted.ts';
 
 const WAIT_MS = 600_000;
@@ -25,6 +25,7 @@ const SAVED = 'kubearmor.yaml';
 /** `karmor install` and `karmor upgrade`. @param isUpgrade there has to be an installation */
 export async function runInstall(flags: Flags, io: Io, isUpgrade: boolean): Promise<ExitCode> {
   answerFlags(INSTALL_FLAGS, flags, io);
+  assertWords(flags);
   const namespace = flags.text('namespace') ?? NAMES.namespace;
   if (flags.isSet('save')) return save(wantedOf(flags, namespace), io);
   using cluster = await io.cluster(askedCluster(flags));

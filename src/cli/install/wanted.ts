@@ -55,6 +55,28 @@ export function wantedOf(flags: Flags, namespace: string, configName = CONFIG_NA
 
 const FAMILIES = { file: 'defaultFilePosture', network: 'defaultNetworkPosture', capabilities: 'defaultCapabilitiesPosture' } as const;
 
+const POSTURE_WORDS: readonly string[] = ['all', ...Object.keys(FAMILIES)];
+const WORDS: Readonly<Record<string, readonly string[]>> = {
+  audit: POSTURE_WORDS,
+  block: POSTURE_WORDS,
+  viz: ['process', 'file', 'network', 'capabilities', 'none'],
+};
+
+/**
+ * Refuses a word that would be left out in silence, and a family that is asked to be both.
+ *
+ * @throws {KubeArmorError} `USAGE`
+ */
+export function assertWords(flags: Flags): void {
+  for (const [flag, words] of Object.entries(WORDS)) {
+    const wrong = flags.list(flag).find((word) => !words.includes(word));
+    if (wrong !== undefined) throw new KubeArmorError('USAGE', `--${flag} does not take '${wrong}': it is one of ${words.join(', ')}`);
+  }
+  const [audit, block] = [flags.list('audit'), flags.list('block')];
+  const both = Object.keys(FAMILIES).find((family) => [audit, block].every((asked) => asked.includes(family) || asked.includes('all')));
+  if (both !== undefined) throw new KubeArmorError('USAGE', `--audit and --block both mean ${both}: give one of them for each family`);
+}
+
 /** Only what was asked for: an apply owns what it names, and leaves the rest. */
 function specOf(flags: Flags): object {
   const postures = (['audit', 'block'] as const).flatMap((posture) =>

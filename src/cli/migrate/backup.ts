@@ -17,7 +17,6 @@ const KINDS: readonly Kind[] = [CORE.namespaces, CORE.configMaps, CONFIGS, ...Ob
 const FIELD_MANAGER = 'karmor-migrate';
 /** Of namespaces only these are written: the rest is not KubeArmor’s. */
 const OUR_ANNOTATIONS: readonly string[] = Object.values(ANNOTATIONS);
-const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
 /** `karmor migrate --backup FILE`: every object that says what KubeArmor should do, as one List; readable by kubectl too. */
 export async function runBackup(path: string, flags: Flags, io: Io): Promise<ExitCode> {
@@ -44,9 +43,8 @@ const selectionOf = (kind: Kind, flags: Flags): { namespace: string; fieldSelect
 function withoutServersPart(kind: Kind, object: KubeObject): KubeObject | undefined {
   const { apiVersion, metadata } = object;
   const { name, namespace, labels, annotations = {} } = metadata;
-  const kept = Object.entries(annotations).filter(([key]) =>
-    kind === CORE.namespaces ? OUR_ANNOTATIONS.includes(key) : key !== LAST_APPLIED,
-  );
+  // What kubectl keeps of its last apply comes back with the rest, or it would own nothing of the object any more.
+  const kept = Object.entries(annotations).filter(([key]) => kind !== CORE.namespaces || OUR_ANNOTATIONS.includes(key));
   if (kind === CORE.namespaces && kept.length === 0) return undefined;
   const about = {
     name,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { KubeArmorError } from '#base';
-import { CONFIGS, CORE, LABELS, NAMES, NODE_REPORTS, readConfig, textOf, textsOf } from '#cluster';
+import { CONFIGS, CORE, LABELS, NAMES, NODE_REPORTS, readConfig, textsOf } from '#cluster';
+import { traceRemarks } from '#host';
 import { ANY_WORKLOAD, parsePolicyObject } from '#policy';
 import { askedCluster } from '../cluster/cluster-flags.ts';
 import type { ClusterPort } from '../cluster/cluster-port.ts';
@@ -15,9 +16,10 @@ import type { LoadedPolicy } from '../policy-set.ts';
 import { askedWorkload } from '../workload-flags.ts';
 import { compareWithKubeArmor } from './compare.ts';
 import { migrationJson, migrationText } from './render.ts';
+import { imagesOf, tellEnforcers, tellWhatRuns } from './what-runs.ts';
 
-/** Nodes that a message names. */
-const NODES_NAMED = 5;
+/** Where the BPF file system is on nearly every machine. */
+const BPFFS = '/sys/fs/bpf';
 
 /** `karmor migrate --check`: what would decide otherwise; exit 1 if anything does. */
 export async function runCheck(what: string, flags: Flags, io: Io): Promise<ExitCode> {
@@ -30,7 +32,10 @@ export async function runCheck(what: string, flags: Flags, io: Io): Promise<Exit
   return comparison.policies.some(({ differences }) => differences.length > 0) ? EXIT_CODES.findings.code : EXIT_CODES.ok.code;
 }
 
+/** Policies of files are for this machine, or for another: what of KubeArmor is on this one is told. */
 async function filePolicies(name: string, io: Io): Promise<LoadedPolicy[] | undefined> {
+  const traces = await io.kubeArmorTraces(BPFFS);
+  for (const { problem, cure } of traceRemarks(traces)) io.err(`karmor migrate: this machine: ${problem}: ${cure}`);
   const set = await loadPolicySet([name], io, { mayBeEmpty: true });
   return reportErrors(set.issues, io) ? undefined : current(set.all);
 }
@@ -50,46 +55,31 @@ async function clusterPolicies(flags: Flags, io: Io): Promise<LoadedPolicy[]> {
 async function tellInstallation(cluster: ClusterPort, flags: Flags, io: Io): Promise<void> {
   const { api } = cluster;
   const say = (text: string): void => io.err(`karmor migrate: ${text}`);
+  const telling = { say, signal: io.signal };
   for (const object of (await listKnown(api, CONFIGS, {}, io.signal)) ?? []) {
     for (const { at, problem, cure } of readConfig(object).issues)
       say(`KubeArmorConfig ${object.metadata.namespace}/${object.metadata.name}: ${at}: ${problem} (${cure})`);
   }
+  await tellWhatRuns(cluster, flags.text('kubearmorNamespace'), telling);
+  await tellEnforcers(cluster, telling);
   const found = await findInstallation(cluster, flags.text('kubearmorNamespace'), io.signal).catch((error: unknown) => {
     if (error instanceof KubeArmorError && error.code === 'NOT_SUPPORTED') return undefined;
     throw error;
   });
-  if (found === undefined) return say('no KubeArmor runs in this cluster; only objects are looked at');
-  const { namespace } = found;
-  const pods = await api.list(CORE.pods, { namespace, labelSelector: 'kubearmor-app=kubearmor' }, io.signal);
-  const reports = await listKnown(api, NODE_REPORTS, {}, io.signal);
+  if (found === undefined) say('no pod of KubeArmor runs in this cluster');
+  else await tellAgents(cluster, found.namespace, telling);
+}
+
+async function tellAgents({ api }: ClusterPort, namespace: string, { say, signal }: Parameters<typeof tellEnforcers>[1]): Promise<void> {
+  const pods = await api.list(CORE.pods, { namespace, labelSelector: `${LABELS.app}=${NAMES.agent}` }, signal);
+  const reports = await listKnown(api, NODE_REPORTS, {}, signal);
   const isOurs = (reports ?? []).length > 0;
-  const images = new Set(pods.flatMap(({ spec }) => imagesOf(spec)));
   if (pods.length > 0 && !isOurs)
     say(
-      `KubeArmor’s own agents run in ${pods.length} ${pods.length === 1 ? 'pod' : 'pods'} in ${namespace} (${[...images].join(', ')}): end them before ours enforce; see the guide`,
+      `KubeArmor’s own agents run in ${pods.length} ${pods.length === 1 ? 'pod' : 'pods'} in ${namespace} (${imagesOf(pods).join(', ')}): end them before ours enforce; see the guide`,
     );
-  await tellEnforcers(cluster, say, io);
-  const config = await api.get(CORE.configMaps, { name: NAMES.configMap, namespace }, io.signal);
+  const config = await api.get(CORE.configMaps, { name: NAMES.configMap, namespace }, signal);
   const untracked = textsOf(config?.['data'])['untrackedNs'];
   if (untracked !== undefined)
     say(`the ConfigMap ${namespace}/${NAMES.configMap} has untrackedNs=${untracked}: policies count there only where it is changed`);
 }
-
-/** What is compared is what KubeArmor’s BPF-LSM enforcer does. */
-async function tellEnforcers({ api }: ClusterPort, say: (text: string) => void, io: Io): Promise<void> {
-  const nodes = await api.list(CORE.nodes, { labelSelector: LABELS.enforcer }, io.signal);
-  const others = nodes.flatMap(({ metadata }) => {
-    const enforcer = metadata.labels?.[LABELS.enforcer] ?? '';
-    return ['bpf', 'none', ''].includes(enforcer) ? [] : [`${metadata.name}: ${enforcer}`];
-  });
-  if (others.length === 0) return;
-  const named = others.slice(0, NODES_NAMED).join(', ');
-  const have = others.length === 1 ? '1 node has' : `${others.length} nodes have`;
-  say(`${have} KubeArmor’s label of another enforcer than bpf (${named}): what that decides is not compared`);
-}
-
-const imagesOf = (spec: unknown): string[] => {
-  const containers =
-    typeof spec === 'object' && spec !== null && 'containers' in spec && Array.isArray(spec.containers) ? spec.containers : [];
-  return containers.flatMap((one: unknown) => textOf(one, 'image') ?? []);
-};

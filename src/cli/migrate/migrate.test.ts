@@ -4,7 +4,10 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { CONFIGS, CORE, NODE_REPORTS, POLICY_KINDS } from '#cluster';
+import { KINDS, LEFTOVERS } from '#install';
+import type { KubeObject } from '#k8s';
 import { FakeKubeApi } from '#k8s/testing';
 import { fakeCluster, ourPod, policyOf } from '../cluster/testing-cluster.ts';
 import { runCli } from '../run-cli.ts';
@@ -246,6 +249,46 @@ test('karmor migrate --check cluster: its policies, and what stands in the way',
   assert.match(err, /KubeArmorConfig kubearmor\/c: spec\.colour: /);
   assert.match(err, /1 node has KubeArmor’s label of another enforcer than bpf \(n: apparmor\)/);
   assert.match(err, /KubeArmor’s own agents run in 1 pod in kubearmor \(kubearmor\/kubearmor:0\.1\.0\): end them before/);
+});
+
+test('karmor migrate --check cluster: what of KubeArmor’s own installation runs, by name', async () => {
+  const api = new FakeKubeApi();
+  api.seed(KSP, policyOf('shop', 'no-shell', { app: 'web' }));
+  const labels = { 'kubearmor-app': 'kubearmor' };
+  api.seed(KINDS.daemonSets, workload('DaemonSet', 'security', 'kubearmor-bpf-docker-abcde', { labels }));
+  const annotations = { 'container.apparmor.security.beta.kubernetes.io/web': 'localhost/kubearmor-shop-web-web' };
+  api.seed(KINDS.deployments, workload('Deployment', 'shop', 'web', { annotations }));
+  api.seed(KINDS.deployments, workload('Deployment', 'shop', 'till', { annotations: { 'kubearmor-policy': 'enabled' } }));
+  for (const { kind, name } of LEFTOVERS)
+    if (kind.kind === 'MutatingWebhookConfiguration') api.seed(kind, { apiVersion: 'v1', kind: kind.kind, metadata: { name } });
+  const record = { name: 'ka', chart: { metadata: { name: 'kubearmor', version: 'v1.7.4' } }, config: { environment: { name: 'k3s' } } };
+  const release = Buffer.from(gzipSync(JSON.stringify(record)).toString('base64')).toString('base64');
+  api.seed(CORE.secrets, {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'sh.helm.release.v1.ka.v1', namespace: 'security', labels: { owner: 'helm', status: 'deployed' } },
+    type: 'helm.sh/release.v1',
+    data: { release },
+  });
+  const { err } = await migrate(['--check'], api);
+  assert.match(
+    err,
+    /DaemonSet security\/kubearmor-bpf-docker-abcde brings KubeArmor’s own enforcers to nodes: `karmor install --take-over`/,
+  );
+  assert.match(err, /MutatingWebhookConfiguration kubearmor-controller-mutating-webhook-configuration annotates new pods/);
+  assert.match(err, /1 workload names AppArmor profiles of KubeArmor in pods’ annotations \(Deployment shop\/web\)/);
+  assert.match(err, /Helm release security\/ka of kubearmor v1\.7\.4: no value .*; not taken: environment\.name \(the operator sees/);
+  api.refuseNext(({ verb, plural }) => verb === 'list' && plural === 'daemonsets', 'API_REFUSED', 'listing daemonsets: forbidden');
+  const refused = await migrate(['--check'], api);
+  assert.match(refused.err, /DaemonSets cannot be read, so nothing is said of them: /);
+  assert.match(refused.out, /ksp\/shop\/no-shell/);
+});
+
+const workload = (kind: string, namespace: string, name: string, template: object): KubeObject => ({
+  apiVersion: 'apps/v1',
+  kind,
+  metadata: { name, namespace },
+  spec: { template: { metadata: template } },
 });
 
 test('karmor migrate: a backup is put back as it was', async () => {
