@@ -122,7 +122,9 @@ export function indexText(packed: readonly PackedChart[], version: string, creat
 
 /** Everything that brings the operator into a cluster, for `kubectl apply`; a KubeArmorConfig comes after it. */
 export function manifestText(version: string, namespace = 'kubearmor'): string {
-  const space: KubeObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } };
+  // The server's own label is named: an apply that does not name it takes it off, and the server puts it back.
+  const labels = { 'kubernetes.io/metadata.name': namespace };
+  const space: KubeObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels } };
   const objects = [space, ...definitions(), ...operatorObjects({ namespace, images: imagesOf(version) })];
   for (const object of objects) kindOf(object);
   return NOTICE + objects.map((object) => `---\n${yaml(object)}`).join('');
