@@ -214,7 +214,7 @@ export function readSources(root: string): Source[] {
   const scripts = globSync(
     [
       'tools/*',
-      'tools/kube/build',
+      'tools/{helm,kube}/build',
       'deploy/**/*',
       'test/vm/*',
       '.ci/*',
