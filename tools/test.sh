@@ -65,7 +65,7 @@ count() {
 unit() {
   local files code log=$logs/unit.log
   mapfile -t files < <(find src tools test -name '*.test.ts' | sort)
-  logged unit timeout -k 5 600 tools/node --import ./tools/testing/seed.ts --test --test-timeout=120000 --test-reporter=spec "${files[@]}"
+  logged unit timeout -k 5 1500 tools/node --import ./tools/testing/seed.ts --test --test-timeout=120000 --test-reporter=spec "${files[@]}"
   code=$?
   count unit $code $(sed -nE 's/^ℹ (pass|fail|skipped) ([0-9]+)$/\2/p' "$log" | tail -3)
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { noLogger } from '#base';
 import type { KubeApi } from './api.ts';
 import { lead } from './leader.ts';
 import type { LeaderOptions } from './leader.ts';
@@ -54,6 +55,29 @@ test('lead: one leads; when it ends, the Lease is given back and the other takes
   second.stop.abort();
   await second.done;
   assert.equal(await holderOf(api), '');
+});
+
+test('lead: two that come at once: who is not the one is not warned of it', async (t) => {
+  const api = new FakeKubeApi();
+  const told: string[] = [];
+  const logger = { ...noLogger, warn: (message: string) => void told.push(message) };
+  const found = api.get.bind(api);
+  // both see that there is none
+  api.get = async (kind, ref, signal) => (tries++ < 2 ? undefined : found(kind, ref, signal));
+  let tries = 0;
+  const stop = new AbortController();
+  t.after(() => stop.abort());
+  const { promise: leads, resolve } = Promise.withResolvers<void>();
+  const work = async (leading: AbortSignal): Promise<void> => {
+    resolve();
+    await new Promise<void>((ended) => leading.addEventListener('abort', () => ended(), { once: true }));
+  };
+  const all = ['a', 'b'].map((holder) => lead(api, { ...options(holder), logger }, work, stop.signal));
+  await leads;
+  while (tries < 4) await new Promise(setImmediate);
+  assert.deepEqual(told, []);
+  stop.abort();
+  await Promise.all(all);
 });
 
 test('lead: a leader that cannot renew stops before the Lease has run out, and leads again later', async (t) => {

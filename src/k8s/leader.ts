@@ -143,7 +143,17 @@ class Leader {
     }
   }
 
+  /** @returns false too where somebody was quicker */
   async #take(signal: AbortSignal): Promise<boolean> {
+    try {
+      return await this.#tryToTake(signal);
+    } catch (error) {
+      if (!(error instanceof KubeArmorError) || error.code !== 'API_CONFLICT') throw error;
+      return false;
+    }
+  }
+
+  async #tryToTake(signal: AbortSignal): Promise<boolean> {
     const found = await this.#api.get(LEASES, this.#options.ref, signal);
     if (found === undefined) return this.#create(signal);
     const record = readLease(found);
