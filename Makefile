@@ -46,7 +46,9 @@ demo: build
 	@tools/demo.sh
 
 # The tutorial in a cluster whose node is a guest that enforces; as root. Half an hour where it is emulated.
-demo-cluster: images
+demo-cluster: build
+	@tools/release/inputs.sh
+	@tools/node tools/release/main.ts --trial --only tarballs,installer,charts,images --home .cache/release/demo
 	@test/hybrid/run demo.ts
 
 bench: build

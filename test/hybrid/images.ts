@@ -55,9 +55,14 @@ export function makeTestImages(folder: string): string {
 /** The demo's web server, known to containerd as `localhost/web-app:demo`. */
 export const makeWebImage = (): string => execFileSync(join(ROOT, 'demo/make-image.sh'), { encoding: 'utf8' }).trim();
 
-/** Our own images and their version, of the last `make images`. @throws {Error} where there are none */
-export function ownImages(): { readonly archive: string; readonly version: string } {
-  const [archive] = globSync('.cache/images/kubearmor-images_*_linux_amd64.tar', { cwd: ROOT });
-  if (archive === undefined) throw new Error('there are no images in .cache/images: run make images');
-  return { archive: join(ROOT, archive), version: /kubearmor-images_(.*)_linux/.exec(archive)?.[1] ?? '' };
+export interface OwnImages {
+  readonly archive: string;
+  readonly version: string;
+}
+
+/** Our own images and their version, of the last `make images`, or of another folder. @throws {Error} where there are none */
+export function ownImages(folder = join(ROOT, '.cache/images')): OwnImages {
+  const [archive] = globSync('kubearmor-images_*_linux_amd64.tar', { cwd: folder });
+  if (archive === undefined) throw new Error(`there are no images in ${folder}: run make images`);
+  return { archive: join(folder, archive), version: /kubearmor-images_(.*)_linux/.exec(archive)?.[1] ?? '' };
 }

@@ -23,7 +23,8 @@ export async function install(cluster: Hybrid, version: string, namespace: strin
   await isReady(cluster, namespace);
 }
 
-async function isReady(cluster: Hybrid, namespace: string): Promise<void> {
+/** Waits until an installation is whole. @throws {Error} with what there is to know, where it does not come to that */
+export async function isReady(cluster: Hybrid, namespace: string = NAMES.namespace): Promise<void> {
   const waiting = ['wait', '-n', namespace, '--for=condition=Available', '--timeout=120s', `kubearmorconfigs/${CONFIG}`];
   try {
     await until('the operator has installed everything', async () => (await cluster.kubectl(...waiting)).code === 0, READY_MS);

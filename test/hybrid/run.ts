@@ -53,7 +53,8 @@ async function play(cluster: Hybrid): Promise<void> {
 async function main(): Promise<void> {
   if (kept) {
     const cluster = Hybrid.kept();
-    if ((await cluster.kubectl('get', 'namespace', 'kubearmor')).code !== 0) await install(cluster, ownImages().version);
+    const installed = await cluster.kubectl('get', 'kubearmorconfigs', '-n', 'kubearmor', '-o', 'name');
+    if (installed.code !== 0 || installed.output === '') await install(cluster, ownImages().version);
     return await play(cluster);
   }
   const { archive, version } = ownImages();

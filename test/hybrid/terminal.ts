@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
-import { run, until } from '../vm/running.ts';
+import { runFor, until } from '../vm/running.ts';
 import type { Ran } from '../vm/running.ts';
 import type { Hybrid } from './cluster.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
+const helmFolder = (): string =>
+  execFileSync(join(import.meta.dirname, '../../tools/helm/build'), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim();
 const LINES_MAX = 12;
+/** What installs or takes out waits for programs that start under emulation. */
+const LINE_MS = 900_000;
 const SHOWN_MS = 60_000;
 
 const isColoured = process.env['NO_COLOR'] === undefined && (process.stdout.isTTY || process.env['FORCE_COLOR'] !== undefined);
@@ -20,8 +23,14 @@ export class Terminal {
   #held = 0;
   #claimed = 0;
 
-  constructor({ bin, kubeconfig }: Pick<Hybrid, 'bin' | 'kubeconfig'>) {
-    this.#env = { ...process.env, KUBECONFIG: kubeconfig, PATH: `${bin}:${ROOT}:${process.env['PATH'] ?? ''}` };
+  /** @param home the folder of who sits there, that may be written into */
+  constructor({ bin, kubeconfig }: Pick<Hybrid, 'bin' | 'kubeconfig'>, home: string) {
+    this.#env = {
+      ...process.env,
+      KUBECONFIG: kubeconfig,
+      HOME: home,
+      PATH: `/usr/local/bin:${bin}:${helmFolder()}:${process.env['PATH'] ?? ''}`,
+    };
   }
 
   step(text: string): void {
@@ -41,7 +50,7 @@ export class Terminal {
   async type(line: string): Promise<Ran> {
     const [first = '', ...rest] = line.split('\n');
     console.log(`  ${coloured(1, `$ ${first}`)}${rest.length === 0 ? '' : coloured(2, ` … ${rest.length} lines`)}`);
-    const ran = await run('env', ...this.#words(line));
+    const ran = await runFor(LINE_MS, 'env', ...this.#words(line));
     const lines = ran.output.trimEnd().split('\n');
     for (const one of lines.slice(0, LINES_MAX)) console.log(coloured(2, `    ${one}`));
     if (lines.length > LINES_MAX) console.log(coloured(2, `    … ${lines.length - LINES_MAX} lines more`));
@@ -55,9 +64,9 @@ export class Terminal {
     return new OtherTerminal('env', this.#words(line));
   }
 
-  /** Whether something holds within a minute. */
-  async eventually(holds: () => Promise<boolean>): Promise<boolean> {
-    return await until('', holds, SHOWN_MS).then(
+  /** Whether something holds within a minute, or another time. */
+  async eventually(holds: () => Promise<boolean>, withinMs = SHOWN_MS): Promise<boolean> {
+    return await until('', holds, withinMs).then(
       () => true,
       () => false,
     );
@@ -72,7 +81,8 @@ export class Terminal {
   }
 
   #words(line: string): string[] {
-    return [`PATH=${this.#env['PATH']}`, `KUBECONFIG=${this.#env['KUBECONFIG']}`, 'bash', '-c', line];
+    const words = ['PATH', 'KUBECONFIG', 'HOME'].map((name) => `${name}=${this.#env[name]}`);
+    return [...words, 'bash', '-c', line];
   }
 }
 

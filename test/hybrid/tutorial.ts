@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tutorial's reader types, as the page has it: "Hands-On Exercise: Secure a Web Application".
+// What the tutorial's reader types, as the page has it: how to install, and "Hands-On Exercise: Secure a Web Application". Only the hosts
+// are others, and nobody needs sudo.
+import { RELEASES } from './outside.ts';
 
 export const NAMESPACE = 'kubearmor-demo';
 
@@ -101,6 +103,14 @@ const inside = (command: string): string => `kubectl exec -n ${NAMESPACE} deploy
 
 /** The page's lines, by where they stand. */
 export const LINES = {
+  install: {
+    karmor: `curl -sfL ${RELEASES}/ | sh -s -- -b /usr/local/bin`,
+    repository: `helm repo add kubearmor ${RELEASES}/charts`,
+    update: 'helm repo update',
+    helm: 'helm install kubearmor kubearmor/kubearmor -n kubearmor --create-namespace',
+    pods: 'kubectl get pods -n kubearmor',
+    probe: 'karmor probe',
+  },
   setup: {
     namespace: `kubectl create namespace ${NAMESPACE}`,
     deploy: fed(`kubectl apply -n ${NAMESPACE} -f -`, WEB_APP),

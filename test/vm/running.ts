@@ -11,9 +11,12 @@ export interface Ran {
 }
 
 /** Runs a program to its end; what it wrote to stdout and stderr, and 128 where a signal ended it, or it did not start: then why. */
-export function run(command: string, ...args: readonly string[]): Promise<Ran> {
+export const run = (command: string, ...args: readonly string[]): Promise<Ran> => runFor(HANG_MS, command, ...args);
+
+/** The same, of what may take longer. */
+export function runFor(timeoutMs: number, command: string, ...args: readonly string[]): Promise<Ran> {
   return new Promise((resolve) => {
-    execFile(command, args, { timeout: HANG_MS, killSignal: 'SIGKILL' }, (error, stdout, stderr) => {
+    execFile(command, args, { timeout: timeoutMs, killSignal: 'SIGKILL' }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 128;
       const notStarted = typeof error?.code === 'string' ? error.code : '';
       resolve({ code, output: `${stdout}${stderr}${notStarted}` });

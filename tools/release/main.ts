@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// main.ts [--only NAME,…] [--home DIR | --out DIR]: makes the artefacts of a release (docs/reference/artefacts.md) in HOME/vVERSION (default
+// main.ts [--only NAME,…] [--home DIR | --out DIR] [--trial]: makes the artefacts of a release (docs/reference/artefacts.md) in HOME/vVERSION (default
 // .cache/release) and writes its tag into HOME/latest; with --out they go there.
+// --trial: under the version that package.json says, whatever the tree is: to try a release, not to give away.
 // Offline; needs make build and tools/release/inputs.sh before.
 
 import { createHash } from 'node:crypto';
@@ -49,12 +50,14 @@ function writeMaterials(release: Release, { file, subject, components }: Made): 
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { only: { type: 'string' }, home: { type: 'string' }, out: { type: 'string' } } });
+  const { values } = parseArgs({
+    options: { only: { type: 'string' }, home: { type: 'string' }, out: { type: 'string' }, trial: { type: 'boolean' } },
+  });
   const wanted = values.only?.split(',');
   const artefacts = ARTEFACTS.filter(({ name }) => wanted?.includes(name) ?? true);
   if (wanted !== undefined && artefacts.length !== wanted.length)
     throw new Error(`release: there are ${ARTEFACTS.map(({ name }) => name).join(', ')}, not ${values.only}`);
-  const release = readRelease(join(import.meta.dirname, '../..'));
+  const release = readRelease(join(import.meta.dirname, '../..'), values.trial);
   if (release.version.endsWith('.dirty')) console.log('release: files differ from the commit: nobody else can make the same bytes');
   const cache = join(release.root, '.cache/release');
   const home = resolve(values.home ?? cache);

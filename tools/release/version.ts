@@ -43,12 +43,17 @@ export function releaseVersion(declared: string, { commit, tags, dirty }: TreeSt
 /** A Debian version that sorts as the SemVer does: what comes before a release has `~`. */
 export const debianVersion = (version: string): string => version.replace('-', '~');
 
-/** Asks git and package.json. @throws {Error} as releaseVersion, or where this is no git tree */
-export function readRelease(root: string): Release {
+/**
+ * Asks git and package.json.
+ *
+ * @param isTrial takes the commit for the one that bears the tag, as Helm and others take no version that comes before a release by themselves
+ * @throws {Error} as releaseVersion, or where this is no git tree
+ */
+export function readRelease(root: string, isTrial = false): Release {
   const git = (...words: readonly string[]): string => runText('git', ['-C', root, ...words]).trim();
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   const commit = git('rev-parse', 'HEAD');
-  const tags = git('tag', '--points-at', 'HEAD').split('\n').filter(Boolean);
-  const dirty = git('status', '--porcelain') !== '';
+  const tags = isTrial ? [`v${version}`] : git('tag', '--points-at', 'HEAD').split('\n').filter(Boolean);
+  const dirty = !isTrial && git('status', '--porcelain') !== '';
   return { version: releaseVersion(version, { commit, tags, dirty }), commit, epoch: Number(git('log', '-1', '--format=%ct')), root };
 }
