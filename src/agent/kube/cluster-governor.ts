@@ -130,12 +130,9 @@ export class ClusterGovernor implements Governor {
   }
 
   status(): KeeperStatus {
-    const guarded = this.#options.protector.status();
     const known = this.#policies.list();
     return {
-      policies: known.flatMap((policy) =>
-        policy.good === undefined ? [] : [this.#judge.statusOf(policy.good.policy, refOf(policy), guarded)],
-      ),
+      policies: this.#judge.statuses(this.policies(), this.#options.protector.status()),
       files: known.filter(({ issues }) => issues.length > 0).map((policy) => ({ path: refOf(policy), problem: refusalText(policy) })),
       workloads: this.#notInForce,
     };
