@@ -80,7 +80,7 @@ export class ClusterGovernor implements Governor {
   #notInForce: readonly string[] = [];
   #isApplying = false;
   /** Something is known that is not kept yet. */
-  #isChanged = false;
+  #isChanged = true;
 
   constructor(options: ClusterGovernorOptions) {
     const { config, cluster, logger } = options;
@@ -174,35 +174,35 @@ export class ClusterGovernor implements Governor {
     const { nodeName, namespace } = this.#options.cluster;
     const own = { fieldSelector: `metadata.name=${nodeName}` };
     const configMap = { namespace, fieldSelector: `metadata.name=${NAMES.configMap}` };
-    const all: Following[] = [
+    return [
       ...KINDS.map((kind) => ({
         kind: POLICY_KINDS[kind],
         selection: {},
         take: (change: WatchChange) => this.#takePolicies(kind, change),
       })),
-      { kind: CORE.nodes, selection: own, take: (change) => void (this.#view.node.take(change) && this.#ground?.onHostChange()) },
+      { kind: CORE.nodes, selection: own, take: (change) => this.#takeNode(change) },
       { kind: CORE.configMaps, selection: configMap, take: (change) => this.#takeConfig(change) },
       { kind: CORE.namespaces, selection: {}, take: (change) => this.#takeNamespaces(change) },
       { kind: CORE.pods, selection: { fieldSelector: `spec.nodeName=${nodeName}` }, take: (change) => this.#takePods(change) },
     ];
-    return all.map(({ kind, selection, take }) => ({
-      kind,
-      selection,
-      take: (change) => {
-        this.#isChanged = true;
-        take(change);
-      },
-    }));
+  }
+
+  #takeNode(change: WatchChange): void {
+    if (!this.#view.node.take(change)) return;
+    this.#isChanged = true;
+    this.#ground?.onHostChange();
   }
 
   #takePods(change: WatchChange): void {
     const uids = this.#view.pods.take(change);
+    if (uids.size > 0) this.#isChanged = true;
     if (uids.size > 0) this.#ground?.workloads.review(({ pod }) => pod !== undefined && uids.has(pod.podUid));
     this.#ground?.onMoreKnown();
   }
 
   #takeNamespaces(change: WatchChange): void {
     const names = this.#view.namespaces.take(change);
+    if (names.size > 0) this.#isChanged = true;
     if (names.size > 0) this.#ground?.workloads.review(({ pod }) => pod !== undefined && names.has(pod.namespace));
     this.#ground?.onMoreKnown();
   }
@@ -211,13 +211,15 @@ export class ClusterGovernor implements Governor {
     const before = this.#view.config;
     this.#view.takeConfig(change);
     if (this.#view.config === before) return;
+    this.#isChanged = true;
     this.#ground?.workloads.review(() => true);
     this.#ground?.onHostChange();
   }
 
   #takePolicies(kind: PolicyKind, change: WatchChange): void {
     const touched = this.#policies.take(kind, change);
-    if (touched.length === 0) return;
+    if (touched.length === 0) return; // a status that was written: the controller does that all the time
+    this.#isChanged = true;
     const { logger } = this.#options;
     for (const known of touched)
       if (known !== undefined && known.issues.length > 0) logger.warn(`${refOf(known)} is refused`, { why: refusalText(known) });
@@ -295,6 +297,7 @@ export class ClusterGovernor implements Governor {
       if (!this.#follower.isAllSynced || !this.#isChanged) continue;
       this.#isChanged = false;
       await save();
+      this.#isChanged ||= this.#options.cluster.cache.problem !== undefined; // tried again
     }
   }
 
