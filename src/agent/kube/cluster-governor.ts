@@ -61,6 +61,8 @@ export interface ClusterGovernorOptions {
 /** An agent that knows what counted last waits so long for what counts now. */
 const KNOWN_WAIT_MS = 3_000;
 const CACHE_EVERY_MS = 2_000;
+/** Of its time an agent writes down what it knows at most one part in so many. */
+const CACHE_REST_FACTOR = 20;
 const KINDS = Object.keys(POLICY_KINDS) as PolicyKind[];
 
 /** A node of a cluster: the API server says what counts, and while it is away what it said last. */
@@ -291,12 +293,15 @@ export class ClusterGovernor implements Governor {
 
   async #keepCache(signal: AbortSignal): Promise<void> {
     const save = (): Promise<void> => this.#options.cluster.cache.save({ ...this.#view.state(), policies: this.#policies.kept() });
+    let restMs = CACHE_EVERY_MS;
     while (!signal.aborted) {
-      await sleep(CACHE_EVERY_MS, undefined, { signal, ref: false }).catch(() => {});
+      await sleep(restMs, undefined, { signal, ref: false }).catch(() => {});
       // before all was told it would be less than what is kept
       if (!this.#follower.isAllSynced || !this.#isChanged) continue;
       this.#isChanged = false;
+      const beganMs = performance.now();
       await save();
+      restMs = Math.max(CACHE_EVERY_MS, CACHE_REST_FACTOR * (performance.now() - beganMs));
       this.#isChanged ||= this.#options.cluster.cache.problem !== undefined; // tried again
     }
   }

@@ -95,10 +95,13 @@ export class Reporter {
     const status = asJson(said);
     const patch = mergePatch(this.#written, status);
     if (patch === undefined) return true;
-    const policies = Object.keys(said.policies ?? {}).length;
-    if (!this.#pace.mayWrite(this.#steadyMs(), policies)) return false;
-    this.#pace.wrote(this.#steadyMs(), policies);
-    await api.patch(NODE_REPORTS, { name: nodeName }, { status: patch }, { ...BY, subresource: 'status', ...signalOf(signal) });
+    const beganMs = this.#steadyMs();
+    if (!this.#pace.mayWrite(beganMs)) return false;
+    try {
+      await api.patch(NODE_REPORTS, { name: nodeName }, { status: patch }, { ...BY, subresource: 'status', ...signalOf(signal) });
+    } finally {
+      this.#pace.wrote(beganMs, Object.keys(said.policies ?? {}).length, this.#steadyMs() - beganMs);
+    }
     this.#written = status;
     return true;
   }
