@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ANY_WORKLOAD, asWritten, compile } from '#policy';
+import { ANY_WORKLOAD, asWritten, compile, isPlain, notEnforcedOf } from '#policy';
 import type { CompileExceeded, NotEnforced, Policy, PolicyKind } from '#policy';
 import type { PolicyId } from './policy-identity.ts';
 import type { WorkloadStatus } from './protector.ts';
@@ -48,8 +48,14 @@ export class PolicyJudge {
     return selector.target === 'node' && kind !== 'KubeArmorHostPolicy' ? 'network policies for nodes are not enforced yet' : undefined;
   }
 
-  statusOf(policy: Policy, path: string, guarded: readonly WorkloadStatus[]): PolicyStatus {
-    const mine = guarded.filter(({ policies }) => policies.includes(policy));
+  /** Of all policies. Workloads are looked at once, not once a policy: a node of a cluster has all policies of it. */
+  statuses(all: readonly { readonly policy: Policy; readonly path: string }[], guarded: readonly WorkloadStatus[]): PolicyStatus[] {
+    const byPolicy = new Map<Policy, WorkloadStatus[]>(all.map(({ policy }) => [policy, []]));
+    for (const status of guarded) for (const policy of status.policies) byPolicy.get(policy)?.push(status);
+    return all.map(({ policy, path }) => this.#statusOf(policy, path, byPolicy.get(policy) ?? []));
+  }
+
+  #statusOf(policy: Policy, path: string, mine: readonly WorkloadStatus[]): PolicyStatus {
     return {
       id: { kind: policy.kind, namespace: policy.namespace, name: policy.name },
       path,
@@ -59,12 +65,17 @@ export class PolicyJudge {
     };
   }
 
+  /** An agent hears of every policy of its cluster: those that cannot exceed anything are not compiled for that. */
   #compiledAlone(policy: Policy): readonly NotEnforced[] | CompileExceeded {
     const known = this.#alone.get(policy);
     if (known !== undefined) return known;
-    const compiled = compile([policy], ANY_WORKLOAD, asWritten);
-    const kept = 'exceeded' in compiled ? compiled : compiled.notEnforced;
+    const kept = isPlain(policy) ? notEnforcedOf(policy) : compiledAlone(policy);
     this.#alone.set(policy, kept);
     return kept;
   }
+}
+
+function compiledAlone(policy: Policy): readonly NotEnforced[] | CompileExceeded {
+  const compiled = compile([policy], ANY_WORKLOAD, asWritten);
+  return 'exceeded' in compiled ? compiled : compiled.notEnforced;
 }

@@ -112,7 +112,7 @@ export class PolicyKeeper {
     const guarded = this.#options.protector.status();
     const folder = this.#folderProblem;
     return {
-      policies: this.#store.policies().map(({ policy, path }) => this.#judge.statusOf(policy, path, guarded)),
+      policies: this.#judge.statuses(this.#store.policies(), guarded),
       files: [...(folder === undefined ? [] : [{ path: this.#options.directory, problem: folder }]), ...this.#store.problems()],
       workloads: this.#notInForce,
     };

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { shapeOf } from './compile-groups.ts';
-import { compile } from './compile.ts';
+import { compile, isPlain, notEnforcedOf } from './compile.ts';
 import type { RuleSet } from './compile.ts';
 import { evaluate } from './evaluate.ts';
 import { IMAGE_FLAG, IMAGE_HEAD } from './image-layout.gen.ts';
@@ -180,4 +180,32 @@ test('size classes: an image takes the smallest that it fits', () => {
     assert.ok(made.sizeClass === 0 || made.image.length > IMAGE_CLASS_WORDS[made.sizeClass - 1]!);
     assert.equal(made.image[IMAGE_HEAD.offsets.words / 4], made.image.length);
   }
+});
+
+test('a plain policy exceeds nothing, at its bounds too, and what is not enforced is known without compiling', () => {
+  const nested = Array.from({ length: 100 }, (_, i): PathObject => ({
+    kind: 'dir',
+    dir: `${'/d'.repeat(i + 1)}/`,
+    recursive: i % 2 === 0,
+  }));
+  const wide = Array.from({ length: 100 }, (_, i): PathObject => ({ kind: 'path', path: `/${i}/${'x'.repeat(158)}` }));
+  for (const objects of [nested, wide]) {
+    const policy = files(objects);
+    assert.ok(isPlain(policy));
+    const { image } = compiled(policy);
+    assert.ok(image.length * 4 < 1 << 20, `${image.length} words`);
+    assert.deepEqual(notEnforcedOf(policy), compiled(policy).notEnforced);
+  }
+  const mixed = parse('file: {matchPaths: [{path: /a}]}, syscalls: {matchSyscalls: [{syscall: [mount]}]}, action: Audit');
+  assert.equal(notEnforcedOf(mixed).length, 1);
+  assert.deepEqual(notEnforcedOf(mixed), compiled(mixed).notEnforced);
+});
+
+test('a policy with a pattern, a name, a source or many rules is not plain', () => {
+  const path = (i: number): PathObject => ({ kind: 'path', path: `/${i}/${'x'.repeat(158)}` });
+  assert.equal(isPlain(files([{ kind: 'glob', glob: '/a/*' }])), false);
+  assert.equal(isPlain(files([{ kind: 'execname', name: 'a' }])), false);
+  assert.equal(isPlain(files(Array.from({ length: 101 }, () => path(1)))), false);
+  assert.equal(isPlain(files([{ kind: 'path', path: `/${'x'.repeat(16_384)}` }])), false);
+  assert.equal(isPlain(parse('file: {matchPaths: [{path: /a, fromSource: [{path: /b}]}]}, action: Block')), false);
 });

@@ -92,12 +92,8 @@ const FAMILIES = [
 export function compile(policies: readonly Policy[], workload: Workload, resolve: PathResolver = asWritten): RuleSet | CompileExceeded {
   const numbered = number(policies);
   if (numbered.length > LIMITS.rulesPerWorkload.value) return { exceeded: 'rules per workload', limit: LIMITS.rulesPerWorkload.value };
-  const notEnforced: NotEnforced[] = [];
-  const active = numbered.filter(({ rule, info }) => {
-    const reason = notEnforceable(rule);
-    if (reason !== undefined) notEnforced.push({ rule: info, reason });
-    return reason === undefined;
-  });
+  const active = numbered.filter(({ rule }) => notEnforceable(rule) === undefined);
+  const notEnforced = notEnforcedAmong(numbered);
   try {
     const { image, flags } = writeImage(active, workload, resolve);
     const sizeClass = IMAGE_CLASS_WORDS.findIndex((words) => image.length <= words);
@@ -107,6 +103,33 @@ export function compile(policies: readonly Policy[], workload: Workload, resolve
     if (error instanceof ImageFull) return { exceeded: 'bytes of one image', limit: IMAGE_CLASS_WORDS.at(-1)! * 4 };
     throw error;
   }
+}
+
+const notEnforcedAmong = (numbered: readonly Numbered[]): NotEnforced[] =>
+  numbered.flatMap(({ rule, info }) => {
+    const reason = notEnforceable(rule);
+    return reason === undefined ? [] : [{ rule: info, reason }];
+  });
+
+/** What `compile` says of one policy by itself that it cannot enforce, without compiling it. */
+export const notEnforcedOf = (policy: Policy): readonly NotEnforced[] => notEnforcedAmong(number([policy]));
+
+/** Of one policy by itself, far below every bound of an image: a state and some cells a byte, an accept set of at most all rules. */
+const PLAIN = { rules: 100, bytes: 16_384 } as const;
+
+/**
+ * Whether a policy is so simple that `compile` of it alone never exceeds a limit: some paths and folders, as nearly all policies have.
+ * False says nothing.
+ */
+export function isPlain({ rules }: Policy): boolean {
+  if (rules.length > PLAIN.rules) return false;
+  let bytes = 0;
+  for (const rule of rules) {
+    if ((rule.family !== 'process' && rule.family !== 'file') || rule.subjects.length > 0) return false;
+    if (rule.object.kind !== 'path' && rule.object.kind !== 'dir') return false;
+    bytes += rule.object.kind === 'path' ? rule.object.path.length : rule.object.dir.length;
+  }
+  return bytes <= PLAIN.bytes;
 }
 
 /** Ends a compilation that met a bound of the automaton; caught by `compile` only. */

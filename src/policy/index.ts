@@ -2,7 +2,7 @@
 export type { Access, CapabilityAccess, ObjectName, PathAccess, SocketAccess, Verdict } from './access.ts';
 export { accessText, subjectText } from './access-text.ts';
 export { CAPABILITIES, capabilityNumber } from './capabilities.ts';
-export { asWritten, compile } from './compile.ts';
+export { asWritten, compile, isPlain, notEnforcedOf } from './compile.ts';
 export { compileIssues } from './compile-issues.ts';
 export type { CompileExceeded, NotEnforced, RuleSet } from './compile.ts';
 export type { Decider } from './deciders.ts';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// cluster.host.ts [--tenth]: a simulated cluster against a real API server: agents with a fake enforcer, many in a process, the real controller
-// and relay. Prints a line of JSON a measure. --tenth: a tenth of everything, to see that it works.
+// cluster.host.ts [--part N]: a simulated cluster against a real API server: agents with a fake enforcer, many in a process, the real controller
+// and relay. Prints a line of JSON a measure. --part 4: a quarter of everything.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -204,8 +204,9 @@ async function measure(plane: ControlPlane, programs: Programs, size: Size): Pro
   print('agent RSS, alone in its process', memoryOf(alone.pid).now, 'MB');
 }
 
-const { tenth } = parseArgs({ options: { tenth: { type: 'boolean', default: false } } }).values;
-const size: Size = tenth ? { nodes: WHOLE.nodes / 10, policies: WHOLE.policies / 10, pods: WHOLE.pods / 10 } : WHOLE;
+const { part } = parseArgs({ options: { part: { type: 'string', default: '1' } } }).values;
+const partOf = (whole: number): number => Math.ceil(whole / Number(part));
+const size: Size = { nodes: partOf(WHOLE.nodes), policies: partOf(WHOLE.policies), pods: partOf(WHOLE.pods) };
 const bin = execFileSync(join(ROOT, 'tools/kube/build'), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim();
 await using plane = await ControlPlane.start(bin);
 using admin = plane.api();

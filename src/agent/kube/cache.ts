@@ -38,7 +38,8 @@ export class CacheFile implements ClusterCache {
   readonly #path: string;
   readonly #nodeName: string;
   readonly #logger: Logger;
-  #digest = '';
+  /** The first line of what is in the file. */
+  #kept = '';
   #problem: string | undefined;
 
   constructor(path: string, nodeName: string, logger: Logger) {
@@ -67,12 +68,12 @@ export class CacheFile implements ClusterCache {
 
   async save(state: ClusterState): Promise<void> {
     const text = cacheText(state);
-    const digest = digestOf(text);
-    if (digest === this.#digest) return;
+    const head = headOf(text); // it has the digest of the rest
+    if (head === this.#kept) return;
     if (Buffer.byteLength(text) > BYTES_MAX) return this.#fail(`writing ${this.#path}: what is known exceeds ${BYTES_MAX} bytes`);
     try {
       await writeAtomically(this.#path, text);
-      this.#digest = digest;
+      this.#kept = head;
       this.#problem = undefined;
     } catch (error) {
       if (!(error instanceof KubeArmorError)) throw error;
@@ -100,6 +101,8 @@ export class CacheFile implements ClusterCache {
 }
 
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+const headOf = (text: string): string => text.slice(0, text.indexOf('\n'));
 
 /** What the file holds: a line that vouches for the second. */
 export function cacheText(state: ClusterState): string {

@@ -61,6 +61,8 @@ export interface ClusterGovernorOptions {
 /** An agent that knows what counted last waits so long for what counts now. */
 const KNOWN_WAIT_MS = 3_000;
 const CACHE_EVERY_MS = 2_000;
+/** Of its time an agent writes down what it knows at most one part in so many. */
+const CACHE_REST_FACTOR = 20;
 const KINDS = Object.keys(POLICY_KINDS) as PolicyKind[];
 
 /** A node of a cluster: the API server says what counts, and while it is away what it said last. */
@@ -80,7 +82,7 @@ export class ClusterGovernor implements Governor {
   #notInForce: readonly string[] = [];
   #isApplying = false;
   /** Something is known that is not kept yet. */
-  #isChanged = false;
+  #isChanged = true;
 
   constructor(options: ClusterGovernorOptions) {
     const { config, cluster, logger } = options;
@@ -130,12 +132,9 @@ export class ClusterGovernor implements Governor {
   }
 
   status(): KeeperStatus {
-    const guarded = this.#options.protector.status();
     const known = this.#policies.list();
     return {
-      policies: known.flatMap((policy) =>
-        policy.good === undefined ? [] : [this.#judge.statusOf(policy.good.policy, refOf(policy), guarded)],
-      ),
+      policies: this.#judge.statuses(this.policies(), this.#options.protector.status()),
       files: known.filter(({ issues }) => issues.length > 0).map((policy) => ({ path: refOf(policy), problem: refusalText(policy) })),
       workloads: this.#notInForce,
     };
@@ -177,35 +176,35 @@ export class ClusterGovernor implements Governor {
     const { nodeName, namespace } = this.#options.cluster;
     const own = { fieldSelector: `metadata.name=${nodeName}` };
     const configMap = { namespace, fieldSelector: `metadata.name=${NAMES.configMap}` };
-    const all: Following[] = [
+    return [
       ...KINDS.map((kind) => ({
         kind: POLICY_KINDS[kind],
         selection: {},
         take: (change: WatchChange) => this.#takePolicies(kind, change),
       })),
-      { kind: CORE.nodes, selection: own, take: (change) => void (this.#view.node.take(change) && this.#ground?.onHostChange()) },
+      { kind: CORE.nodes, selection: own, take: (change) => this.#takeNode(change) },
       { kind: CORE.configMaps, selection: configMap, take: (change) => this.#takeConfig(change) },
       { kind: CORE.namespaces, selection: {}, take: (change) => this.#takeNamespaces(change) },
       { kind: CORE.pods, selection: { fieldSelector: `spec.nodeName=${nodeName}` }, take: (change) => this.#takePods(change) },
     ];
-    return all.map(({ kind, selection, take }) => ({
-      kind,
-      selection,
-      take: (change) => {
-        this.#isChanged = true;
-        take(change);
-      },
-    }));
+  }
+
+  #takeNode(change: WatchChange): void {
+    if (!this.#view.node.take(change)) return;
+    this.#isChanged = true;
+    this.#ground?.onHostChange();
   }
 
   #takePods(change: WatchChange): void {
     const uids = this.#view.pods.take(change);
+    if (uids.size > 0) this.#isChanged = true;
     if (uids.size > 0) this.#ground?.workloads.review(({ pod }) => pod !== undefined && uids.has(pod.podUid));
     this.#ground?.onMoreKnown();
   }
 
   #takeNamespaces(change: WatchChange): void {
     const names = this.#view.namespaces.take(change);
+    if (names.size > 0) this.#isChanged = true;
     if (names.size > 0) this.#ground?.workloads.review(({ pod }) => pod !== undefined && names.has(pod.namespace));
     this.#ground?.onMoreKnown();
   }
@@ -214,13 +213,15 @@ export class ClusterGovernor implements Governor {
     const before = this.#view.config;
     this.#view.takeConfig(change);
     if (this.#view.config === before) return;
+    this.#isChanged = true;
     this.#ground?.workloads.review(() => true);
     this.#ground?.onHostChange();
   }
 
   #takePolicies(kind: PolicyKind, change: WatchChange): void {
     const touched = this.#policies.take(kind, change);
-    if (touched.length === 0) return;
+    if (touched.length === 0) return; // a status that was written: the controller does that all the time
+    this.#isChanged = true;
     const { logger } = this.#options;
     for (const known of touched)
       if (known !== undefined && known.issues.length > 0) logger.warn(`${refOf(known)} is refused`, { why: refusalText(known) });
@@ -292,12 +293,16 @@ export class ClusterGovernor implements Governor {
 
   async #keepCache(signal: AbortSignal): Promise<void> {
     const save = (): Promise<void> => this.#options.cluster.cache.save({ ...this.#view.state(), policies: this.#policies.kept() });
+    let restMs = CACHE_EVERY_MS;
     while (!signal.aborted) {
-      await sleep(CACHE_EVERY_MS, undefined, { signal, ref: false }).catch(() => {});
+      await sleep(restMs, undefined, { signal, ref: false }).catch(() => {});
       // before all was told it would be less than what is kept
       if (!this.#follower.isAllSynced || !this.#isChanged) continue;
       this.#isChanged = false;
+      const beganMs = performance.now();
       await save();
+      restMs = Math.max(CACHE_EVERY_MS, CACHE_REST_FACTOR * (performance.now() - beganMs));
+      this.#isChanged ||= this.#options.cluster.cache.problem !== undefined; // tried again
     }
   }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { noLogger } from '#base';
-import { CORE, nodeLeaseName } from '#cluster';
+import { CORE, NODE_REPORTS, nodeLeaseName } from '#cluster';
 import type { NodeReport } from '#cluster';
 import { FakeKubeApi } from '#k8s/testing';
 import { Reporter } from './reporter.ts';
@@ -32,5 +32,30 @@ test('the Lease is renewed by a clock that never jumps', async (t) => {
   steadyMs += 2_000;
   await reporter.round();
   assert.equal(await renewedAt(), '11:00:00', 'the clock was set back an hour');
+  assert.equal(reporter.problem, undefined);
+});
+
+test('a report that changes again and again is held back where it has many policies, and no Lease says meanwhile that it holds', async () => {
+  const api = new FakeKubeApi();
+  let [steadyMs, generation] = [0, 0];
+  const report = (): NodeReport => ({
+    ...REPORT,
+    policies: Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`ksp/n/p-${i}`, { generation }])),
+  });
+  const options = { api, nodeName: 'n', namespace: 'kubearmor', nodeUid: () => 'uid', report, logger: noLogger, renewMs: 0 };
+  const reporter = new Reporter({ ...options, steadyMs: () => steadyMs });
+  const versions = async (): Promise<string> => {
+    const lease = await api.get(CORE.leases, { namespace: 'kubearmor', name: nodeLeaseName('n') });
+    return `${(await api.get(NODE_REPORTS, { name: 'n' }))?.metadata.resourceVersion} ${lease?.metadata.resourceVersion}`;
+  };
+  const seen = new Set<string>();
+  for (; steadyMs < 10_000; steadyMs += 1_000) {
+    generation++;
+    await reporter.round();
+    seen.add(await versions());
+  }
+  assert.equal(seen.size, 4);
+  await reporter.round();
+  assert.ok(!seen.has(await versions()), 'what was held back is told');
   assert.equal(reporter.problem, undefined);
 });

@@ -7,6 +7,7 @@ import type { NodeReport } from '#cluster';
 import { renewLease } from '#k8s';
 import type { KubeApi, OwnerReference } from '#k8s';
 import { mergePatch } from './merge-patch.ts';
+import { ReportPace } from './report-pace.ts';
 
 export interface ReporterOptions {
   readonly api: KubeApi;
@@ -24,7 +25,7 @@ export interface ReporterOptions {
 }
 
 const BY = { fieldManager: 'kubearmor-agent' } as const;
-/** The rate that ADR 23 allows. */
+/** The rate that ADR 23 allows; `ReportPace` makes it less where there are many policies. */
 const EVERY_MS = 1_000;
 /** Between tries where it cannot be written. */
 const PAUSE_MAX_MS = 8_000;
@@ -35,6 +36,7 @@ const READ_AGAIN_MS = 600_000;
 export class Reporter {
   readonly #options: ReporterOptions;
   readonly #steadyMs: () => number;
+  readonly #pace = new ReportPace();
   /** What the server has; undefined: not known. */
   #written: Readonly<Record<string, unknown>> | undefined;
   #readAt = Number.NEGATIVE_INFINITY;
@@ -69,8 +71,8 @@ export class Reporter {
     if (uid === undefined || uid === '') return;
     try {
       const owner = { apiVersion: 'v1', kind: 'Node', name: this.#options.nodeName, uid };
-      await this.#writeReport(owner, signal);
-      await this.#renew(owner, signal);
+      // A Lease says that the report that is there holds.
+      if (await this.#writeReport(owner, signal)) await this.#renew(owner, signal);
       if (this.#problem !== undefined) logger.info('the node’s report is written again');
       this.#problem = undefined;
       this.#failures = 0;
@@ -84,15 +86,24 @@ export class Reporter {
     }
   }
 
-  async #writeReport(owner: OwnerReference, signal: AbortSignal | undefined): Promise<void> {
+  /** @returns whether the server has what is to be said now */
+  async #writeReport(owner: OwnerReference, signal: AbortSignal | undefined): Promise<boolean> {
     const { api, nodeName, report } = this.#options;
     if (this.#steadyMs() - this.#readAt > READ_AGAIN_MS) this.#written = undefined;
     this.#written ??= await this.#read(owner, signal);
-    const status = asJson(report());
+    const said = report();
+    const status = asJson(said);
     const patch = mergePatch(this.#written, status);
-    if (patch === undefined) return;
-    await api.patch(NODE_REPORTS, { name: nodeName }, { status: patch }, { ...BY, subresource: 'status', ...signalOf(signal) });
+    if (patch === undefined) return true;
+    const beganMs = this.#steadyMs();
+    if (!this.#pace.mayWrite(beganMs)) return false;
+    try {
+      await api.patch(NODE_REPORTS, { name: nodeName }, { status: patch }, { ...BY, subresource: 'status', ...signalOf(signal) });
+    } finally {
+      this.#pace.wrote(beganMs, Object.keys(said.policies ?? {}).length, this.#steadyMs() - beganMs);
+    }
     this.#written = status;
+    return true;
   }
 
   async #read(owner: OwnerReference, signal: AbortSignal | undefined): Promise<Readonly<Record<string, unknown>>> {

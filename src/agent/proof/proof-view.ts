@@ -6,6 +6,8 @@ interface ProofViewOptions {
   readonly isOff: boolean;
   /** Distinct images in force. */
   readonly images: () => ReadonlyMap<string, ImageProof>;
+  /** Those with rules of a policy, by its key: a node of a cluster is asked about every policy of it. */
+  readonly imagesOf: (key: string) => readonly ImageProof[];
   readonly nowMs: () => number;
 }
 
@@ -27,7 +29,7 @@ export class ProofView implements Proofs {
 
   stateOf(key: string): PolicyProof {
     if (this.#options.isOff) return { ...NOTHING, state: 'Off' };
-    const images = [...this.#options.images().values()].filter(({ policies }) => policies.has(key));
+    const images = this.#options.imagesOf(key);
     if (images.length === 0) return { ...NOTHING, state: 'Idle' };
     const nowMs = this.#options.nowMs();
     const states = new Set(images.map((image) => image.stateOf(key, nowMs)));

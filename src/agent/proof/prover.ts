@@ -58,6 +58,8 @@ export class Prover implements Proofs {
   readonly #options: ProverOptions;
   readonly #now: () => Moment;
   readonly #images = new Map<string, ImageProof>();
+  /** The same by the keys of their policies. */
+  readonly #byPolicy = new Map<string, ImageProof[]>();
   readonly #keys = new WeakMap<RuleSet, string>();
   readonly #view: ProofView;
   /** What is in force changed since `#images` was made. */
@@ -71,7 +73,12 @@ export class Prover implements Proofs {
   constructor(options: ProverOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => ({ ms: performance.now(), wallMs: Date.now() }));
-    this.#view = new ProofView({ isOff: options.everyMs === 0, images: () => this.#inForce(), nowMs: () => this.#now().ms });
+    this.#view = new ProofView({
+      isOff: options.everyMs === 0,
+      images: () => this.#inForce(),
+      imagesOf: (key) => this.#imagesOf(key),
+      nowMs: () => this.#now().ms,
+    });
   }
 
   stateOf(key: string): PolicyProof {
@@ -161,7 +168,20 @@ export class Prover implements Proofs {
     const found = new Map(this.#options.inForce().map((one) => [this.#keyOf(one.ruleSet), one]));
     for (const key of this.#images.keys()) if (!found.has(key)) this.#images.delete(key);
     for (const [key, { ruleSet, plan }] of found) if (!this.#images.has(key)) this.#images.set(key, new ImageProof(ruleSet, plan));
+    this.#byPolicy.clear();
+    for (const image of this.#images.values()) {
+      for (const key of image.policies) {
+        const known = this.#byPolicy.get(key);
+        if (known === undefined) this.#byPolicy.set(key, [image]);
+        else known.push(image);
+      }
+    }
     return this.#images;
+  }
+
+  #imagesOf(key: string): readonly ImageProof[] {
+    this.#inForce();
+    return this.#byPolicy.get(key) ?? [];
   }
 
   #keyOf(ruleSet: RuleSet): string {

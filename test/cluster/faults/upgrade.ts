@@ -50,11 +50,20 @@ class Load implements AsyncDisposable {
   }
 }
 
-/** Leaves a report and a cache as a later version might have: with words of its own. */
+/**
+ * Leaves a report and a cache as a later version might have: with words of its own. A state that nobody here knows is no proof: the policy
+ * is not called enforced while that report is the node's.
+ */
 async function leaveAsLater(world: World): Promise<void> {
   const policies = { [`ksp/${world.namespace}/stands-1`]: { generation: 1, state: 'Quarantined', later: { field: 1 } } };
   const status = { later: 'word', agent: { version: '9.0.0', later: true }, policies };
   await world.stage.api.patch(NODE_REPORTS, { name: world.nodeName }, { status }, { ...BY, subresource: 'status' });
+  // `Unknown` would come of a Lease that nobody renews, whatever the report says.
+  await eventually(
+    () => world.enforced('stands-1'),
+    (word) => word === 'False',
+    world.stage.convergeMs,
+  );
   const file = join(world.directory, 'cluster.json');
   const state = existsSync(file) ? parseCache(readFileSync(file, 'utf8')) : 'there is none';
   if (typeof state === 'string') assert.fail(`the cache: ${state}`);
