@@ -57,7 +57,7 @@ const RIGHTS: Readonly<Record<string, Reasons>> = {
     'kubearmornodes list,watch,delete': 'what enforces on a node, for its label; reports go with the installation',
     'daemonsets list,watch': 'whether another enforcer runs, wherever',
     'mutatingwebhookconfigurations delete': 'KubeArmor’s own, when its installation is taken over: nobody answers it any more',
-    'kubearmorconfigs list,watch': 'what is wanted',
+    'kubearmorconfigs list,watch,delete': 'what is wanted; it deletes one in its mode `-uninstall` alone',
     'kubearmorconfigs/status patch': 'what came of it',
     'secrets list,watch': 'a certificate that somebody deletes is made anew at once',
     'deployments list,watch': 'whether they are ready',

@@ -64,8 +64,8 @@ export function operatorNamespaceRules(socket?: string): readonly AccessRule[] {
   ];
   const accounts = ACCOUNTS.map(({ name }) => name);
   return [
-    // What is wanted, and what came of it.
-    { apiGroups: [CONFIGS.group], resources: [CONFIGS.plural], verbs: ['list', 'watch'] },
+    // What is wanted, and what came of it; it deletes one in its mode `-uninstall` alone.
+    { apiGroups: [CONFIGS.group], resources: [CONFIGS.plural], verbs: ['list', 'watch', 'delete'] },
     { apiGroups: [CONFIGS.group], resources: [`${CONFIGS.plural}/status`], verbs: ['patch'] },
     ...kept('', 'serviceaccounts', [...accounts, ...leftovers('ServiceAccount')]),
     ...kept('rbac.authorization.k8s.io', 'roles', ROLES.namespace),
