@@ -91,7 +91,7 @@ test('all problems at once, each with its place, what is allowed and the nearest
     'kubearmor.yaml:3:1: error: logPth: there is no setting `logPth` (did you mean `logPath`?)',
     'kubearmor.yaml:4:1: error: host: is a list or a map (write a single value; lists are separated by commas)',
     'kubearmor.yaml:1:1: error: defaultFilePosture: `allow` is no value for it (write one of audit, block)',
-    'kubearmor.yaml:2:1: error: maxalertpersec: `5` is not possible: repeated alerts are folded, not throttled (remove it, or write `10`)',
+    'kubearmor.yaml:2:1: error: maxalertpersec: `5` is not possible: repeated alerts are folded into one with a count, none is dropped and no rate is set (remove it, or write `10`)',
   ]);
 });
 

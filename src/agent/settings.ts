@@ -32,6 +32,7 @@ export interface Setting {
   readonly alias?: string;
 }
 
+const FOLDED = { notHere: 'repeated alerts are folded into one with a count, none is dropped and no rate is set' };
 const NO_DEVICES = 'USB devices are not watched yet';
 const text = { kind: 'text' } as const;
 const bool = { kind: 'boolean' } as const;
@@ -109,21 +110,9 @@ const KUBEARMOR: readonly Row[] = [
     'inside Kubernetes: how long an agent that knows nothing of its cluster waits for the API server before it ends',
   ],
   ['enableKubeArmorStateAgent', bool, 'false', 'StateAgent service', { notHere: 'StateAgent is not here yet' }],
-  ['alertThrottling', bool, 'true', 'repeated alerts are folded into one with a count, never dropped'],
-  [
-    'maxAlertPerSec',
-    { kind: 'integer', min: 1, max: 1_000_000 },
-    '10',
-    'throttling',
-    { notHere: 'repeated alerts are folded, not throttled' },
-  ],
-  [
-    'throttleSec',
-    { kind: 'integer', min: 1, max: 1_000_000 },
-    '30',
-    'throttling',
-    { notHere: 'repeated alerts are folded, not throttled' },
-  ],
+  ['alertThrottling', bool, 'true', 'alerts of a container are throttled', FOLDED],
+  ['maxAlertPerSec', { kind: 'integer', min: 1, max: 1_000_000 }, '10', 'throttling', FOLDED],
+  ['throttleSec', { kind: 'integer', min: 1, max: 1_000_000 }, '30', 'throttling', FOLDED],
   ['annotateResources', bool, 'false', 'annotates workloads', { notHere: 'the agent writes to no object of its users' }],
   [
     'procfsMount',

@@ -10,7 +10,7 @@ test('readConfig: what is left out has defaults, as what Go programs write for i
     postures: { file: 'audit', network: 'audit', capabilities: 'audit' },
     visibility: 'process,network,capabilities',
     printed: { logs: false, alerts: false, messages: false },
-    throttling: { enabled: false, alertsPerSecond: 10, seconds: 30 },
+    throttling: { enabled: true, alertsPerSecond: 10, seconds: 30 },
     seccomp: false,
     matchArgs: false,
     dropResourceFromProcessLogs: false,

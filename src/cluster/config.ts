@@ -119,7 +119,8 @@ function configOf(spec: SpecFields): ClusterConfig {
       messages: isOn(spec.enableStdOutMsgs),
     },
     throttling: {
-      enabled: isOn(spec.alertThrottling),
+      // KubeArmor takes an absent one for false; here nothing is asked for that would have to be refused.
+      enabled: spec.alertThrottling ?? true,
       alertsPerSecond: orElse(spec.maxAlertPerSec, 10),
       seconds: orElse(spec.throttleSec, 30),
     },

@@ -20,11 +20,12 @@ export function services({ namespace, config }: Installation): KubeObject[] {
 }
 
 /**
- * What agents read while they run. Keys that others put there, as `hostVisibility`, stay theirs. KubeArmor's `matchArgs`, `maxAlertPerSec`
- * and `throttleSec` are left out: they choose among things that are not chosen here, and an agent says so of each that it finds.
+ * What agents read while they run. Keys that others put there, as `hostVisibility`, stay theirs. KubeArmor's `matchArgs`,
+ * `alertThrottling`, `maxAlertPerSec` and `throttleSec` are left out: they choose among things that are not chosen here, and an agent says
+ * so of each that it finds.
  */
 export function configMap({ namespace, config }: Installation): KubeObject {
-  const { postures, visibility, throttling, dropResourceFromProcessLogs } = config;
+  const { postures, visibility, dropResourceFromProcessLogs } = config;
   return objectOf(
     KINDS.configMaps,
     { name: NAMES.configMap, namespace, labels: labelsOf('kubearmor-operator', 'kubearmor-configmap') },
@@ -35,7 +36,6 @@ export function configMap({ namespace, config }: Installation): KubeObject {
         defaultFilePosture: postures.file,
         defaultNetworkPosture: postures.network,
         defaultCapabilitiesPosture: postures.capabilities,
-        alertThrottling: String(throttling.enabled),
         dropResourceFromProcessLogs: String(dropResourceFromProcessLogs),
       },
     },

@@ -60,6 +60,12 @@ test('keys that are none, or that count at the start only, are told', () => {
   ]);
 });
 
+test('a throttling that is not KubeArmor’s own is told: nothing is throttled', () => {
+  const { problems } = readLiveValues({ alertThrottling: 'false', maxAlertPerSec: '50', throttleSec: '5' }, {});
+  const why = 'is not possible: repeated alerts are folded into one with a count, none is dropped and no rate is set';
+  assert.deepEqual(problems, [`alertThrottling: \`false\` ${why}`, `maxAlertPerSec: \`50\` ${why}`, `throttleSec: \`5\` ${why}`]);
+});
+
 test('the host’s logs stay off without host policies', () => {
   const { values } = readLiveValues({ hostVisibility: 'process' }, {});
   assert.deepEqual([...withLiveValues(base(), values).hostVisibility], []);

@@ -36,7 +36,7 @@ const LIVE: Readonly<Record<string, Change>> = {
   dropResourceFromProcessLogs: (_, value) => ({ dropProcessResource: value === 'true' }),
 };
 /** What installers keep there for others. */
-const OF_OTHERS: readonly string[] = ['gRPC', 'karmor.yaml', 'alertThrottling'];
+const OF_OTHERS: readonly string[] = ['gRPC', 'karmor.yaml'];
 
 /** The good values of the ConfigMap, by key. */
 export type LiveValues = Readonly<Record<string, string>>;

@@ -69,7 +69,7 @@ const refusals: readonly (readonly [words: readonly string[], why: RegExp])[] = 
   [['--host-viz=none'], /hostVisibility/],
   [['--legacy'], /nothing is installed without the operator/],
   [['--annotateExisting'], /nothing annotates or restarts a workload/],
-  [['--alertThrottling=false'], /-alertThrottling=false/],
+  [['--alertThrottling=false'], /folded into one with a count/],
   [['--maxAlertPerSec=20'], /folded into one/],
   [['--throttleSec', '5'], /folded into one/],
   [['--preserve-upstream=maybe'], /Write true or false|write true or false/],

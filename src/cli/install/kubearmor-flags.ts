@@ -85,7 +85,7 @@ export const INSTALL_FLAGS: readonly KubeArmorFlag[] = [
     option: { flags: '--alertThrottling [bool]', summary: 'true is how it is; refused where false', value: 'switch' },
     name: 'alertThrottling',
     answer: 'refused',
-    why: 'it is a flag of agents: -alertThrottling=false in spec.kubearmorImage.args of the KubeArmorConfig',
+    why: ONE_COUNT,
     harmless: (flags) => flags.isSet('alertThrottling'),
   },
   {
