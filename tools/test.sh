@@ -129,6 +129,19 @@ cluster_cases() {
   cases cluster timeout 9000 tools/node test/cluster/run.ts --full
 }
 
+# Helm judges the charts. It is built for make test-full where it is not there, ten minutes and more; make test takes one that is.
+helm_cases() {
+  local code log=$logs/helm.log
+  if [ "$mode" != --full ] && ! tools/helm/build --there >/dev/null; then
+    skipped=$((skipped + 1))
+    echo '        helm: it is not built here (tools/helm/build), so the charts are judged by make test-full alone'
+    return
+  fi
+  logged helm timeout -k 5 3600 tools/node --test --test-reporter=spec test/helm/render.ts
+  code=$?
+  count helm $code $(sed -nE 's/^ℹ (pass|fail|skipped) ([0-9]+)$/\2/p' "$log" | tail -3)
+}
+
 sh tools/setup.sh || { echo 'FAILED  setup'; failed=1; finish; }
 read -r version <tools/node-version
 export PATH="$PWD/.cache/node-$version/bin:$PWD/node_modules/.bin:$PATH"
@@ -148,6 +161,7 @@ check generated tools/generate.sh --check
 [ "$mode" != --static ] || finish
 unit
 [ "$mode" != --unit ] || finish
+helm_cases
 kernel_cases
 conformance_cases
 agent_cases

@@ -131,6 +131,8 @@ const VALUES: readonly string[] = [
   '--set=autoDeploy=true',
   '--set=kubearmorOperator.tolerations[0].operator=Exists',
   '--set=kubearmorOperator.image.repository=mirror.example/kubearmor/kubearmor-operator',
+  '--set=kubearmorOperator.socketFile=/run/mine/containerd.sock',
+  '--set=kubearmorOperator.annotateExisting=true',
   '--set=kubearmorConfig.defaultFilePosture=block',
   '--set=kubearmorConfig.defaultVisibility=process\\,network',
   '--set=kubearmorConfig.alertThrottling=true',
@@ -153,9 +155,10 @@ async function withHelm(plane: ControlPlane, chart: string, bring: (helm: Helm, 
 
 const INTO = ['-n', 'kubearmor', '--create-namespace'];
 const operatorChart = (plane: ControlPlane): Promise<void> =>
-  withHelm(plane, 'kubearmor-operator', (helm) =>
-    helm.mustCall('upgrade', '--install', 'kubearmor-operator', 'kubearmor/kubearmor-operator', ...INTO, ...VALUES),
-  );
+  withHelm(plane, 'kubearmor-operator', async (helm) => {
+    const said = await helm.mustCall('upgrade', '--install', 'kubearmor-operator', 'kubearmor/kubearmor-operator', ...INTO, ...VALUES);
+    assert.match(said, /not taken.*\n\n  kubearmorOperator\.annotateExisting$/m);
+  });
 const plainChart = (plane: ControlPlane): Promise<void> =>
   withHelm(plane, 'kubearmor', (helm, isAgain) =>
     helm.mustCall(isAgain ? 'upgrade' : 'install', 'kubearmor', 'kubearmor/kubearmor', ...INTO),

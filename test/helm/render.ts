@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Helm judges the charts, without a cluster: tools/node --test test/helm/render.ts. What it renders is what the operator's table says.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -28,13 +28,51 @@ after(async () => {
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 const isHook = ({ metadata }: KubeObject): boolean => Object.hasOwn(metadata.annotations ?? {}, 'helm.sh/hook');
 
+/** Without a cluster Helm takes one for as old as it was built against; this is the oldest that charts are for. */
+const OLDEST = '--kube-version=1.26.0';
+const template = (chart: string, from: string, words: readonly string[]): readonly string[] => [
+  'template',
+  chart,
+  from,
+  '--namespace=kube-system',
+  OLDEST,
+  ...words,
+];
+
 async function render(chart: string, ...words: readonly string[]): Promise<KubeObject[]> {
-  const text = await helm.mustCall('template', chart, `kubearmor/${chart}`, '--namespace=kube-system', ...words);
+  return read(await helm.mustCall(...template(chart, `kubearmor/${chart}`, words)));
+}
+
+function read(text: string): KubeObject[] {
   return parseAllDocuments(text).flatMap((document) => {
     assert.deepEqual(document.errors, []);
     const object = document.toJS() as KubeObject | null;
     return object === null ? [] : [object];
   });
+}
+
+/** What the chart says when it is installed: `helm template` leaves it out, so another template takes it in. */
+async function notes(chart: string, ...words: readonly string[]): Promise<string> {
+  const copy = mkdtempSync(join(folder, 'notes-'));
+  cpSync(join(helm.charts, chart, chart), copy, { recursive: true });
+  const data = '{{ include (print .Template.BasePath "/NOTES.txt") . | quote }}';
+  writeFileSync(join(copy, 'templates/said.yaml'), `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: said }\ndata: { notes: ${data} }\n`);
+  const found = read(await helm.mustCall(...template(chart, copy, words))).find(({ metadata }) => metadata.name === 'said');
+  const { notes: said } = plain(found?.['data'] ?? {}) as { readonly notes?: string };
+  return said ?? '';
+}
+
+/** The lines of the notes that name a value. */
+const notTaken = async (chart: string, ...words: readonly string[]): Promise<string[]> =>
+  (await notes(chart, ...words))
+    .split('not taken.')[1]
+    ?.match(/^ {2}\S+$/gm)
+    ?.map((line) => line.trim()) ?? [];
+
+async function refusal(chart: string, ...words: readonly string[]): Promise<string> {
+  const { code, output } = await helm.call(...template(chart, `kubearmor/${chart}`, words));
+  assert.notEqual(code, 0, output);
+  return output;
 }
 
 const nameOf = ({ kind, metadata }: KubeObject): string => `${kind} ${metadata.name}`;
@@ -63,7 +101,7 @@ function configOf(objects: readonly KubeObject[]): NonNullable<ReadConfig['confi
 
 for (const { name } of CHARTS) {
   test(`${name}: helm lint finds nothing`, async () => {
-    const said = await helm.mustCall('lint', '--strict', '--namespace=kube-system', join(helm.charts, name, name));
+    const said = await helm.mustCall('lint', '--strict', OLDEST, '--namespace=kube-system', join(helm.charts, name, name));
     assert.doesNotMatch(said, /\[(WARNING|ERROR)\]/);
   });
 
@@ -155,4 +193,70 @@ test('kubearmor: values of KubeArmor’s chart become a KubeArmorConfig, and kub
   assert.deepEqual(plain(agent.tolerations), [{ operator: 'Exists' }]);
   assert.deepEqual([config.postures.network, config.visibility, config.printed.alerts], ['block', 'none', true]);
   assert.deepEqual(config.global.imagePullSecrets, ['mirror']);
+});
+
+test('kubearmor-operator: a socket that is named is the operator’s, within its rights, and that of what takes it out', async () => {
+  const socket = '/run/mine/containerd.sock';
+  const objects = await render(
+    'kubearmor-operator',
+    `--set=kubearmorOperator.socketFile=${socket}`,
+    '--set=kubearmorOperator.args[0]=-debug',
+  );
+  assertTable(objects, { socket, args: ['-debug'] });
+  assert.match(JSON.stringify(objects.find(isHook)), /"args":\["-socket-file=\/run\/mine\/containerd.sock","-uninstall"\]/);
+});
+
+for (const { name } of CHARTS)
+  test(`${name}: every value that is given and not taken is named`, async () => {
+    assert.deepEqual(await notTaken(name), []);
+    const given = [
+      'kubearmorOperator.annotateExisting=true',
+      'kubearmorOperator.enableOCIHooks=true',
+      'kubearmorOperator.podLabels.team=a',
+      'kubearmorOperator.image.imagePullSecrets[0].name=x',
+      'kubearmorOperator.nodeSelector.zone=x',
+      'kubearmorOperator.resources.limits.memory=1Gi',
+      'imagePinning=true',
+      'kubearmor.images.kubearmorInit.tag=v9',
+      'kubearmorConfig.globalNodeSelector.zone=x',
+      'kubearmorConfig.tls.extraDnsNames[0]=relay.example',
+      'global.any=1',
+    ];
+    assert.deepEqual(await notTaken(name, ...given.map((one) => `--set=${one}`)), [
+      'imagePinning',
+      'kubearmor.images.kubearmorInit.tag',
+      'kubearmorOperator.annotateExisting',
+      'kubearmorOperator.enableOCIHooks',
+      'kubearmorOperator.image.imagePullSecrets',
+      'kubearmorOperator.podLabels.team',
+    ]);
+  });
+
+test('kubearmor: of its own maps too', async () => {
+  const given = [
+    'kubearmorConfigMap.matchArgs=false',
+    'kubearmorConfigMap.maxAlertPerSec=50',
+    'kubearmorRelay.enabled=false',
+    'environment.name=k3s',
+  ];
+  assert.deepEqual(await notTaken('kubearmor', ...given.map((one) => `--set=${one}`)), [
+    'environment.name',
+    'kubearmorConfigMap.matchArgs',
+    'kubearmorRelay.enabled',
+  ]);
+});
+
+test('a value whose loss would protect less is refused, all of them at once', async () => {
+  const told = await refusal(
+    'kubearmor',
+    '--set=kubearmorConfig.defaultFilePostrue=block',
+    '--set=kubearmorConfigMap.hostDefaultFilePosture=block',
+    '--set=kubearmorOperator.args[0]=-socket-file=/run/x.sock',
+  );
+  assert.match(
+    told,
+    /nothing is installed: kubearmorConfig\.defaultFilePostrue: .*; kubearmorConfigMap\.hostDefaultFilePosture: .*; kubearmorOperator\.args: /,
+  );
+  assert.match(await refusal('kubearmor-operator', '--set=kubearmorConfig.tls.enabel=true'), /kubearmorConfig\.tls\.enabel/);
+  await render('kubearmor', '--set=kubearmorConfigMap.hostDefaultFilePosture=audit');
 });

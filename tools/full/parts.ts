@@ -75,7 +75,7 @@ const adversary = (kernel: string): Part => ({
 export const PARTS: readonly Part[] = [
   {
     name: 'suites',
-    what: 'format, lint, types, unit tests, kernel cases on every kernel, conformance on two, the agent end to end, the API server',
+    what: 'format, lint, types, unit tests, kernel cases on every kernel, conformance on two, the agent end to end, the API server, Helm',
     units: 1,
     command: () => ['tools/test.sh', '--full'],
     secondsMax: 10_800,

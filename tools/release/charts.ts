@@ -3,9 +3,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { definitions, imagesOf, kindOf, operatorObjects } from '#install';
+import { definitions, imagesOf, kindOf, operatorObjects, shapeOfSocket } from '#install';
 import type { Images } from '#install';
 import type { KubeObject } from '#k8s';
+import { knownValues } from './chart-values.ts';
 import type { Entry } from './tree.ts';
 
 export interface Chart {
@@ -34,15 +35,24 @@ const mark = (name: string): string => `zz-${name}-zz`;
 
 const imageOf = (name: string): string => `{{ include "kubearmor.image" (dict "root" . "of" .Values.kubearmor.images.${name}) | quote }}`;
 
+const SHAPE = shapeOfSocket(mark('socket')).name;
+
 /** What stands for each mark in a template. */
-const TEMPLATES: readonly (readonly [mark: string | RegExp, template: string])[] = [
+const TEMPLATES: readonly (readonly [mark: string | RegExp, template: string | ((found: string) => string)])[] = [
   [mark('namespace'), '{{ .Release.Namespace }}'],
   [mark('operator'), '{{ include "kubearmor.operatorImage" . | quote }}'],
   [mark('agent'), imageOf('kubearmor')],
   [mark('relay'), imageOf('kubearmorRelay')],
   [mark('controller'), imageOf('kubearmorController')],
   [/imagePullPolicy: IfNotPresent/, 'imagePullPolicy: {{ .Values.kubearmorOperator.imagePullPolicy }}'],
-  [/args:\n\s+- zz-args-zz/, 'args: {{ toJson .Values.kubearmorOperator.args }}'],
+  [
+    /args:\n\s+- -socket-file=zz-socket-zz\n\s+- zz-args-zz/,
+    'args: {{ include "kubearmor.operatorArgs" (dict "root" . "args" .Values.kubearmorOperator.args) }}',
+  ],
+  [
+    new RegExp(`\\n\\s+- ${SHAPE}\\n\\s+- ${SHAPE}-remove`),
+    (found) => `{{- with .Values.kubearmorOperator.socketFile }}${found.replaceAll(SHAPE, '{{ include "kubearmor.shape" . }}')}{{ end }}`,
+  ],
   [
     /nodeSelector:\n\s+kubernetes.io\/os: linux/,
     'nodeSelector: {{ toJson (mergeOverwrite (dict "kubernetes.io/os" "linux") (deepCopy .Values.kubearmorOperator.nodeSelector)) }}',
@@ -64,10 +74,13 @@ function operatorTemplate(): string {
     args: [mark('args')],
     imagePullSecrets: [mark('secret')],
     tolerations: [{ key: mark('tolerations') }],
+    socket: mark('socket'),
   });
   let text = NOTICE + objects.map((object) => `---\n${yaml(object)}`).join('');
   for (const [what, template] of TEMPLATES) {
-    const written = text.replaceAll(typeof what === 'string' ? what : new RegExp(what, 'g'), () => template);
+    const written = text.replaceAll(typeof what === 'string' ? what : new RegExp(what, 'g'), (found) =>
+      typeof template === 'string' ? template : template(found),
+    );
     if (written === text) throw new Error(`charts: nothing in the table stands for ${String(what)}`);
     text = written;
   }
@@ -83,6 +96,9 @@ export function chartFiles({ name, what, values, config }: Chart, version: strin
     ['values.yaml', own(values)],
     ...definitions().map((one): [string, string] => [`crds/${one.metadata.name}.yaml`, NOTICE + yaml(one)]),
     ['templates/_names.tpl', own('_names.tpl')],
+    ['templates/_known.tpl', `{{- define "kubearmor.known" }}${JSON.stringify(knownValues(own(values)))}{{ end }}\n`],
+    ['templates/NOTES.txt', own('NOTES.txt')],
+    ['templates/refused.yaml', own('refused.yaml')],
     ['templates/operator.yaml', operatorTemplate()],
     ['templates/config.yaml', own(config)],
     ['templates/uninstall.yaml', own('uninstall.yaml')],

@@ -32,7 +32,7 @@ const COMMON = [
   ),
   'kubearmorOperator.image.repository',
   'kubearmorOperator.image.tag',
-  ...['imagePullPolicy', 'args', 'nodeSelector', 'tolerations', 'resources'].map((name) => `kubearmorOperator.${name}`),
+  ...['imagePullPolicy', 'args', 'socketFile', 'nodeSelector', 'tolerations', 'resources'].map((name) => `kubearmorOperator.${name}`),
 ];
 const component = (name: string): string[] =>
   ['image.repository', 'image.tag', 'imagePullPolicy', 'args', 'tolerations'].map((field) => `${name}.${field}`);
@@ -52,6 +52,8 @@ export const TAKEN_VALUES: { readonly [C in ChartName]: readonly string[] } = {
       'defaultCapabilitiesPosture',
       'visibility',
       'alertThrottling',
+      'maxAlertPerSec',
+      'throttleSec',
       'dropResourceFromProcessLogs',
     ].map((name) => `kubearmorConfigMap.${name}`),
   ],
@@ -73,7 +75,6 @@ const REASONS: Readonly<Record<string, string>> = {
   'kubearmorOperator.enableOCIHooks': 'containers wait at their start without a hook',
   'kubearmorOperator.annotateResource': 'no workload is annotated',
   'kubearmorOperator.annotateExisting': 'no workload is annotated or started anew',
-  'kubearmorOperator.socketFile': 'use kubearmorOperator.args: [-socket-file=PATH]',
   'kubearmorController.replicas': 'there are always two',
   'kubearmorController.mutation': 'no pod is changed',
   kubearmorConfigMap: 'set it in the ConfigMap kubearmor-config after installing',
