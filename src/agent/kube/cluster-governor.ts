@@ -29,6 +29,7 @@ import type { KnownPolicy } from './policies.ts';
 import { ReportedProofs } from './proof.ts';
 import { nodeReport } from './report.ts';
 import { Reporter } from './reporter.ts';
+import { RestAfter } from './rest-after.ts';
 
 /** What makes a node one of a cluster's. */
 export interface ClusterParts {
@@ -63,6 +64,9 @@ const KNOWN_WAIT_MS = 3_000;
 const CACHE_EVERY_MS = 2_000;
 /** Of its time an agent writes down what it knows at most one part in so many. */
 const CACHE_REST_FACTOR = 20;
+/** Policies that come one by one are taken into force together: each time every workload is held against all of them. */
+const APPLY_REST_FACTOR = 4;
+const APPLY_REST_MAX_MS = 500;
 const KINDS = Object.keys(POLICY_KINDS) as PolicyKind[];
 
 /** A node of a cluster: the API server says what counts, and while it is away what it said last. */
@@ -81,6 +85,7 @@ export class ClusterGovernor implements Governor {
   #ground: Ground | undefined;
   #notInForce: readonly string[] = [];
   #isApplying = false;
+  readonly #applyRest = new RestAfter(APPLY_REST_FACTOR, APPLY_REST_MAX_MS);
   /** Something is known that is not kept yet. */
   #isChanged = true;
 
@@ -233,13 +238,17 @@ export class ClusterGovernor implements Governor {
   #applySoon(): void {
     if (this.#isApplying) return;
     this.#isApplying = true;
-    setImmediate(() => this.#apply());
+    const waitMs = this.#applyRest.waitMs(performance.now());
+    if (waitMs === 0) setImmediate(() => this.#apply());
+    else setTimeout(() => this.#apply(), waitMs);
   }
 
   #apply(): void {
     this.#isApplying = false;
     if (this.#ground?.signal.aborted !== false) return;
+    const beganMs = performance.now();
     this.#notInForce = this.#options.protector.apply(this.#policies.active());
+    this.#applyRest.worked(beganMs, performance.now());
   }
 
   async #firstSync({ failed, signal }: Ground, waitMs: number): Promise<boolean> {
