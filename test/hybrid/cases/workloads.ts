@@ -62,9 +62,9 @@ export const WORKLOADS: readonly HybridCase[] = [
     async run(stage) {
       await stage.pod('first', { app: 'web' });
       await stage.enforce('no-ls', { ...app('web'), ...NO_LS });
-      const tries = { ...IDLE, command: ['/bin/sh', '-c', 'ls / > /dev/null; echo "code $?"'] };
+      const tries = { ...IDLE, command: ['/bin/sh', '-c', '/bin/ls / > /dev/null; echo "code $?"'] };
       const init = { ...tries, name: 'init' };
-      const goesOn = ['/bin/sh', '-c', 'ls / > /dev/null; echo "code $?"; exec sleep 100000'];
+      const goesOn = ['/bin/sh', '-c', '/bin/ls / > /dev/null; echo "code $?"; exec sleep 100000'];
       const sidecar = { ...IDLE, name: 'sidecar', restartPolicy: 'Always', command: goesOn };
       await stage.pod('web', { app: 'web' }, { initContainers: [init, sidecar] }, { command: goesOn });
       for (const name of ['init', 'sidecar', 'main']) assert.match(await stage.kubectl('logs', 'web', '-c', name), /code 126/, name);
