@@ -90,8 +90,8 @@ export class Stage {
     return output;
   }
 
-  until(what: string, holds: () => Promise<boolean>): Promise<void> {
-    return until(what, holds, LATE_MS);
+  until(what: string, holds: () => Promise<boolean>, lateMs = LATE_MS): Promise<void> {
+    return until(what, holds, lateMs);
   }
 
   /** Of a policy's status. */
