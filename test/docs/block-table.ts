@@ -26,6 +26,7 @@ const SUITE = { text: 'policies: [no-shell.yaml]\nworkload: {labels: {app: web}}
 /** Every block of the pages, by its page and its first line. A block that is not here fails the test. */
 export const BLOCKS: Readonly<Record<string, BlockRun>> = {
   'README.md: make demo': { run: 'machine', by: 'tools/clean-machine' },
+  'README.md: karmor install --wait': HYBRID,
   'README.md: make build': AGENT,
   'README.md: ./karmor policy lint policies/': {
     run: 'here',
