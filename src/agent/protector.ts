@@ -12,7 +12,7 @@ import { policyKey, selectsHere } from './policy-identity.ts';
 import type { InForce } from './proof/prover.ts';
 
 export interface ProtectorOptions {
-  readonly enforcer: Pick<Enforcer, 'protect' | 'release' | 'workloadOf' | 'keys' | 'dropOthers'>;
+  readonly enforcer: Pick<Enforcer, 'protect' | 'release' | 'workloadOf' | 'keys' | 'dropOthers' | 'tellsApplets'>;
   readonly logger: Logger;
   /** What is logged of a workload; absent: nothing. */
   readonly visibilityOf?: (workload: Workload) => Visibility | undefined;
@@ -183,7 +183,8 @@ export class Protector {
     return [...this.#guarded.values()].flatMap(({ bound: { key }, paths, loaded }) => {
       if (loaded === undefined) return [];
       const { policies, ruleSet } = loaded;
-      return [{ key, policies, ruleSet, plan: () => paths.with((resolve) => probesOf(ruleSet, policies, resolve)) }];
+      const { tellsApplets } = this.#enforcer;
+      return [{ key, policies, ruleSet, plan: () => paths.with((resolve) => probesOf(ruleSet, policies, { resolve, tellsApplets })) }];
     });
   }
 

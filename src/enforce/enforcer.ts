@@ -98,6 +98,8 @@ export interface Tampering {
 /** The port behind which rules become refusals. An enforcer knows rule sets and cgroups, never policies. */
 export interface Enforcer extends Disposable {
   readonly report: EnforcerReport;
+  /** Whether applets of multi-call binaries are told apart. Else each is unknown: Block and Audit rules for any applet match it, Allow rules for none. */
+  readonly tellsApplets: boolean;
   readonly gate: StartGate;
   /**
    * Binds a workload to its rules, or swaps them: in force for the next access once this returns, and each access is

@@ -12,10 +12,10 @@ import { naiveEvaluate } from './testing/naive-evaluate.ts';
 const RUNS = Number(process.env['KUBEARMOR_TOOLS_RUNS'] ?? 60);
 
 test('every probe has the evaluator’s verdict and the naive model’s, and every rule is probed or named with a reason', () => {
-  const property = fc.property(policies, workload, (set, of) => {
+  const property = fc.property(policies, workload, fc.boolean(), (set, of, tellsApplets) => {
     const made = compile(set, of);
     assert.ok(!('exceeded' in made));
-    const plan = probesOf(made, set);
+    const plan = probesOf(made, set, { tellsApplets });
     const spoken = new Set([...plan.probes.flatMap(({ proves }) => proves), ...plan.unprobed.map(({ rule }) => rule.id)]);
     for (const { id } of made.notEnforced.map(({ rule }) => rule)) spoken.add(id);
     assert.deepEqual(

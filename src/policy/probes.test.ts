@@ -11,13 +11,13 @@ import type { ProbePlan } from './probes.ts';
 
 const asWritten: PathResolver = (object) => [{ object }];
 
-function planOf(spec: string, resolve = asWritten): ProbePlan {
+function planOf(spec: string, resolve = asWritten, tellsApplets = true): ProbePlan {
   const text = `apiVersion: security.kubearmor.com/v1\nkind: KubeArmorPolicy\nmetadata: {name: p}\nspec:\n  selector: {matchLabels: {a: b}}\n${spec}`;
   const policies = parsePolicyText(text, 'p.yaml').flatMap(({ policy }) => policy ?? []);
   assert.equal(policies.length, 1, text);
   const set = compile(policies, ANY_WORKLOAD, resolve);
   assert.ok(!('exceeded' in set));
-  return probesOf(set, policies, resolve);
+  return probesOf(set, policies, { resolve, tellsApplets });
 }
 
 const told = (plan: ProbePlan): string[] =>
@@ -67,6 +67,25 @@ test('a link to a multi-call binary is tried as its applet', () => {
   const busybox: PathResolver = (object) => [{ object: { kind: 'path', path: '/bin/busybox' }, applet: 'sh' }, { object }];
   const plan = planOf('  process: {matchPaths: [{path: /bin/sh}], action: Block}\n', busybox);
   assert.match(told(plan)[1]!, /run \/bin\/busybox as sh: denied/);
+});
+
+test('where the kernel tells no applets, what must pass and what is denied is as it sees them', () => {
+  const busybox: PathResolver = (object) =>
+    object.kind === 'path' && object.path.startsWith('/bin/')
+      ? [{ object: { kind: 'path', path: '/bin/busybox' }, applet: object.path.slice(5) }]
+      : [{ object }];
+  const blocked = '  process: {matchPaths: [{path: /bin/sh}], action: Block}\n';
+  const secret = '  file: {matchPaths: [{path: /secret, fromSource: [{path: /bin/cat}]}], action: Block}\n';
+  assert.match(told(planOf(blocked + secret, busybox)).join('\n'), /^\/bin\/busybox: read \/secret: denied/m);
+  const unsure = planOf(blocked + secret, busybox, false);
+  assert.match(told(unsure)[1]!, /run \/bin\/busybox as an applet that cannot be told: denied by 0/);
+  assert.deepEqual(why(unsure), ['spec.file.matchPaths[0]: other rules decide what it speaks of']);
+
+  const allowed = '  defaultPosture: block\n  process: {matchPaths: [{path: /bin/sh}], action: Allow}\n';
+  const passing = ({ probes }: ProbePlan): string[] =>
+    probes.filter(({ expected }) => expected.outcome === 'passed').map(({ access }) => accessText(access));
+  assert.deepEqual(passing(planOf(allowed, busybox)), ['run /bin/busybox as sh']);
+  assert.deepEqual(passing(planOf(allowed, busybox, false)), []);
 });
 
 test('sockets and capabilities that need a peer, load a module or do harm are not tried but named', () => {

@@ -43,6 +43,14 @@ export interface ProbePlan {
   readonly unprobed: readonly { readonly rule: RuleInfo; readonly reason: string }[];
 }
 
+/** What a plan depends on beside the rules. */
+export interface ProbeOptions {
+  /** As the policies were compiled. Absent: names stand for themselves. */
+  readonly resolve?: PathResolver;
+  /** Whether this kernel tells applets of multi-call binaries apart. Absent: it does. */
+  readonly tellsApplets?: boolean;
+}
+
 /**
  * Accesses that tell whether an image is in force: of each Block and Audit rule one that it forbids or tells of, of each family with
  * Allow rules one that none of them allows, and of each family with rules one that passes.
@@ -51,16 +59,16 @@ export interface ProbePlan {
  * not simply pass. Where another rule decides it all the same, the alert is to name that one.
  *
  * @param policies those that `set` was compiled from
- * @param resolve  as they were compiled
  */
-export function probesOf(set: RuleSet, policies: readonly Policy[], resolve: PathResolver = asWritten): ProbePlan {
-  const planner = new Planner(set, policies, resolve);
+export function probesOf(set: RuleSet, policies: readonly Policy[], options: ProbeOptions = {}): ProbePlan {
+  const planner = new Planner(set, policies, options);
   return planner.plan();
 }
 
 class Planner {
   readonly #set: RuleSet;
   readonly #resolve: PathResolver;
+  readonly #tellsApplets: boolean;
   readonly #ruleOf: ReadonlyMap<string, Rule>;
   readonly #notEnforced: ReadonlySet<number>;
   readonly #probes: Probe[] = [];
@@ -68,9 +76,10 @@ class Planner {
   /** A program that may be executed and that no rule needs to be there. */
   readonly #anybody: string | undefined;
 
-  constructor(set: RuleSet, policies: readonly Policy[], resolve: PathResolver) {
+  constructor(set: RuleSet, policies: readonly Policy[], { resolve = asWritten, tellsApplets = true }: ProbeOptions) {
     this.#set = set;
     this.#resolve = resolve;
+    this.#tellsApplets = tellsApplets;
     this.#ruleOf = new Map(policies.flatMap((policy) => policy.rules.map((rule) => [keyOf(policy, policy.name, rule.field), rule])));
     this.#notEnforced = new Set(set.notEnforced.map(({ rule }) => rule.id));
     this.#anybody = this.#programs().find((path) => this.#mayStart(path));
@@ -113,7 +122,7 @@ class Planner {
 
   /** What the image says to a deed; undefined where a canary does not get as far as to ask, or no root can hold it. */
   #tried(deed: Deed, subject: Access['subject']): Pick<Probe, 'access' | 'expected'> | undefined {
-    const access = doneBy(deed, subject);
+    const access = doneBy(this.#asSeen(deed), subject);
     if (beginningsOf(deed).some((begin) => this.#isDenied(doneBy(begin, subject)))) return undefined;
     if (layOut([{ access }]).rest.length > 0) return undefined;
     const expected = judge(this.#set.image, access).verdict;
@@ -128,8 +137,13 @@ class Planner {
 
   /** Whether a container may begin with this program. */
   #mayStart(path: string): boolean {
-    const object = { path };
-    return !this.#isDenied({ kind: 'exec', object, owner: true, applet: CANARY_APPLET, subject: { runtime: true } });
+    const deed: Deed = { kind: 'exec', object: { path }, owner: true, applet: CANARY_APPLET };
+    return !this.#isDenied(doneBy(this.#asSeen(deed), { runtime: true }));
+  }
+
+  /** Where the kernel cannot tell applets, all are the unknown one. */
+  #asSeen(deed: Deed): Deed {
+    return deed.kind === 'exec' && !this.#tellsApplets ? { ...deed, applet: { unknown: true } } : deed;
   }
 
   #programs(): string[] {

@@ -65,6 +65,14 @@ installer() {
   sh "$work/out-one/install.sh" -u "http://127.0.0.1:$(cat "$work/site/port")" -b "$work/usr/bin" && "$work/usr/bin/karmor" version --client | grep -F "$version "
 }
 
+# canary_for ARCH MACHINE: deb and image have one canary, for that processor (e_machine of elf.h).
+canary_for() {
+  local of_image=$work/image-$1/root/opt/kubearmor/lib/canary
+  unpack_image "$1" && dpkg-deb --fsys-tarfile "$work"/out-one/kubearmor_*_linux-"$1".deb | tar -xO ./opt/kubearmor/lib/canary | cmp - "$of_image" &&
+    [ "$(od -An -tu2 -j18 -N2 "$of_image")" -eq "$2" ]
+}
+canaries() { canary_for amd64 62 && canary_for arm64 183; }
+
 # unpack_image ARCH: the layers of each image over each other.
 unpack_image() {
   mkdir -p "$work/image-$1/oci" "$work/image-$1/root" && tar -xf "$work"/out-one/kubearmor-images_*_linux_"$1".tar -C "$work/image-$1/oci" || return 1
@@ -95,7 +103,7 @@ check 'each has its bill of materials' with_materials
 check 'the npm package installs offline and runs' npm_package
 serve
 check 'install.sh installs it' installer
-check 'the images unpack' unpack_image "$arch"
+check 'the images unpack, and agents of both architectures have their canary' canaries
 check 'their programs run' image_runs
 if [ -e /sys/fs/cgroup/cgroup.controllers ] || [ -e /sys/fs/cgroup/devices ]; then check 'a container of the agent starts' image_starts; else skipped=$((skipped + 1)); fi
 deb=$(tools/release/check-deb.sh "$work"/out-one/kubearmor_*_linux-$arch.deb)

@@ -7,10 +7,11 @@ import { parseCopyright, parsePackages } from './debian.ts';
 
 const read = (name: string): string => readFileSync(join(import.meta.dirname, name), 'utf8');
 
-test('the list of Debian packages is read; a line that says no layer is refused', () => {
-  assert.deepEqual(parsePackages('# why\nlibc6  base # Node\n\nlibbpf1 bpf\n'), [
-    { name: 'libc6', layer: 'base' },
-    { name: 'libbpf1', layer: 'bpf' },
+test('the list of Debian packages is read; a line that says no use is refused', () => {
+  assert.deepEqual(parsePackages('# why\nlibc6  base # Node\n\nlibbpf1 bpf\nlibc6-dev canary\n'), [
+    { name: 'libc6', use: 'base' },
+    { name: 'libbpf1', use: 'bpf' },
+    { name: 'libc6-dev', use: 'canary' },
   ]);
   assert.throws(() => parsePackages('libc6'), /cannot read libc6/);
 });

@@ -12,15 +12,17 @@ export type Arch = (typeof ARCHES)[number];
 /** The same as Node names them. */
 export const NODE_ARCH = { amd64: 'x64', arm64: 'arm64' } as const satisfies Record<Arch, string>;
 
-export type DebianLayer = 'base' | 'bpf';
+/** A layer of images; or what the canary is compiled with. */
+export type DebianUse = 'base' | 'bpf' | 'canary';
 
-/** The packages of a layer, from the text of debian.txt. @throws {Error} at a line that it cannot read */
-export function parsePackages(text: string): { name: string; layer: DebianLayer }[] {
+/** The packages of debian.txt, from its text. @throws {Error} at a line that it cannot read */
+export function parsePackages(text: string): { name: string; use: DebianUse }[] {
   const lines = text.split('\n').map((line) => line.replace(/#.*/, '').trim());
   return lines.filter(Boolean).map((line) => {
-    const [, name, layer] = /^(\S+)\s+(base|bpf)$/.exec(line) ?? [];
-    if (name === undefined || (layer !== 'base' && layer !== 'bpf')) throw new Error(`release: debian.txt: cannot read ${line}`);
-    return { name, layer };
+    const [, name, use] = /^(\S+)\s+(base|bpf|canary)$/.exec(line) ?? [];
+    if (name === undefined || (use !== 'base' && use !== 'bpf' && use !== 'canary'))
+      throw new Error(`release: debian.txt: cannot read ${line}`);
+    return { name, use };
   });
 }
 
@@ -42,12 +44,9 @@ const UNWANTED = /\/(libmemusage|libpcprofile|libc_malloc_debug|libthread_db|lib
  * @param work a folder of its own
  */
 export function readDebianPackage(inputs: string, arch: Arch, name: string, work: string): DebianPackage {
-  const [architecture, line] = lineOf(inputs, arch, name);
-  const [, , version = '', sha256 = ''] = line.split(' ');
-  const deb = join(inputs, 'debian', architecture, `${name}.deb`);
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work, { recursive: true });
-  runText('dpkg-deb', ['-x', deb, work]);
+  const { deb, architecture, version, sha256 } = unpackDebianPackage(inputs, arch, name, work);
   const entries = name === 'ca-certificates' ? authorities(work) : selected(work);
   const control = runText('dpkg-deb', ['-f', deb]);
   return {
@@ -62,6 +61,24 @@ export function readDebianPackage(inputs: string, arch: Arch, name: string, work
     // Where scanners of images without dpkg look.
     entries: [...entries, { path: `var/lib/dpkg/status.d/${name}`, text: control.endsWith('\n') ? control : `${control}\n` }],
   };
+}
+
+/** A package that inputs.sh fetched. */
+export interface Fetched {
+  readonly deb: string;
+  /** `all` where it is for every one. */
+  readonly architecture: string;
+  readonly version: string;
+  readonly sha256: string;
+}
+
+/** Unpacks a package that inputs.sh fetched over what is in the folder `into`. @throws {Error} where it was not fetched */
+export function unpackDebianPackage(inputs: string, arch: Arch, name: string, into: string): Fetched {
+  const [architecture, line] = lineOf(inputs, arch, name);
+  const [, , version = '', sha256 = ''] = line.split(' ');
+  const deb = join(inputs, 'debian', architecture, `${name}.deb`);
+  runText('dpkg-deb', ['-x', deb, into]);
+  return { deb, architecture, version, sha256 };
 }
 
 function lineOf(inputs: string, arch: Arch, name: string): [string, string] {
@@ -100,6 +117,8 @@ const READ_BY_US: Readonly<Record<string, readonly string[]>> = {
   'gcc-12-base': GCC,
   libatomic1: GCC,
   libc6: ['LGPL-2.1-or-later', 'and for parts of it others: see /usr/share/doc/libc6/copyright'],
+  'libc6-dev': ['LGPL-2.1-or-later', 'and for parts of it others: see its text'],
+  'libgcc-12-dev': GCC,
   'libgcc-s1': GCC,
   'libstdc++6': GCC,
 };

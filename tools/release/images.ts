@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { ProgramName } from '../programs.ts';
 import type { Component } from './component.ts';
 import { ARCHES, parsePackages, readDebianPackage } from './debian.ts';
-import type { Arch, DebianLayer } from './debian.ts';
+import type { Arch, DebianUse } from './debian.ts';
 import { installedNode, installedPrograms, legal } from './installed.ts';
 import { makeImage, makeLayer, writeArchive } from './oci.ts';
 import type { Image, Layer } from './oci.ts';
@@ -65,14 +65,14 @@ const SYSTEM: readonly Entry[] = [
   { path: 'root', folder: true, mode: 0o700 },
 ];
 
-function debianLayer(shop: Workshop, arch: Arch, layer: DebianLayer): BuiltLayer {
+function debianLayer(shop: Workshop, arch: Arch, use: DebianUse): BuiltLayer {
   const names = parsePackages(readFileSync(join(shop.release.root, 'tools/release/debian.txt'), 'utf8'));
   const found = names
-    .filter((row) => row.layer === layer)
+    .filter((row) => row.use === use)
     .map(({ name }) => readDebianPackage(shop.inputs, arch, name, shop.folder(`image-${arch}-${name}`)));
-  const entries = [...found.flatMap((one) => one.entries), ...(layer === 'base' ? SYSTEM : [])];
+  const entries = [...found.flatMap((one) => one.entries), ...(use === 'base' ? SYSTEM : [])];
   const what = `files of Debian 12: ${found.map(({ component }) => `${component.name} ${component.version}`).join(', ')}`;
-  const built = makeLayer(entries, shop.folder(`layer-${arch}-${layer}`), LONG_AGO, what);
+  const built = makeLayer(entries, shop.folder(`layer-${arch}-${use}`), LONG_AGO, what);
   return { layer: built, components: found.map(({ component }) => component) };
 }
 

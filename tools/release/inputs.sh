@@ -71,7 +71,7 @@ write_lock() {
   private_lists
   names=$(sed 's/#.*//; s/ .*//' tools/release/debian.txt)
   # shellcheck disable=SC2046,SC2086 # several names
-  newest $names $(printf '%s:arm64 ' $names) >"$home/debian.lock"
+  newest $(printf '%s:amd64 ' $names) $(printf '%s:arm64 ' $names) >"$home/debian.lock"
   cp "$home/debian.lock" "$locked"
 }
 

@@ -8,6 +8,9 @@ import type { Entry } from './tree.ts';
 import { HOME } from './workshop.ts';
 import type { Workshop } from './workshop.ts';
 
+/** What a workshop gives for programs. */
+type ProgramParts = Pick<Workshop, 'bundle' | 'koffi' | 'bpfObject' | 'canary'>;
+
 /** What an artefact holds, and whose work that is. */
 export interface Contents {
   readonly entries: readonly Entry[];
@@ -22,11 +25,11 @@ export function installedNode(shop: Workshop, arch: Arch): Contents {
 
 /**
  * Programs in HOME, without Node: `HOME/PROGRAM` is a link to `HOME/lib/PROGRAM.mjs`, whose first line names Node. So no shell is
- * needed to start one. koffi's native part and the kernel programs come with the programs that use them.
+ * needed to start one. koffi's native part, the kernel programs and the canary come with the programs that use them.
  *
  * @param links the folder for links that PATH finds, like `usr/bin`
  */
-export async function installedPrograms(shop: Workshop, arch: Arch, names: readonly ProgramName[], links: string): Promise<Contents> {
+export async function installedPrograms(shop: ProgramParts, arch: Arch, names: readonly ProgramName[], links: string): Promise<Contents> {
   const bundles = await Promise.all(names.map((name) => shop.bundle(name, 'installed')));
   const entries: Entry[] = bundles.flatMap(({ program: { name }, file }): Entry[] => [
     { path: `${HOME}/lib/${basename(file)}`, from: file, mode: 0o755 },
@@ -40,9 +43,10 @@ export async function installedPrograms(shop: Workshop, arch: Arch, names: reado
     components.push(component);
   }
   if (names.includes('kubearmor')) {
-    entries.push({ path: `${HOME}/BPF/kubearmor.bpf.o`, from: shop.bpfObject() });
     const canary = shop.canary(arch);
-    if (canary !== undefined) entries.push({ path: `${HOME}/lib/canary`, from: canary, mode: 0o755 });
+    entries.push({ path: `${HOME}/BPF/kubearmor.bpf.o`, from: shop.bpfObject() });
+    entries.push({ path: `${HOME}/lib/canary`, from: canary.file, mode: 0o755 });
+    components.push(...canary.components);
   }
   return { entries, components };
 }

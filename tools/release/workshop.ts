@@ -5,10 +5,11 @@ import { PROGRAMS } from '../programs.ts';
 import type { Program, ProgramName } from '../programs.ts';
 import { bundle } from './bundle.ts';
 import type { Bundle } from './bundle.ts';
+import { compileCanary } from './canary.ts';
 import { nodeComponent, npmComponent } from './component.ts';
 import type { Component } from './component.ts';
 import { NODE_ARCH, readDebianPackage } from './debian.ts';
-import type { Arch } from './debian.ts';
+import type { Arch, DebianPackage } from './debian.ts';
 import { runText } from './run.ts';
 import type { Release } from './version.ts';
 
@@ -75,14 +76,10 @@ export class Workshop {
   /** libatomic, which Node needs and small systems lack. Its terms are in another package of GCC's. */
   libatomic(arch: Arch): Native {
     return this.#once(`libatomic ${arch}`, () => {
-      const [library, terms] = ['libatomic1', 'gcc-12-base'].map((name) =>
-        readDebianPackage(this.inputs, arch, name, this.folder(`debian-${arch}-${name}`)),
-      );
-      const file = library?.entries.find((entry) => entry.path.includes('.so.') && 'from' in entry);
-      const copyright = terms?.entries.find((entry) => entry.path.endsWith('/copyright'));
-      if (library === undefined || file === undefined || copyright === undefined || !('from' in file) || !('from' in copyright))
-        throw new Error('release: libatomic1 or gcc-12-base is not what it was');
-      return { file: file.from, component: { ...library.component, text: readFileSync(copyright.from, 'utf8') } };
+      const { entries, component } = this.#debian(arch, 'libatomic1', 'gcc-12-base');
+      const file = entries.find((entry) => entry.path.includes('.so.') && 'from' in entry);
+      if (file === undefined || !('from' in file)) throw new Error('release: libatomic1 is not what it was');
+      return { file: file.from, component };
     });
   }
 
@@ -103,16 +100,22 @@ export class Workshop {
     });
   }
 
-  /**
-   * The canary, for the architecture that this machine has. Without it an agent says of every policy that it is not proven.
-   *
-   * @throws {Error} where it was not compiled
-   */
-  canary(arch: Arch): string | undefined {
-    if (arch !== 'amd64') return undefined;
-    const compiled = join(this.release.root, '.cache/native/canary');
-    if (!existsSync(compiled)) throw new Error('release: the canary is not compiled: run make build');
-    return compiled;
+  /** The canary, and whose libraries are in it: it is static. Without it an agent says of every policy that it is not proven. */
+  canary(arch: Arch): { readonly file: string; readonly components: readonly Component[] } {
+    return this.#once(`canary ${arch}`, () => {
+      const libraries = [this.#debian(arch, 'libc6-dev', 'libc6-dev'), this.#debian(arch, 'libgcc-12-dev', 'gcc-12-base')];
+      const file = compileCanary(this.release.root, this.inputs, arch, this.folder(`canary-${arch}`));
+      return { file, components: libraries.map(({ component }) => component) };
+    });
+  }
+
+  /** A Debian package with the text of its terms, which may be in another. */
+  #debian(arch: Arch, name: string, termsIn: string): DebianPackage {
+    const read = (one: string): DebianPackage => readDebianPackage(this.inputs, arch, one, this.folder(`debian-${arch}-${one}`));
+    const found = read(name);
+    const terms = (termsIn === name ? found : read(termsIn)).entries.find((entry) => entry.path.endsWith('/copyright'));
+    if (terms === undefined || !('from' in terms)) throw new Error(`release: ${termsIn} is not what it was`);
+    return { ...found, component: { ...found.component, text: readFileSync(terms.from, 'utf8') } };
   }
 
   #input(name: string): string {

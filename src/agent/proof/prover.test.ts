@@ -97,6 +97,20 @@ async function proven(t: TestContext, ...policies: readonly Policy[]): Promise<S
   return stand;
 }
 
+test('on a kernel that tells no applets none is asked for', async (t) => {
+  const stand = new Stand(t);
+  stand.enforcer.tellsApplets = false;
+  stand.protector.apply([SHELL]);
+  stand.protector.bind(bound());
+  const [plan] = stand.protector.inForce().map((one) => one.plan());
+  assert.deepEqual(
+    plan?.probes.flatMap(({ access }) => (access.kind === 'exec' ? [access.applet] : [])),
+    [{ unknown: true }, { unknown: true }],
+  );
+  stand.run();
+  await stand.untilState(SHELL, 'Proven');
+});
+
 test('what comes into force is proven at once, in mode enabled, and again when its time has come', async (t) => {
   const stand = new Stand(t);
   stand.run();

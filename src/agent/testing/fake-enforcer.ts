@@ -49,6 +49,7 @@ export class FakeGate implements StartGate {
 /** An enforcer without a kernel: remembers what it was told. Events are put in by `emit`. */
 export class FakeEnforcer implements Enforcer {
   readonly report: EnforcerReport = { name: 'FAKE', missing: [] };
+  tellsApplets = true;
   readonly gate = new FakeGate();
   readonly protected = new Map<string, ProtectOptions>();
   readonly calls: string[] = [];

@@ -82,6 +82,8 @@ const ADOPT_AGAIN_MS = [1_000, 10_000];
 /** The enforcer of kernels that take LSM programs. */
 export class BpfLsmEnforcer implements Enforcer {
   report: EnforcerReport;
+  /** By the page tables of x86-64. @source bpf/lib/argv.h */
+  readonly tellsApplets = process.arch === 'x64';
   readonly gate: BpfLsmGate;
   readonly #programs: Programs;
   readonly #images: ImageStore;
