@@ -120,6 +120,17 @@ const becomes = (world: World, name: string, wanted: string): Promise<void> =>
 
 const BLOCK = { selector: { matchLabels: { app: 'web' } }, file: { matchPaths: [{ path: '/etc/shadow' }] }, action: 'Block' };
 
+/** A controller that has said that the policy `p` is enforced on the node `n1`. */
+async function enforcedIn(world: World): Promise<Controller> {
+  world.policy('p', BLOCK);
+  world.node('n1');
+  world.renew('n1');
+  world.report('n1', { 'ksp/shop/p': { generation: 1, workloads: 1 } });
+  const controller = world.start();
+  await becomes(world, 'p', 'True Enforced');
+  return controller;
+}
+
 test('a policy’s status follows what nodes say, and how lately', async () => {
   await using world = new World();
   world.policy('p', BLOCK);
@@ -183,12 +194,7 @@ test('in steady state nothing is written, and nothing is ever listed', async () 
 
 test('numbers alone are written once in a while', async () => {
   await using world = new World();
-  world.policy('p', BLOCK);
-  world.node('n1');
-  world.renew('n1');
-  world.report('n1', { 'ksp/shop/p': { generation: 1, workloads: 1 } });
-  world.start();
-  await becomes(world, 'p', 'True Enforced');
+  await enforcedIn(world);
   const before = world.statusWrites;
   for (let workloads = 2; workloads < 30; workloads++) {
     world.report('n1', { 'ksp/shop/p': { generation: 1, workloads } });
@@ -202,12 +208,7 @@ test('numbers alone are written once in a while', async () => {
 
 test('a document that cannot be honoured: not accepted, and the last good one is spoken of', async () => {
   await using world = new World();
-  world.policy('p', BLOCK);
-  world.node('n1');
-  world.renew('n1');
-  world.report('n1', { 'ksp/shop/p': { generation: 1, workloads: 1 } });
-  world.start();
-  await becomes(world, 'p', 'True Enforced');
+  await enforcedIn(world);
   world.policy('p', { ...BLOCK, action: 'Blok' });
   await becomes(world, 'p', 'True LastGoodEnforced');
   const status = mapOf(world.written('p')?.['status']);
@@ -217,12 +218,7 @@ test('a document that cannot be honoured: not accepted, and the last good one is
 
 test('while the API server is away nothing is concluded; afterwards everything converges', async () => {
   await using world = new World();
-  world.policy('p', BLOCK);
-  world.node('n1');
-  world.renew('n1');
-  world.report('n1', { 'ksp/shop/p': { generation: 1, workloads: 1 } });
-  const controller = world.start();
-  await becomes(world, 'p', 'True Enforced');
+  const controller = await enforcedIn(world);
   world.api.goAway();
   await until('lost', () => !controller.isSettled);
   world.aheadMs += 300_000;
