@@ -130,7 +130,13 @@ const KUBEARMOR: readonly Row[] = [
   ['enableIMA', bool, 'false', 'hashes of programs', { notHere: 'IMA is not here yet' }],
   ['enableUSBDeviceHandler', bool, 'false', 'USB devices', { notHere: NO_DEVICES }],
   ['dropResourceFromProcessLogs', bool, 'false', 'leaves Resource out of process logs'],
-  ['matchArgs', bool, 'true', 'rules on arguments', { notHere: 'it cannot be switched off' }],
+  [
+    'matchArgs',
+    bool,
+    'true',
+    'rules on arguments',
+    { notHere: 'no rule looks at arguments yet, one with `allowedArgs` is told as not enforced' },
+  ],
   ['enableNetworkPolicyEnforcer', bool, 'true', 'network policies'],
 ];
 

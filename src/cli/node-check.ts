@@ -3,7 +3,7 @@ import { KubeArmorError } from '#base';
 import type { Issue } from '#base';
 import { nodeLacks } from '#host';
 import type { NodeLack } from '#host';
-import { asWritten, compile, ANY_WORKLOAD } from '#policy';
+import { ANY_WORKLOAD, asWritten, compile, isMap } from '#policy';
 import type { Policy, Rule } from '#policy';
 import type { Io } from './io.ts';
 import { readPolicyFiles } from './policy-files.ts';
@@ -91,8 +91,8 @@ function readFacts(text: string): Facts | string {
   } catch {
     return 'it is no JSON';
   }
-  const node = isObject(json) && isObject(json['node']) ? json['node'] : json;
-  if (!isObject(node) || typeof node['kernelRelease'] !== 'string') return 'it has no facts of a node (`node.kernelRelease`)';
+  const node = isMap(json) && isMap(json['node']) ? json['node'] : json;
+  if (!isMap(node) || typeof node['kernelRelease'] !== 'string') return 'it has no facts of a node (`node.kernelRelease`)';
   const { hostname, kernelRelease, lsms, hasBtf, cgroupVersion } = node;
   const version = /^(\d+)\.(\d+)/.exec(kernelRelease);
   if (version === null) return `\`${kernelRelease.slice(0, 60)}\` is no kernel release`;
@@ -105,8 +105,6 @@ function readFacts(text: string): Facts | string {
   return { ...kernel, hostname: typeof hostname === 'string' ? hostname : '', lsms, hasBtf, cgroupRoot };
 }
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 const isNames = (value: unknown): value is readonly string[] | undefined =>
   value === undefined || (Array.isArray(value) && value.every((one) => typeof one === 'string'));
 const isCgroupVersion = (value: unknown): value is 1 | 2 | undefined => value === undefined || value === 1 || value === 2;

@@ -82,7 +82,7 @@ export const readSpec = object({
   alertThrottling: described('Of KubeArmor, as true: here repeated alerts are folded into one with a count, and none is dropped.', flag),
   maxAlertPerSec: described('Of KubeArmor, as 10: there is no such rate here.', integer(0, 2_147_483_647)),
   throttleSec: described('Of KubeArmor, as 30: no container is ever silent here.', integer(0, 2_147_483_647)),
-  matchArgs: described('Arguments of programs are looked at.', flag),
+  matchArgs: described('Of KubeArmor, as true: no rule looks at arguments yet, and one with allowedArgs is told as not enforced.', flag),
   dropResourceFromProcessLogs: described('Logs of processes carry no resource.', flag),
   enableNRI: described('The agent uses the node resource interface of the runtime.', flag),
   controllerPort: described('Port of the webhooks. Without it 9443.', integer(0, 65_535)),

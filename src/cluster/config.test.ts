@@ -12,7 +12,7 @@ test('readConfig: what is left out has defaults, as what Go programs write for i
     printed: { logs: false, alerts: false, messages: false },
     throttling: { enabled: true, alertsPerSecond: 10, seconds: 30 },
     seccomp: false,
-    matchArgs: false,
+    matchArgs: true,
     dropResourceFromProcessLogs: false,
     nri: false,
     webhookPort: 9443,

@@ -125,7 +125,7 @@ function configOf(spec: SpecFields): ClusterConfig {
       seconds: orElse(spec.throttleSec, 30),
     },
     seccomp: isOn(spec.seccompEnabled),
-    matchArgs: isOn(spec.matchArgs),
+    matchArgs: spec.matchArgs ?? true, // absent: as with throttling
     dropResourceFromProcessLogs: isOn(spec.dropResourceFromProcessLogs),
     nri: isOn(spec.enableNRI),
     webhookPort: orElse(spec.controllerPort, 9443),

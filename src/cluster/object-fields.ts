@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isMap } from '#policy';
 
 /** What the API server sends is read as untrusted data: own properties, and of the type that is expected. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-export const fieldsOf = (value: unknown): Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};
+/** Anything but a map is an empty one. */
+export const fieldsOf = (value: unknown): Fields => (isMap(value) ? value : {});
 
 /** Own properties only: a label may be called `constructor`. */
 export const fieldOf = (value: unknown, name: string): unknown => {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isMap } from '#policy';
 import type { Condition, PolicyStatus } from './policy-status.ts';
 import { STATUS_LIMITS } from './policy-status.ts';
 
@@ -40,6 +41,3 @@ function readCondition<Type extends string>(value: unknown, types: readonly Type
     },
   ];
 }
-
-const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { fieldsOf } from '#cluster';
+import { isMap } from '#policy';
 
 /** What the API server asks before it takes an object. @source Kubernetes, admission.k8s.io/v1 */
 export interface AdmissionRequest {
@@ -52,8 +54,8 @@ export function readReview(body: string): AdmissionRequest | string {
   return {
     uid,
     operation,
-    kind: textOf(mapOf(request['kind'])['kind']),
-    resource: textOf(mapOf(request['resource'])['resource']),
+    kind: textOf(fieldsOf(request['kind'])['kind']),
+    resource: textOf(fieldsOf(request['resource'])['resource']),
     subResource: textOf(request['subResource']),
     namespace: textOf(request['namespace']),
     isDryRun: request['dryRun'] === true,
@@ -82,8 +84,4 @@ function parseJson(text: string): unknown {
   }
 }
 
-export const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-/** Anything but a map is an empty one. */
-export const mapOf = (value: unknown): Readonly<Record<string, unknown>> => (isMap(value) ? value : {});
 export const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-import { LABELS, NAMES } from '#cluster';
+import { fieldsOf, LABELS, NAMES } from '#cluster';
 import type { KubeObject } from '#k8s';
 import { splitBundle } from '#pki';
 import type { ServingCertificates, ServingPair } from '#pki';
-import { mapOf, textOf } from './admission.ts';
+import { textOf } from './admission.ts';
 
 /** Keys of the Secret; the first three as KubeArmor has them. */
 const KEYS = { authorities: 'ca.crt', certificate: 'tls.crt', key: 'tls.key', nextCertificate: 'next.crt', nextKey: 'next.key' } as const;
 
 /** Reads the Secret; what is not there or is no text is as absent. */
 export function readCertificates(secret: KubeObject | undefined): ServingCertificates {
-  const data = mapOf(secret?.['data']);
+  const data = fieldsOf(secret?.['data']);
   const text = (key: string): string => Buffer.from(textOf(data[key]), 'base64').toString('utf8');
   const current = pairOf(text(KEYS.certificate), text(KEYS.key));
   const next = pairOf(text(KEYS.nextCertificate), text(KEYS.nextKey));
@@ -24,7 +24,7 @@ const pairOf = (certificate: string, key: string): ServingPair | undefined =>
 /** The Secret with these certificates in it; what else it has stays. */
 export function withCertificates(secret: KubeObject | undefined, namespace: string, held: ServingCertificates): KubeObject {
   const encoded = (text: string | undefined): string | undefined => (text === undefined ? undefined : Buffer.from(text).toString('base64'));
-  const { [KEYS.nextCertificate]: _next, [KEYS.nextKey]: _key, ...others } = mapOf(secret?.['data']);
+  const { [KEYS.nextCertificate]: _next, [KEYS.nextKey]: _key, ...others } = fieldsOf(secret?.['data']);
   const written = {
     [KEYS.authorities]: encoded(held.authorities.join('')),
     [KEYS.certificate]: encoded(held.current?.certificate),

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Logger } from '#base';
-import { CORE, NAMES, WEBHOOK_CONFIGURATIONS } from '#cluster';
+import { CORE, fieldsOf, NAMES, WEBHOOK_CONFIGURATIONS } from '#cluster';
 import type { KubeApi, KubeObject } from '#k8s';
 import { nextStep, takeStep } from '#pki';
 import type { RenewalStep, ServingCertificates } from '#pki';
-import { isMap, mapOf } from './admission.ts';
+import { isMap } from '#policy';
 import { readCertificates, withCertificates } from './certificate-secret.ts';
 import { FIELD_MANAGER } from './status-writer.ts';
 
@@ -88,9 +88,9 @@ export class Certificates {
     }
     const caBundle = Buffer.from(bundle).toString('base64');
     const webhooks = Array.isArray(configuration['webhooks']) ? (configuration['webhooks'] as readonly unknown[]).filter(isMap) : [];
-    if (!webhooks.every(({ clientConfig }) => mapOf(clientConfig)['caBundle'] === caBundle)) {
+    if (!webhooks.every(({ clientConfig }) => fieldsOf(clientConfig)['caBundle'] === caBundle)) {
       const { resourceVersion } = configuration.metadata;
-      const told = webhooks.map((webhook) => ({ ...webhook, clientConfig: { ...mapOf(webhook['clientConfig']), caBundle } }));
+      const told = webhooks.map((webhook) => ({ ...webhook, clientConfig: { ...fieldsOf(webhook['clientConfig']), caBundle } }));
       const body = { metadata: { resourceVersion }, webhooks: told };
       const options = { fieldManager: FIELD_MANAGER, signal };
       this.#configuration = await this.#parts.api.patch(WEBHOOK_CONFIGURATIONS, { name: NAMES.validatingWebhook }, body, options);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { LeaseAges, nodeLeaseName, POLICY_KINDS, policyRef, readNodeReport } from '#cluster';
+import { fieldsOf, LeaseAges, nodeLeaseName, POLICY_KINDS, policyRef, readNodeReport } from '#cluster';
 import type { Moment, PolicyState, ReportedNode } from '#cluster';
 import type { KubeObject, ObjectRef } from '#k8s';
 import type { PolicyKind } from '#policy';
-import { mapOf, textOf } from './admission.ts';
+import { textOf } from './admission.ts';
 import { KnownNodes } from './known-nodes.ts';
 import type { NodesFacts, Problems } from './policy-review.ts';
 
@@ -97,7 +97,7 @@ export class ClusterState {
   putLease(object: KubeObject, now: Moment, wasWatched: boolean): Touched {
     const { name } = object.metadata;
     const wasFresh = this.#leases.isFresh(name, now.steadyMs);
-    this.#leases.observe(name, textOf(mapOf(object['spec'])['renewTime']), now, wasWatched);
+    this.#leases.observe(name, textOf(fieldsOf(object['spec'])['renewTime']), now, wasWatched);
     return wasFresh || !this.#leases.isFresh(name, now.steadyMs) ? [] : 'all';
   }
 
@@ -174,7 +174,7 @@ export class ClusterState {
   policyCounts(): ReadonlyMap<string, number> {
     const counts = new Map<string, number>();
     for (const { status } of this.#policies.values()) {
-      const word = textOf(mapOf(status)['status']).slice(0, 32) || 'none';
+      const word = textOf(fieldsOf(status)['status']).slice(0, 32) || 'none';
       counts.set(word, (counts.get(word) ?? 0) + 1);
     }
     return counts;

@@ -3,12 +3,21 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { noLogger } from '#base';
-import { CORE, FRESH_MS, NAMES, NODE_REPORTS, nodeLeaseName, POLICY_KINDS, WEBHOOK_CONFIGURATIONS, webhookConfiguration } from '#cluster';
+import {
+  CORE,
+  fieldsOf,
+  FRESH_MS,
+  NAMES,
+  NODE_REPORTS,
+  nodeLeaseName,
+  POLICY_KINDS,
+  WEBHOOK_CONFIGURATIONS,
+  webhookConfiguration,
+} from '#cluster';
 import type { KubeObject } from '#k8s';
 import { FakeKubeApi } from '#k8s/testing';
 import { SERVING } from '#pki';
 import { Controller } from './controller.ts';
-import { mapOf } from './admission.ts';
 import { localReviews } from './testing/local-reviews.ts';
 
 const NAMESPACE = 'kubearmor';
@@ -100,8 +109,8 @@ class World implements AsyncDisposable {
   /** `True Enforced`, as the API server has it. */
   async enforced(name: string): Promise<string> {
     await this.refresh(name);
-    const { conditions } = mapOf(this.written(name)?.['status']);
-    const found = (Array.isArray(conditions) ? conditions : []).map(mapOf).find(({ type }) => type === 'Enforced');
+    const { conditions } = fieldsOf(this.written(name)?.['status']);
+    const found = (Array.isArray(conditions) ? conditions : []).map(fieldsOf).find(({ type }) => type === 'Enforced');
     return `${String(found?.['status'])} ${String(found?.['reason'])}`;
   }
 
@@ -119,6 +128,17 @@ const becomes = (world: World, name: string, wanted: string): Promise<void> =>
   until(`${name} ${wanted}`, async () => (await world.enforced(name)) === wanted);
 
 const BLOCK = { selector: { matchLabels: { app: 'web' } }, file: { matchPaths: [{ path: '/etc/shadow' }] }, action: 'Block' };
+
+/** A controller that has said that the policy `p` is enforced on the node `n1`. */
+async function enforcedIn(world: World): Promise<Controller> {
+  world.policy('p', BLOCK);
+  world.node('n1');
+  world.renew('n1');
+  world.report('n1', { 'ksp/shop/p': { generation: 1, workloads: 1 } });
+  const controller = world.start();
+  await becomes(world, 'p', 'True Enforced');
+  return controller;
+}
 
 test('a policy’s status follows what nodes say, and how lately', async () => {
   await using world = new World();
@@ -183,12 +203,7 @@ test('in steady state nothing is written, and nothing is ever listed', async () 
 
 test('numbers alone are written once in a while', async () => {
   await using world = new World();
-  world.policy('p', BLOCK);
-  world.node('n1');
-  world.renew('n1');
-  world.report('n1', { 'ksp/shop/p': { generation: 1, workloads: 1 } });
-  world.start();
-  await becomes(world, 'p', 'True Enforced');
+  await enforcedIn(world);
   const before = world.statusWrites;
   for (let workloads = 2; workloads < 30; workloads++) {
     world.report('n1', { 'ksp/shop/p': { generation: 1, workloads } });
@@ -202,27 +217,17 @@ test('numbers alone are written once in a while', async () => {
 
 test('a document that cannot be honoured: not accepted, and the last good one is spoken of', async () => {
   await using world = new World();
-  world.policy('p', BLOCK);
-  world.node('n1');
-  world.renew('n1');
-  world.report('n1', { 'ksp/shop/p': { generation: 1, workloads: 1 } });
-  world.start();
-  await becomes(world, 'p', 'True Enforced');
+  await enforcedIn(world);
   world.policy('p', { ...BLOCK, action: 'Blok' });
   await becomes(world, 'p', 'True LastGoodEnforced');
-  const status = mapOf(world.written('p')?.['status']);
+  const status = fieldsOf(world.written('p')?.['status']);
   assert.equal(status['status'], 'Invalid');
   assert.match(JSON.stringify(status['conditions']), /spec.action: unknown value `Blok` \(did you mean `Block`\?\)/);
 });
 
 test('while the API server is away nothing is concluded; afterwards everything converges', async () => {
   await using world = new World();
-  world.policy('p', BLOCK);
-  world.node('n1');
-  world.renew('n1');
-  world.report('n1', { 'ksp/shop/p': { generation: 1, workloads: 1 } });
-  const controller = world.start();
-  await becomes(world, 'p', 'True Enforced');
+  const controller = await enforcedIn(world);
   world.api.goAway();
   await until('lost', () => !controller.isSettled);
   world.aheadMs += 300_000;
@@ -310,7 +315,7 @@ test('a policy that another field manager writes is told with an Event, once', a
   world.policy('p', { ...BLOCK, severity: 3 }, by('kubectl-edit', '2026-01-03T00:00:00Z'));
   const events = (): readonly unknown[] => world.api.calls.flatMap(({ plural, body }) => (plural === 'events' ? [body] : []));
   await until('the Event', () => events().length > 0);
-  const [event] = events().map(mapOf);
+  const [event] = events().map(fieldsOf);
   assert.equal(event?.['message'], 'generation 3 was written by the field manager kubectl-edit; before: argocd');
   assert.equal(event?.['type'], 'Warning');
   assert.equal(events().length, 1);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+import { fieldsOf } from '#cluster';
 import type { Moment } from '#cluster';
 import type { KubeObject } from '#k8s';
-import { isMap, mapOf, textOf } from './admission.ts';
+import { isMap } from '#policy';
+import { textOf } from './admission.ts';
 
 interface KnownNode {
   readonly labels: Readonly<Record<string, string>>;
@@ -80,11 +82,11 @@ export class KnownNodes {
 }
 
 function labelsOf({ metadata }: KubeObject): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(mapOf(metadata.labels)).map(([key, value]) => [key, textOf(value)]));
+  return Object.fromEntries(Object.entries(fieldsOf(metadata.labels)).map(([key, value]) => [key, textOf(value)]));
 }
 
 function isOrdinary(object: KubeObject, labels: Readonly<Record<string, string>>): boolean {
-  const { taints, unschedulable } = mapOf(object['spec']);
+  const { taints, unschedulable } = fieldsOf(object['spec']);
   const isTainted = Array.isArray(taints) && taints.some((taint) => isMap(taint) && KEEPS_PODS_AWAY.includes(textOf(taint['effect'])));
   return !isTainted && unschedulable !== true && (labels['kubernetes.io/os'] ?? 'linux') === 'linux';
 }

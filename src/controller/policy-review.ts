@@ -2,10 +2,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { formatIssue } from '#base';
 import type { Issue } from '#base';
-import { boundedText, policyRef } from '#cluster';
-import { compileIssues, LINT_CODES, lintAmong, nodeSelected, parsePolicyObject, selectsAlso } from '#policy';
+import { boundedText, fieldsOf, policyRef } from '#cluster';
+import { compileIssues, isMap, LINT_CODES, lintAmong, nodeSelected, parsePolicyObject, selectsAlso } from '#policy';
 import type { Policy, PolicyKind, Rule } from '#policy';
-import { isMap, mapOf, textOf, WARNING_LIMITS } from './admission.ts';
+import { textOf, WARNING_LIMITS } from './admission.ts';
 import type { Refusal } from './admission.ts';
 import { podQuery } from './pod-query.ts';
 import type { PodQuery } from './pod-query.ts';
@@ -100,13 +100,13 @@ export function isSameSpec(object: unknown, before: unknown): boolean {
 }
 
 function refOf(kind: PolicyKind, object: unknown): string {
-  const { name, namespace } = mapOf(mapOf(object)['metadata']);
+  const { name, namespace } = fieldsOf(fieldsOf(object)['metadata']);
   return policyRef({ kind, namespace: textOf(namespace), name: textOf(name) });
 }
 
 /** With `generateName` the name is made later. */
 function named(object: unknown): unknown {
-  const { metadata } = mapOf(object);
+  const { metadata } = fieldsOf(object);
   if (!isMap(object) || !isMap(metadata) || textOf(metadata['name']) !== '' || textOf(metadata['generateName']) === '') return object;
   return { ...object, metadata: { ...metadata, name: `${textOf(metadata['generateName'])}00000` } };
 }
@@ -121,7 +121,7 @@ export function warningOf(finding: Finding): string {
 }
 
 function refusalOf(kind: PolicyKind, object: unknown, errors: readonly Issue[]): Refusal {
-  const name = textOf(mapOf(mapOf(object)['metadata'])['name']) || textOf(mapOf(mapOf(object)['metadata'])['generateName']);
+  const name = textOf(fieldsOf(fieldsOf(object)['metadata'])['name']) || textOf(fieldsOf(fieldsOf(object)['metadata'])['generateName']);
   const count = errors.length === 1 ? '1 problem' : `${errors.length} problems`;
   const head = `${kind} ${name} cannot be honoured, ${count}:`;
   const lines = errors.map((issue) => formatIssue(issue).replace(/^error: /, ''));

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { CORE, POLICY_KINDS } from '#cluster';
 import type { KubeApi } from '#k8s';
+import { isMap } from '#policy';
 import type { PolicyKind } from '#policy';
-import { isMap, WARNING_LIMITS } from './admission.ts';
+import { WARNING_LIMITS } from './admission.ts';
 import type { AdmissionAnswer, AdmissionRequest } from './admission.ts';
 import type { PodQuery } from './pod-query.ts';
 import { isSameSpec, warningOf } from './policy-review.ts';

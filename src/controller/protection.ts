@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ANNOTATIONS, LABELS } from '#cluster';
-import { isMap, mapOf, textOf } from './admission.ts';
+import { ANNOTATIONS, fieldsOf, LABELS } from '#cluster';
+import { isMap } from '#policy';
+import { textOf } from './admission.ts';
 import type { AdmissionAnswer, AdmissionRequest } from './admission.ts';
 
 /** Why a pod that starts on a node now would start unprotected; undefined: it would not. */
@@ -15,18 +16,18 @@ export type Unprotected = (node: string) => string | undefined;
 export function protectionWebhook(unprotected: Unprotected): (request: AdmissionRequest) => AdmissionAnswer {
   return (request) => {
     if (request.resource !== 'pods' || !isMap(request.object)) return {};
-    if (request.subResource === 'binding') return refusedOn(textOf(mapOf(request.object['target'])['name']), request, unprotected);
+    if (request.subResource === 'binding') return refusedOn(textOf(fieldsOf(request.object['target'])['name']), request, unprotected);
     if (request.subResource !== '') return {};
     const mode = modeOf(request.object);
     if ((mode === 'disabled' || mode === 'audited') && mode !== modeOf(request.oldObject)) {
       return refusal(request, `its annotation ${ANNOTATIONS.policy}: ${mode} asks that nothing is denied to it`);
     }
-    const node = textOf(mapOf(request.object['spec'])['nodeName']);
+    const node = textOf(fieldsOf(request.object['spec'])['nodeName']);
     return request.operation === 'CREATE' && node !== '' ? refusedOn(node, request, unprotected) : {};
   };
 }
 
-const modeOf = (pod: unknown): string => textOf(mapOf(mapOf(mapOf(pod)['metadata'])['annotations'])[ANNOTATIONS.policy]);
+const modeOf = (pod: unknown): string => textOf(fieldsOf(fieldsOf(fieldsOf(pod)['metadata'])['annotations'])[ANNOTATIONS.policy]);
 
 function refusedOn(node: string, request: AdmissionRequest, unprotected: Unprotected): AdmissionAnswer {
   const why = unprotected(node);

@@ -4,7 +4,7 @@ import { KubeArmorError } from '#base';
 import { POLICY_KINDS, policyStatus, readConditions } from '#cluster';
 import type { PolicyStatus } from '#cluster';
 import type { KubeApi } from '#k8s';
-import { isMap } from './admission.ts';
+import { isMap } from '#policy';
 import type { ClusterState } from './cluster-state.ts';
 
 /** Who writes, in managed fields. */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { CONTROLLER_LEASE, CORE, LABELS, NAMES, NODE_REPORTS, nodeLeaseName } from '#cluster';
+import { CONTROLLER_LEASE, CORE, fieldsOf, LABELS, NAMES, NODE_REPORTS, nodeLeaseName } from '#cluster';
 import type { Kind, KubeApi, KubeObject } from '#k8s';
-import { isMap } from '#policy';
 import { removerDaemonSet } from './agent.ts';
 import type { Installation } from './installation.ts';
 import { isOurs } from './foreign.ts';
@@ -98,7 +97,6 @@ async function endEnforcement(installation: Installation, shapes: readonly NodeS
   return unfinished;
 }
 
-const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> => (isMap(value) ? value : {});
 const podOf = (workload: KubeObject): Readonly<Record<string, unknown>> =>
   fieldsOf(fieldsOf(fieldsOf(workload['spec'])['template'])['spec']);
 const listOf = (value: unknown): readonly Readonly<Record<string, unknown>>[] => (Array.isArray(value) ? value.map(fieldsOf) : []);

@@ -12,6 +12,7 @@ export function notHere(config: ClusterConfig): string[] {
     [!config.throttling.enabled, `spec.alertThrottling: ${FOLDED}`],
     [config.throttling.alertsPerSecond !== 10, `spec.maxAlertPerSec: ${FOLDED}`],
     [config.throttling.seconds !== 30, `spec.throttleSec: ${FOLDED}`],
+    [!config.matchArgs, 'spec.matchArgs: no rule looks at arguments yet, a rule with `allowedArgs` is told as not enforced either way'],
     [config.nri, 'spec.enableNRI: containers are held at their first exec instead, NRI is not used'],
     [isSet(config.components.init), 'spec.kubearmorInitImage: there is no init container, programs are compiled'],
   ];

@@ -8,10 +8,12 @@ import { AGENT_CLUSTER_RULES, AGENT_NAMESPACE_RULES, CORE, NODE_REPORTS, nodeLea
 import type { NodeReport, PolicyReport } from '#cluster';
 import type { KubeApi, KubeObject } from '#k8s';
 import type { PolicyKind } from '#policy';
+import type { Container } from '#runtimes';
 import { containerOf, eventually, FakeContainers, sandboxOf, startClusterAgent } from '../../src/agent/testing/cluster-agent.ts';
 import type { ClusterAgent, SamplePod } from '../../src/agent/testing/cluster-agent.ts';
 import { block, policyObject } from '../../src/agent/testing/cluster-samples.ts';
 import type { ControlPlane } from './control-plane.ts';
+import { grant } from './grant.ts';
 import type { ClusterCase, ClusterSuite } from './suite.ts';
 
 const BY = { fieldManager: 'test' };
@@ -79,6 +81,14 @@ class Node implements AsyncDisposable {
     return { namespace, pod, uid: made.metadata.uid ?? '', labels };
   }
 
+  /** The pod `web`, and its container `main`, which runs. */
+  async web(app = 'web'): Promise<{ readonly web: SamplePod; readonly main: Container }> {
+    const web = await this.pod('web', { app });
+    const main = containerOf(web, 'main');
+    this.containers.put(sandboxOf(web), main);
+    return { web, main };
+  }
+
   ksp(name: string, spec: object): KubeObject {
     return policyObject('KubeArmorPolicy', name, { namespace: this.namespace, spec });
   }
@@ -127,9 +137,7 @@ async function installCrds(plane: ControlPlane): Promise<void> {
 
 const lifeOfAPolicy = async (plane: ControlPlane): Promise<void> => {
   await using node = await Node.start(plane);
-  const web = await node.pod('web', { app: 'web' });
-  const main = containerOf(web, 'main');
-  node.containers.put(sandboxOf(web), main);
+  const { main } = await node.web();
   await node.api.create(KSP, node.ksp('p', block('web')), BY);
   await node.isUnder(main, 'p');
   const ref = `ksp/${node.namespace}/p`;
@@ -147,9 +155,7 @@ const lifeOfAPolicy = async (plane: ControlPlane): Promise<void> => {
 
 const everyKind = async (plane: ControlPlane): Promise<void> => {
   await using node = await Node.start(plane, ['-enableKubeArmorHostPolicy']);
-  const web = await node.pod('web', { app: node.name });
-  const main = containerOf(web, 'main');
-  node.containers.put(sandboxOf(web), main);
+  const { main } = await node.web(node.name);
   const nodeSelector = { matchLabels: { zone: node.name } };
   const app = { matchLabels: { app: node.name } };
   await node.api.create(KSP, node.ksp('same', block(node.name)), BY);
@@ -216,9 +222,7 @@ const podsThatChange = async (plane: ControlPlane): Promise<void> => {
 
 const settings = async (plane: ControlPlane): Promise<void> => {
   await using node = await Node.start(plane);
-  const web = await node.pod('web', { app: 'web' });
-  const main = containerOf(web, 'main');
-  node.containers.put(sandboxOf(web), main);
+  const { main } = await node.web();
   const now = (): string => {
     const { mode, visibility } = node.agent.enforcer.protected.get(main.key) ?? {};
     return `${mode} ${visibility?.process} ${visibility?.file}`;
@@ -270,9 +274,7 @@ const reportAndLease = async (plane: ControlPlane): Promise<void> => {
 
 const serverAway = async (plane: ControlPlane): Promise<void> => {
   await using node = await Node.start(plane);
-  const web = await node.pod('web', { app: 'web' });
-  const main = containerOf(web, 'main');
-  node.containers.put(sandboxOf(web), main);
+  const { web, main } = await node.web();
   await node.api.create(KSP, node.ksp('p', block('web')), BY);
   await node.isUnder(main, 'p');
   const cached = (): string => readFileSync(join(node.directory, 'cluster.json'), { encoding: 'utf8', flag: 'a+' });
@@ -293,35 +295,16 @@ const serverAway = async (plane: ControlPlane): Promise<void> => {
   await node.isUnder(main);
 };
 
-async function grant(node: Node, user: string): Promise<void> {
-  const apply = (kind: string, plural: string, namespace: string | undefined, fields: object): Promise<KubeObject> => {
-    const [group, version] = ['rbac.authorization.k8s.io', 'v1'];
-    const metadata = { name: user, ...(namespace === undefined ? {} : { namespace }) };
-    const object: KubeObject = { apiVersion: `${group}/${version}`, kind, metadata, ...fields };
-    return node.api.apply({ group, version, kind, plural, namespaced: namespace !== undefined }, object, BY);
-  };
-  const to = (kind: string): object => ({
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name: user },
-    subjects: [{ kind: 'User', name: user, apiGroup: 'rbac.authorization.k8s.io' }],
-  });
-  await apply('ClusterRole', 'clusterroles', undefined, { rules: AGENT_CLUSTER_RULES });
-  await apply('ClusterRoleBinding', 'clusterrolebindings', undefined, to('ClusterRole'));
-  await apply('Role', 'roles', 'kubearmor', { rules: AGENT_NAMESPACE_RULES });
-  await apply('RoleBinding', 'rolebindings', 'kubearmor', to('Role'));
-}
-
 const leastAccess = async (plane: ControlPlane): Promise<void> => {
   await using node = await Node.start(plane);
   await node.stopAgent();
   const lease = { namespace: 'kubearmor', name: nodeLeaseName(node.name) };
   await node.api.delete(NODE_REPORTS, { name: node.name });
   await node.api.delete(CORE.leases, lease);
-  await grant(node, 'agent');
+  await grant(node.api, { name: 'agent', user: 'agent' }, { cluster: AGENT_CLUSTER_RULES, namespace: AGENT_NAMESPACE_RULES });
   using api = plane.api({ user: { name: 'agent' } });
   await node.startAgent([], api);
-  const web = await node.pod('web', { app: 'web' });
-  const main = containerOf(web, 'main');
-  node.containers.put(sandboxOf(web), main);
+  const { main } = await node.web();
   await node.api.create(KSP, node.ksp('p', block('web')), BY);
   await node.isUnder(main, 'p');
   const { state, problems } = await node.report(({ policies }) => policies?.[`ksp/${node.namespace}/p`]?.workloads === 1);

@@ -14,6 +14,7 @@ import { reviewThreadOf } from '../../src/controller/start-review-thread.ts';
 import { runController } from '../../src/controller/wire-up.ts';
 import type { WireUpParts } from '../../src/controller/wire-up.ts';
 import type { Ran } from '../vm/running.ts';
+import { grant } from './grant.ts';
 
 /** Of a control plane, what these cases need. */
 export interface Plane {
@@ -24,8 +25,6 @@ export interface Plane {
 export const NAMESPACE = 'kubearmor';
 export const CONTROLLER_ACCOUNT = `system:serviceaccount:${NAMESPACE}:kubearmor-controller`;
 const BY = { fieldManager: 'test' };
-const RBAC = { group: 'rbac.authorization.k8s.io', version: 'v1' } as const;
-const kindOf = (kind: string, plural: string, namespaced: boolean): Kind => ({ ...RBAC, kind, plural, namespaced });
 const CRDS: Kind = {
   group: 'apiextensions.k8s.io',
   version: 'v1',
@@ -45,29 +44,8 @@ export async function install(api: KubeApi): Promise<void> {
     ['guarded', { 'kubearmor.io/require-enforcement': 'true' }],
   ] as const)
     await api.apply(CORE.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } }, BY);
-  const name = 'kubearmor-controller';
-  const apiVersion = `${RBAC.group}/${RBAC.version}`;
-  const subjects = [{ kind: 'User', apiGroup: RBAC.group, name: CONTROLLER_ACCOUNT }];
-  const refTo = (kind: string): object => ({ apiGroup: RBAC.group, kind, name });
-  const objects: readonly [Kind, KubeObject][] = [
-    [
-      kindOf('ClusterRole', 'clusterroles', false),
-      { apiVersion, kind: 'ClusterRole', metadata: { name }, rules: CONTROLLER_CLUSTER_RULES },
-    ],
-    [
-      kindOf('ClusterRoleBinding', 'clusterrolebindings', false),
-      { apiVersion, kind: 'ClusterRoleBinding', metadata: { name }, subjects, roleRef: refTo('ClusterRole') },
-    ],
-    [
-      kindOf('Role', 'roles', true),
-      { apiVersion, kind: 'Role', metadata: { name, namespace: NAMESPACE }, rules: CONTROLLER_NAMESPACE_RULES },
-    ],
-    [
-      kindOf('RoleBinding', 'rolebindings', true),
-      { apiVersion, kind: 'RoleBinding', metadata: { name, namespace: NAMESPACE }, subjects, roleRef: refTo('Role') },
-    ],
-  ];
-  for (const [kind, object] of objects) await api.apply(kind, object, BY);
+  const rules = { cluster: CONTROLLER_CLUSTER_RULES, namespace: CONTROLLER_NAMESPACE_RULES };
+  await grant(api, { name: 'kubearmor-controller', user: CONTROLLER_ACCOUNT }, rules);
 }
 
 /** The webhook configuration, at a port of this machine in place of the Service. */

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The controller with a real API server: what it may do is what its roles say, and nothing more.
 import assert from 'node:assert/strict';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CORE, NAMES, NODE_REPORTS, nodeLeaseName, POLICY_KINDS, WEBHOOK_CONFIGURATIONS, webhookHosts } from '#cluster';
 import { renewLease } from '#k8s';
@@ -12,11 +11,11 @@ import type { ServingCertificates } from '#pki';
 import type { PolicyKind } from '#policy';
 import { readCertificates, withCertificates } from '../../src/controller/certificate-secret.ts';
 import { until } from '../vm/running.ts';
+import type { ControlPlane } from './control-plane.ts';
 import { configureWebhooks, freePort, install, NAMESPACE, Replica } from './controller-install.ts';
-import type { Plane } from './controller-install.ts';
+import type { ClusterCase, ClusterSuite } from './suite.ts';
 
 const BY = { fieldManager: 'test' };
-const FILES = mkdtempSync(join(tmpdir(), 'controller-kube-'));
 const SECRET = { name: NAMES.webhookSecret, namespace: NAMESPACE };
 const selectorOf = (kind: PolicyKind): object =>
   kind === 'KubeArmorHostPolicy' || kind === 'KubeArmorNetworkPolicy'
@@ -53,7 +52,7 @@ interface Replicas {
 }
 
 /** Runs with two replicas behind the address that the API server asks. */
-async function withController(plane: Plane, act: (api: KubeApi, replicas: Replicas) => Promise<void>): Promise<void> {
+async function withController(plane: ControlPlane, act: (api: KubeApi, replicas: Replicas) => Promise<void>): Promise<void> {
   using api = plane.api();
   await install(api);
   const port = await freePort();
@@ -76,16 +75,16 @@ async function node(api: KubeApi, name: string, policies: object): Promise<void>
 }
 
 /** `kubectl create` of an object. */
-async function kubectlCreate(plane: Plane, object: KubeObject, ...flags: readonly string[]): Promise<string> {
-  const file = join(FILES, 'object.json');
+async function kubectlCreate(plane: ControlPlane, object: KubeObject, ...flags: readonly string[]): Promise<string> {
+  const file = join(plane.folder, 'object.json');
   writeFileSync(file, JSON.stringify(object));
   return (await plane.kubectl('create', '-f', file, ...flags)).output;
 }
 
-const bind = async (plane: Plane, pod: string, to: string): Promise<string> => {
+const bind = async (plane: ControlPlane, pod: string, to: string): Promise<string> => {
   const target = { apiVersion: 'v1', kind: 'Node', name: to };
   const binding = { apiVersion: 'v1', kind: 'Binding', metadata: { name: pod, namespace: 'guarded' }, target };
-  const file = join(FILES, 'binding.json');
+  const file = join(plane.folder, 'binding.json');
   writeFileSync(file, JSON.stringify(binding));
   return (await plane.kubectl('create', '--raw', `/api/v1/namespaces/guarded/pods/${pod}/binding`, '-f', file)).output;
 };
@@ -96,7 +95,7 @@ const pod = (name: string, namespace: string, more: object = {}): KubeObject => 
   spec: { containers: [{ name: 'c', image: 'none' }], ...more },
 });
 
-const CASES: readonly { readonly name: string; readonly run: (plane: Plane) => Promise<void> }[] = [
+const CASES: readonly ClusterCase[] = [
   {
     name: 'every kind: created, changed, deleted; wrong input refused at create and update',
     run: (plane) =>
@@ -230,5 +229,4 @@ const CASES: readonly { readonly name: string; readonly run: (plane: Plane) => P
   },
 ];
 
-/** Run by test/cluster/run.ts. */
-export const SUITE = { cases: CASES };
+export const SUITE: ClusterSuite = { cases: CASES };

@@ -14,9 +14,9 @@ import { block, policyObject } from '../../src/agent/testing/cluster-samples.ts'
 import { until } from '../vm/running.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { configureWebhooks, freePort, install, NAMESPACE, Replica } from './controller-install.ts';
-import { EtcdStage, PlaneStage } from './faults/plane-stage.ts';
+import { etcdRestarted } from './faults/etcd-restarted.ts';
+import { EtcdBlinkStage, EtcdStage, PlaneStage } from './faults/plane-stage.ts';
 import { clockJumps, serverAwayUnderChurn, versionsForgotten, watchesCut } from './faults/scenarios.ts';
-import type { Stage } from './faults/stage.ts';
 import { upgradeUnderLoad } from './faults/upgrade.ts';
 import { BY, KSP, World } from './faults/world.ts';
 import type { ClusterCase, ClusterSuite, Scale } from './suite.ts';
@@ -25,13 +25,14 @@ type Open = (plane: ControlPlane, scale: Scale) => Promise<PlaneStage>;
 
 /** A scenario on a stage of its own. */
 const on =
-  (open: Open, play: (stage: Stage) => Promise<void>): ClusterCase['run'] =>
+  (open: Open, play: (stage: PlaneStage) => Promise<void>): ClusterCase['run'] =>
   async (plane, scale) => {
     await using stage = await open(plane, scale);
     await play(stage);
   };
 const onPlane: Open = (plane, scale) => PlaneStage.open(plane, scale);
 const onEtcd: Open = (plane, scale) => EtcdStage.open(plane, scale);
+const onEtcdBlink: Open = (plane, scale) => EtcdBlinkStage.open(plane, scale);
 
 /** With a word that the webhook refuses and the schema takes. */
 const wrong = (name: string, namespace: string): KubeObject =>
@@ -160,7 +161,8 @@ const certificateExpires: ClusterCase['run'] = async (plane, { full }) => {
 
 const CASES: readonly ClusterCase[] = [
   { name: 'the API server is away under pod churn', run: on(onPlane, serverAwayUnderChurn), hangMs: 900_000 },
-  { name: 'etcd is away and restarted', run: on(onEtcd, serverAwayUnderChurn), hangMs: 900_000 },
+  { name: 'etcd is away under pod churn', run: on(onEtcd, serverAwayUnderChurn), hangMs: 900_000 },
+  { name: 'etcd is restarted while something is written', run: on(onEtcdBlink, etcdRestarted), hangMs: 900_000 },
   { name: 'the webhook is away', run: webhookAway },
   { name: 'a certificate that expires is replaced in time', run: certificateExpires, hangMs: 900_000 },
   { name: 'watches are cut again and again', run: on(onPlane, watchesCut), hangMs: 900_000 },

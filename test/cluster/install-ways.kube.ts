@@ -18,23 +18,12 @@ import type { Ran } from '../vm/running.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { beyond, everything, settled } from './everything.ts';
 import { PretendKubelet } from './pretend-kubelet.ts';
+import { NODE_INFO } from './suite.ts';
 import type { ClusterCase, ClusterSuite } from './suite.ts';
 
 const BY = { fieldManager: 'test' };
 /** What a busy machine may take. */
 const LATE_MS = 180_000;
-const NODE_INFO = {
-  machineID: '',
-  systemUUID: '',
-  bootID: '',
-  kernelVersion: '6.12.0',
-  osImage: 'Debian',
-  kubeletVersion: 'v1.36.0',
-  kubeProxyVersion: '',
-  operatingSystem: 'linux',
-  architecture: 'amd64',
-  containerRuntimeVersion: 'containerd://2.1.0',
-};
 
 interface Way {
   readonly namespace: string;

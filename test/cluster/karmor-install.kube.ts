@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `karmor install`, `upgrade` and `uninstall` with a real API server.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CONFIGS, CORE, POLICY_KINDS, readConfig } from '#cluster';
 import { definitions, imagesOf, installationObjects, kindOf, KINDS, SHAPES } from '#install';
@@ -62,7 +61,7 @@ async function merges(api: KubeApi): Promise<void> {
   });
 }
 
-async function uninstalls(api: KubeApi): Promise<void> {
+async function uninstalls(api: KubeApi, folder: string): Promise<void> {
   const { config } = readConfig({});
   assert.ok(config);
   // As the operator would have; no DaemonSet, since nothing runs here that could end.
@@ -73,7 +72,7 @@ async function uninstalls(api: KubeApi): Promise<void> {
   const spec = { selector: { matchLabels: { app: 'web' } }, file: { matchPaths: [{ path: '/etc/shadow' }] }, action: 'Block' };
   const policy = { apiVersion: 'security.kubearmor.com/v1', kind: 'KubeArmorPolicy', metadata: { name: 'p', namespace: 'default' }, spec };
   await api.create(POLICY_KINDS.KubeArmorPolicy, policy, BY);
-  const backup = join(mkdtempSync(join(tmpdir(), 'karmor-install-')), 'policies.yaml');
+  const backup = join(folder, 'policies.yaml');
   const done = await karmor(api, 'uninstall', '--force', `--backup=${backup}`);
   assert.equal(done.code, 0, done.err);
   assert.match(readFileSync(backup, 'utf8'), /name: p\n[\s\S]*path: \/etc\/shadow/);
@@ -90,7 +89,7 @@ const wholeLife = async (plane: ControlPlane): Promise<void> => {
   using api = plane.api();
   await installs(api);
   await merges(api);
-  await uninstalls(api);
+  await uninstalls(api, plane.folder);
 };
 
 export const SUITE: ClusterSuite = { cases: [{ name: 'installs, merges, and takes out again', run: wholeLife }] };

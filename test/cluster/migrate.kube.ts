@@ -23,6 +23,7 @@ import {
 } from './kubearmor-set.ts';
 import type { Placed } from './kubearmor-set.ts';
 import { RunningOperator } from './running-operator.ts';
+import { NODE_INFO } from './suite.ts';
 import type { ClusterCase, ClusterSuite } from './suite.ts';
 
 const BY = { fieldManager: 'kubearmor-1.7' };
@@ -52,19 +53,6 @@ async function putNodes(api: KubeApi, names: readonly string[]): Promise<void> {
     await api.patch(CORE.nodes, { name }, { status: { nodeInfo: NODE_INFO } }, { ...BY, subresource: 'status' });
   }
 }
-
-const NODE_INFO = {
-  machineID: '',
-  systemUUID: '',
-  bootID: '',
-  kernelVersion: '6.12.0',
-  osImage: 'Debian',
-  kubeletVersion: 'v1.36.0',
-  kubeProxyVersion: '',
-  operatingSystem: 'linux',
-  architecture: 'amd64',
-  containerRuntimeVersion: 'containerd://2.1.0',
-};
 
 /** Whole, with what users wrote; returns what is theirs. */
 async function putWholeSet(plane: ControlPlane, api: KubeApi, namespace: string): Promise<readonly Placed[]> {

@@ -7,6 +7,7 @@ import type { Kind, KubeApi, KubeObject } from '#k8s';
 import { until } from '../vm/running.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { OPERATOR_IMAGES, RunningOperator } from './running-operator.ts';
+import { NODE_INFO } from './suite.ts';
 import type { ClusterCase, ClusterSuite } from './suite.ts';
 
 const BY = { fieldManager: 'test' };
@@ -21,22 +22,10 @@ async function prepare(api: KubeApi, namespace: string): Promise<void> {
   for (const object of [...definitions(), ...operatorObjects({ namespace, images: IMAGES })]) await api.apply(kindOf(object), object, BY);
   for (const name of ['n1', 'n2']) {
     await api.apply(CORE.nodes, { apiVersion: 'v1', kind: 'Node', metadata: { name, labels: { 'kubernetes.io/os': 'linux' } } }, BY);
-    const nodeInfo = { ...NODE_INFO, containerRuntimeVersion: name === 'n1' ? 'containerd://2.1.0' : 'cri-o://1.33.0' };
+    const nodeInfo = name === 'n1' ? NODE_INFO : { ...NODE_INFO, containerRuntimeVersion: 'cri-o://1.33.0' };
     await api.patch(CORE.nodes, { name }, { status: { nodeInfo } }, { ...BY, subresource: 'status' });
   }
 }
-
-const NODE_INFO = {
-  machineID: '',
-  systemUUID: '',
-  bootID: '',
-  kernelVersion: '6.12.0',
-  osImage: 'Debian',
-  kubeletVersion: 'v1.36.0',
-  kubeProxyVersion: '',
-  operatingSystem: 'linux',
-  architecture: 'amd64',
-};
 
 interface Condition {
   readonly type: string;

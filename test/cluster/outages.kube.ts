@@ -32,13 +32,19 @@ async function withScene(plane: ControlPlane, act: (scene: Scene) => Promise<voi
   await act({ namespace, api, proxy, watch });
 }
 
+/** Cuts the watch, and changes what it watches before it is let back. */
+async function changeWhileCut({ namespace, api, proxy }: Scene): Promise<void> {
+  proxy.hold();
+  proxy.cut();
+  await until('the watch comes back', () => proxy.holding > 0);
+  await api.create(CONFIG_MAPS, configMap(namespace, 'meanwhile'), BY);
+  await api.delete(CONFIG_MAPS, { name: 'there', namespace });
+}
+
 const cutOnce = (plane: ControlPlane): Promise<void> =>
-  withScene(plane, async ({ namespace, api, proxy, watch }) => {
-    proxy.hold();
-    proxy.cut();
-    await until('the watch comes back', () => proxy.holding > 0);
-    await api.create(CONFIG_MAPS, configMap(namespace, 'meanwhile'), BY);
-    await api.delete(CONFIG_MAPS, { name: 'there', namespace });
+  withScene(plane, async (scene) => {
+    const { proxy, watch } = scene;
+    await changeWhileCut(scene);
     proxy.pass();
     assert.deepEqual(await watch.next('deleted there'), ['added meanwhile', 'deleted there']);
   });
@@ -56,12 +62,9 @@ const cutForLong = (plane: ControlPlane): Promise<void> =>
   });
 
 const gone = (plane: ControlPlane): Promise<void> =>
-  withScene(plane, async ({ namespace, api, proxy, watch }) => {
-    proxy.hold();
-    proxy.cut();
-    await until('the watch comes back', () => proxy.holding > 0);
-    await api.create(CONFIG_MAPS, configMap(namespace, 'meanwhile'), BY);
-    await api.delete(CONFIG_MAPS, { name: 'there', namespace });
+  withScene(plane, async (scene) => {
+    const { namespace, api, proxy, watch } = scene;
+    await changeWhileCut(scene);
     // A new API server remembers nothing of before, and etcd neither.
     await plane.compact();
     await plane.apiServer.kill();

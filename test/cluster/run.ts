@@ -2,9 +2,10 @@
 //
 // run.ts [--only REGEX] [--list] [--full]: runs the suites test/cluster/*.kube.ts, each on a control plane of its own (etcd and kube-apiserver
 // on loopback), and ends with `N passed, N failed`. Needs openssl and the programs that tools/kube/build makes, which it starts; no
-// root. --full: faults last as long as they are said to, minutes and not seconds.
+// root. --full: faults last as long as they are said to, minutes and not seconds. What a suite leaves in the temporary folder is a failure.
 import { execFileSync } from 'node:child_process';
-import { globSync } from 'node:fs';
+import { globSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ControlPlane } from './control-plane.ts';
@@ -18,6 +19,9 @@ const { only, list, full } = parseArgs({
 }).values;
 let passed = 0;
 let failed = 0;
+const folder = mkdtempSync(join(tmpdir(), 'cluster-'));
+process.env['TMPDIR'] = folder;
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 async function loadSuites(): Promise<{ readonly name: string; readonly suite: ClusterSuite }[]> {
   const files = globSync('*.kube.ts', { cwd: import.meta.dirname }).toSorted();
@@ -70,6 +74,11 @@ for (const { name, suite } of suites) {
     failed++;
     console.log(`FAILED  ${name}: the control plane: ${error instanceof Error ? error.stack : String(error)}`);
   }
+}
+const left = readdirSync(folder);
+if (left.length > 0) {
+  failed++;
+  console.log(`FAILED  left in the temporary folder: ${left.join(', ')}`);
 }
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 && passed > 0 ? 0 : 1);

@@ -39,3 +39,17 @@ export async function newNamespace(plane: ControlPlane): Promise<string> {
   await api.create(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }, { fieldManager: 'test' });
   return name;
 }
+
+/** `status.nodeInfo` of a Node with containerd. */
+export const NODE_INFO = {
+  machineID: '',
+  systemUUID: '',
+  bootID: '',
+  kernelVersion: '6.12.0',
+  osImage: 'Debian',
+  kubeletVersion: 'v1.36.0',
+  kubeProxyVersion: '',
+  operatingSystem: 'linux',
+  architecture: 'amd64',
+  containerRuntimeVersion: 'containerd://2.1.0',
+};

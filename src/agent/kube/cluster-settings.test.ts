@@ -74,6 +74,6 @@ test('the ConfigMap counts live; a value that is wrong leaves the last good one 
   );
   assert.match(
     problems,
-    /visibility: `screens`[^\n]*\n[^\n]*matchArgs: `false` is not possible: it cannot be switched off[^\n]*\n[^\n]*clutser: .*did you mean `cluster`/,
+    /visibility: `screens`[^\n]*\n[^\n]*matchArgs: `false` is not possible: no rule looks at arguments yet[^\n]*\n[^\n]*clutser: .*did you mean `cluster`/,
   );
 });

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { kindOf, KINDS } from '#install';
 import type { KubeApi, KubeObject } from '#k8s';
+import { isMap } from '#policy';
 import { FIELD_MANAGER } from './wanted.ts';
 
 /** What applying one object would do. */
@@ -64,8 +65,6 @@ export function differenceText({ object: { kind, metadata }, change, fields }: D
 function bare({ metadata, ...rest }: KubeObject): Record<string, unknown> {
   return { ...rest, status: undefined, metadata: Object.fromEntries(Object.entries(metadata).filter(([field]) => !STAMPS.has(field))) };
 }
-
-const isMap = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function* changedFields(before: unknown, after: unknown, path: string): Generator<string> {
   if (isDeepStrictEqual(before, after)) return;

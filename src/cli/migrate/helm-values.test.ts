@@ -59,12 +59,13 @@ test('values of the operator’s chart: which are taken, which not and why', () 
 test('values of the chart without an operator', () => {
   const { taken, notTaken } = read('kubearmor', {
     environment: { name: 'k3s' },
-    kubearmorConfigMap: { visibility: 'none', hostVisibility: 'file' },
+    kubearmorConfigMap: { visibility: 'none', hostVisibility: 'file', matchArgs: false },
   });
   assert.deepEqual(taken, ['kubearmorConfigMap.visibility']);
   assert.deepEqual(notTaken, [
     { value: 'environment.name', why: 'the operator sees on each node what it chose' },
     { value: 'kubearmorConfigMap.hostVisibility', why: 'set it in the ConfigMap kubearmor-config after installing' },
+    { value: 'kubearmorConfigMap.matchArgs', why: 'no rule looks at arguments yet' },
   ]);
 });
 

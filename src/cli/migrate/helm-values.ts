@@ -77,6 +77,7 @@ const REASONS: Readonly<Record<string, string>> = {
   'kubearmorOperator.annotateExisting': 'no workload is annotated or started anew',
   'kubearmorController.replicas': 'there are always two',
   'kubearmorController.mutation': 'no pod is changed',
+  'kubearmorConfigMap.matchArgs': 'no rule looks at arguments yet',
   kubearmorConfigMap: 'set it in the ConfigMap kubearmor-config after installing',
 };
 

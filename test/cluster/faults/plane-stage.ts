@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { KubeApi } from '#k8s';
+import type { KubeApi, KubeApiOptions } from '#k8s';
 import { until } from '../../vm/running.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { configureWebhooks, freePort, install, Replica } from '../controller-install.ts';
@@ -7,6 +7,7 @@ import type { Plane } from '../controller-install.ts';
 import { CuttingProxy } from '../cutting-proxy.ts';
 import { CONFIG_MAPS, configMap } from '../suite.ts';
 import type { Scale } from '../suite.ts';
+import { SeenClients } from './seen-clients.ts';
 import type { Stage } from './stage.ts';
 
 /** Watches are tried again every 30 s at the latest, the Lease is renewed every 15 s, the report and the status written within seconds. */
@@ -23,13 +24,15 @@ export class PlaneStage implements Stage, AsyncDisposable {
   readonly convergeMs = CONVERGE_MS;
   readonly isSlow = true;
   readonly plane: ControlPlane;
+  /** Of the programs. */
+  readonly seen = new SeenClients();
   readonly #proxy: CuttingProxy;
 
   protected constructor(plane: ControlPlane, proxy: CuttingProxy, { full }: Scale) {
     this.plane = plane;
     this.#proxy = proxy;
     this.api = plane.api();
-    this.far = plane.api({ port: proxy.port });
+    this.far = this.#farApi();
     const { faultMs, cutEveryMs } = full ? FULL : SHORT;
     this.faultMs = faultMs;
     this.cutEveryMs = cutEveryMs;
@@ -59,6 +62,26 @@ export class PlaneStage implements Stage, AsyncDisposable {
     this.#proxy.cut();
   }
 
+  /** Connections are refused until the programs' watches are lost. */
+  async loseWatches(areLost: () => boolean): Promise<void> {
+    this.#proxy.refuse();
+    this.#proxy.cut();
+    try {
+      await until('the watches are lost', areLost);
+    } finally {
+      this.#proxy.pass();
+    }
+  }
+
+  /** How patient the programs' clients are. */
+  get farOptions(): Partial<KubeApiOptions> {
+    return {};
+  }
+
+  #farApi(options: Parameters<Plane['api']>[0] = {}): KubeApi & Disposable {
+    return this.seen.through(this.plane.api({ ...options, ...this.farOptions, port: this.#proxy.port }));
+  }
+
   async forget(write: () => Promise<void>): Promise<void> {
     this.#proxy.hold();
     this.#proxy.cut();
@@ -75,7 +98,7 @@ export class PlaneStage implements Stage, AsyncDisposable {
   async startController(holder: string): Promise<Replica> {
     const port = await freePort();
     const far: Plane = {
-      api: (options) => this.plane.api({ ...options, port: this.#proxy.port }),
+      api: (options) => this.#farApi(options),
       kubectl: (...args) => this.plane.kubectl(...args),
     };
     const replica = new Replica(far, holder, port);
@@ -98,5 +121,13 @@ export class EtcdStage extends PlaneStage {
         () => false,
       );
     await until('writes are taken again', isBack);
+  }
+}
+
+/** etcd is away for a moment only. */
+export class EtcdBlinkStage extends EtcdStage {
+  /** An API server without etcd keeps who asks waiting; who gives up soon sees an error before the Lease of who leads has run out. */
+  override get farOptions(): Partial<KubeApiOptions> {
+    return { timeoutMs: 1_500, tries: 1 };
   }
 }

@@ -120,7 +120,7 @@ export class World implements AsyncDisposable {
 
   async create(name: string): Promise<void> {
     const { namespace } = this;
-    await this.stage.api.create(KSP, policyObject('KubeArmorPolicy', name, { namespace, spec: block('web', `/bin/${name}`) }), BY);
+    await this.stage.api.apply(KSP, policyObject('KubeArmorPolicy', name, { namespace, spec: block('web', `/bin/${name}`) }), BY);
     this.policies.add(name);
   }
 
@@ -133,7 +133,12 @@ export class World implements AsyncDisposable {
   async change(): Promise<void> {
     const old = [...this.policies].find((name) => !STANDING.includes(name));
     if (old !== undefined) await this.remove(old);
-    await this.create(`comes-${++this.#made}`);
+    await this.create(this.nextName());
+  }
+
+  /** Of a policy that comes. */
+  nextName(): string {
+    return `comes-${++this.#made}`;
   }
 
   /** A pod that the API server has too. */
@@ -142,7 +147,7 @@ export class World implements AsyncDisposable {
     const name = `web-${++this.#pods}`;
     const labels = { app: 'web' };
     const spec = { nodeName, containers: [{ name: 'main', image: 'busybox' }] };
-    const made = await this.stage.api.create(CORE.pods, { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, labels }, spec }, BY);
+    const made = await this.stage.api.apply(CORE.pods, { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, labels }, spec }, BY);
     return this.#run({ namespace, pod: name, uid: made.metadata.uid ?? '', labels });
   }
 
