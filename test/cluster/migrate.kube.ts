@@ -73,7 +73,9 @@ async function snapshot(api: KubeApi, users: readonly Placed[]): Promise<Readonl
     users.map(async (one): Promise<[string, string]> => {
       const found = await api.get(one.kind, refOf(one));
       const { labels, annotations } = found?.metadata ?? {};
-      return [`${one.kind.kind} ${one.object.metadata.name}`, JSON.stringify([found?.['spec'], labels, annotations])];
+      // The controller manager counts its revisions there, when it comes to it.
+      const { 'deployment.kubernetes.io/revision': _, ...written } = annotations ?? {};
+      return [`${one.kind.kind} ${one.object.metadata.name}`, JSON.stringify([found?.['spec'], labels, written])];
     }),
   );
   return Object.fromEntries(rows);
