@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// demo.ts [--kept]: the tutorial, our own page, then the wiki's checks, in a hybrid cluster, with the pages' own lines. --kept: in the one that up.ts
+// demo.ts [--kept]: the tutorial, our own pages, then the wiki's checks, in a hybrid cluster, with the pages' own lines. --kept: in the one that up.ts
 // keeps. Ends with `N of N claims hold`; exits 1 where one does not. Needs a release in .cache/release/demo (make demo-cluster).
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,7 @@ import { makeWebImage, ownImages } from './images.ts';
 import { isReady } from './install.ts';
 import { inKernel } from './in-kernel.ts';
 import { GREETING, openOutside, RELEASES } from './outside.ts';
-import { playOwnPage } from './play-page.ts';
+import { playOwnPages } from './play-page.ts';
 import { playWiki } from './play-wiki.ts';
 import { Terminal } from './terminal.ts';
 import { LINES, NAMESPACE } from './tutorial.ts';
@@ -143,7 +143,7 @@ async function play(cluster: Hybrid): Promise<boolean> {
     const terminal = new Terminal(cluster, home);
     await setUp(terminal, cluster);
     await exercise(terminal, cluster);
-    await playOwnPage(terminal);
+    await playOwnPages(terminal);
     await playWiki(terminal, cluster);
     return terminal.end();
   } finally {

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { runFor, until } from '../vm/running.ts';
 import type { Ran } from '../vm/running.ts';
 import type { Hybrid } from './cluster.ts';
 
+const ROOT = join(import.meta.dirname, '../..');
 const helmFolder = (): string =>
-  execFileSync(join(import.meta.dirname, '../../tools/helm/build'), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim();
+  execFileSync(join(ROOT, 'tools/helm/build'), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim();
 const LINES_MAX = 12;
 /** What installs or takes out waits for programs that start under emulation. */
 const LINE_MS = 900_000;
@@ -19,12 +21,15 @@ const coloured = (code: number, text: string): string => (isColoured ? `\x1b[${c
 /** Types command lines as a user of the cluster does, shows what comes back, and counts what holds of it. */
 export class Terminal {
   readonly #env: NodeJS.ProcessEnv;
+  readonly #home: string;
   readonly #startMs = performance.now();
   #held = 0;
   #claimed = 0;
 
-  /** @param home the folder of who sits there, that may be written into */
+  /** @param home the folder of who sits there, that may be written into; our `examples` are in it */
   constructor({ bin, kubeconfig }: Pick<Hybrid, 'bin' | 'kubeconfig'>, home: string) {
+    symlinkSync(join(ROOT, 'examples'), join(home, 'examples'));
+    this.#home = home;
     this.#env = {
       ...process.env,
       KUBECONFIG: kubeconfig,
@@ -82,7 +87,7 @@ export class Terminal {
 
   #words(line: string): string[] {
     const words = ['PATH', 'KUBECONFIG', 'HOME'].map((name) => `${name}=${this.#env[name]}`);
-    return [...words, 'bash', '-c', line];
+    return ['-C', this.#home, ...words, 'bash', '-c', line];
   }
 }
 
