@@ -7,6 +7,7 @@ import { CORE, FRESH_MS, NAMES, NODE_REPORTS, nodeLeaseName, POLICY_KINDS, WEBHO
 import type { KubeObject } from '#k8s';
 import { FakeKubeApi } from '#k8s/testing';
 import { SERVING } from '#pki';
+import { nested } from '#policy/testing';
 import { Controller } from './controller.ts';
 import { mapOf } from './admission.ts';
 import { localReviews } from './testing/local-reviews.ts';
@@ -315,4 +316,15 @@ test('a policy that another field manager writes is told with an Event, once', a
   assert.equal(event?.['type'], 'Warning');
   assert.equal(events().length, 1);
   assert.equal(controller.metrics.get('kubearmor_controller_policy_manager_changes_total'), 1);
+});
+
+test('a policy that nests too deep is refused in its status, and the controller goes on', async () => {
+  await using world = new World();
+  const controller = world.start();
+  world.policy('deep', { x: nested(100) });
+  await becomes(world, 'deep', 'Unknown NoNodes');
+  assert.match(JSON.stringify(world.written('deep')), /more than 64 levels/);
+  world.policy('p', BLOCK);
+  await becomes(world, 'p', 'Unknown NoNodes');
+  assert.equal(controller.metrics.get('kubearmor_controller_object_failures_total', { kind: 'KubeArmorPolicy' }), 0);
 });

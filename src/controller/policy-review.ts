@@ -49,10 +49,10 @@ export class PolicyReviewer {
     const { policy, issues } = parsePolicyObject(object, { kind });
     const ref = refOf(kind, object);
     const all = policy === undefined ? issues : [...issues, ...compileIssues(policy)];
-    const problems = all.filter(({ severity }) => severity === 'error');
+    const problems = problemsOf(all);
     if (policy !== undefined && problems.length === 0) this.#policies.set(ref, policy);
     // One that became wrong stays in force as it was, on nodes that know how; what is judged beside it is judged by that.
-    return problems.slice(0, PROBLEMS_MAX).map((issue) => boundedText(lineOf(issue), 2 * WARNING_LIMITS.each));
+    return problems;
   }
 
   remove(ref: string): void {
@@ -83,6 +83,12 @@ export class PolicyReviewer {
       .filter(({ code }) => LINT_CODES[code].severity === 'warning')
       .map(({ at, problem, cure, because }) => warningOf({ at, problem: `${problem}${becauseText(because, policies)}`, cure }));
   }
+}
+
+/** For a policy's status: errors alone, bounded. */
+export function problemsOf(issues: readonly Issue[]): Problems {
+  const errors = issues.filter(({ severity }) => severity === 'error').slice(0, PROBLEMS_MAX);
+  return errors.map((issue) => boundedText(lineOf(issue), 2 * WARNING_LIMITS.each));
 }
 
 type Finding = Pick<Issue, 'at' | 'problem' | 'cure'>;
@@ -120,7 +126,8 @@ export function warningOf(finding: Finding): string {
   return boundedText(`${finding.at === '' ? '' : `${finding.at}: `}${finding.problem}`, WARNING_LIMITS.each);
 }
 
-function refusalOf(kind: PolicyKind, object: unknown, errors: readonly Issue[]): Refusal {
+/** @param errors all that is wrong with it */
+export function refusalOf(kind: PolicyKind, object: unknown, errors: readonly Issue[]): Refusal {
   const name = textOf(mapOf(mapOf(object)['metadata'])['name']) || textOf(mapOf(mapOf(object)['metadata'])['generateName']);
   const count = errors.length === 1 ? '1 problem' : `${errors.length} problems`;
   const head = `${kind} ${name} cannot be honoured, ${count}:`;

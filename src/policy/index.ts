@@ -50,6 +50,7 @@ export type {
   WorkloadOwner,
 } from './model.ts';
 export { ANY_WORKLOAD } from './one-rule.ts';
+export { isNestedTooDeep, nestingIssue } from './nesting.ts';
 export { parsePolicyObject, parsePolicyText } from './parse.ts';
 export type { ParsedDocument } from './parse.ts';
 export { CANARY_APPLET } from './probe-candidates.ts';

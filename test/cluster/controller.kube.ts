@@ -10,6 +10,8 @@ import type { KubeApi, KubeObject } from '#k8s';
 import { takeStep } from '#pki';
 import type { ServingCertificates } from '#pki';
 import type { PolicyKind } from '#policy';
+import { nested } from '#policy/testing';
+import { mapOf } from '../../src/controller/admission.ts';
 import { readCertificates, withCertificates } from '../../src/controller/certificate-secret.ts';
 import { until } from '../vm/running.ts';
 import { configureWebhooks, freePort, install, NAMESPACE, Replica } from './controller-install.ts';
@@ -113,6 +115,26 @@ const CASES: readonly { readonly name: string; readonly run: (plane: Plane) => P
           assert.equal(await api.delete(POLICY_KINDS[kind], good.metadata), true);
         }
       }),
+  },
+  {
+    name: 'a policy that nests thousands deep: refused; where it is stored already the controller goes on',
+    run: async (plane) => {
+      using before = plane.api();
+      await install(before);
+      await before.delete(WEBHOOK_CONFIGURATIONS, { name: NAMES.validatingWebhook });
+      const deep = policy('KubeArmorPolicy', 'deep', 'Block');
+      const spec = { ...mapOf(deep['spec']), x: nested(5_000) };
+      await before.create(POLICY_KINDS.KubeArmorPolicy, { ...deep, spec }, BY);
+      await withController(plane, async (api) => {
+        const review = api.create(POLICY_KINDS.KubeArmorPolicy, { ...policy('KubeArmorPolicy', 'deeper', 'Block'), spec }, BY);
+        await refused(review, /more than 64 levels/);
+        await refused(api.create(POLICY_KINDS.KubeArmorPolicy, policy('KubeArmorPolicy', 'wrong', 'Blok'), BY), /did you mean `Block`/);
+        const status = async (): Promise<string> =>
+          JSON.stringify((await api.get(POLICY_KINDS.KubeArmorPolicy, deep.metadata))?.['status']) ?? '';
+        await until('its status', async () => /more than 64 levels/.test(await status()));
+        assert.equal(await api.delete(POLICY_KINDS.KubeArmorPolicy, deep.metadata), true);
+      });
+    },
   },
   {
     name: 'warnings reach kubectl, with a dry run too',
