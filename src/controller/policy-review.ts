@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { formatIssue } from '#base';
 import type { Issue } from '#base';
 import { boundedText, policyRef } from '#cluster';
-import { compileIssues, LINT_CODES, lintAmong, nodeSelected, parsePolicyObject, selectsAlso } from '#policy';
+import { compileIssues, LINT_CODES, lintAmong, lintWork, nodeSelected, parsePolicyObject, selectsAlso } from '#policy';
 import type { Policy, PolicyKind, Rule } from '#policy';
 import { isMap, mapOf, textOf, WARNING_LIMITS } from './admission.ts';
 import type { Refusal } from './admission.ts';
@@ -36,6 +36,9 @@ const CAUSES_MAX = 50;
 const MESSAGE_BYTES = 16_384;
 /** In a policy's status: its message has 4096 bytes. */
 const PROBLEMS_MAX = 20;
+
+/** About a second: every status that is due waits for a review that runs. */
+const LINT_WORK_MAX = 100_000;
 
 /**
  * Reviews policies beside those that are in the cluster. It computes and does nothing else; some reviews take seconds, so it runs in a
@@ -79,6 +82,7 @@ export class PolicyReviewer {
     const ref = policyRef(policy);
     const beside = Array.from(this.#policies).flatMap(([other, one]) => (other !== ref && selectsAlso(one, policy) ? [one] : []));
     const policies = [...beside, policy];
+    if (lintWork(policies) > LINT_WORK_MAX) return [NOT_LOOKED_FOR];
     return lintAmong(policies, beside.length)
       .filter(({ code }) => LINT_CODES[code].severity === 'warning')
       .map(({ at, problem, cure, because }) => warningOf({ at, problem: `${problem}${becauseText(because, policies)}`, cure }));
@@ -125,6 +129,12 @@ export function warningOf(finding: Finding): string {
   if (Buffer.byteLength(line) <= WARNING_LIMITS.each) return boundedText(line, WARNING_LIMITS.each);
   return boundedText(`${finding.at === '' ? '' : `${finding.at}: `}${finding.problem}`, WARNING_LIMITS.each);
 }
+
+const NOT_LOOKED_FOR = warningOf({
+  at: '',
+  problem: 'rules that never decide were not looked for: it and the policies beside it have too many rules for that',
+  cure: 'run `karmor policy lint` on all of them',
+});
 
 /** @param errors all that is wrong with it */
 export function refusalOf(kind: PolicyKind, object: unknown, errors: readonly Issue[]): Refusal {

@@ -17,6 +17,7 @@ export { anything, described, flag, integer, isMap, labels, list, Notes, object,
 export type { Read, Reader } from './fields.ts';
 export { IMAGE_CLASS_WORDS, imageIdWord } from './image.ts';
 export { LIMITS } from './limits.ts';
+export { lintWork } from './lint-work.ts';
 export { lint, lintAmong, selectsAlso } from './lint.ts';
 export type { Finding, RulePlace } from './lint.ts';
 export { LINT_CODES } from './lint-codes.ts';
