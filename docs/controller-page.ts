@@ -93,7 +93,8 @@ When the specification is written by another field manager than before, there is
 ## Certificates
 
 In the Secret \`${NAMES.webhookSecret}\`: \`ca.crt\` (all authorities that the API server is told of), \`tls.crt\`, \`tls.key\`, and during a
-rotation \`next.crt\`, \`next.key\`. They live 90 days and are renewed when a third of that is left. Delete the Secret to have new ones.
+rotation \`next.crt\`, \`next.key\`. They live 90 days and are renewed when a third of that is left. The operator makes the Secret,
+empty, and the controller fills it. Empty or delete it to have new ones (\`karmor rotate-tls\` does).
 No authority's key is kept anywhere.
 
 ## What it may do

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { noLogger } from '#base';
 import { CORE, FRESH_MS, NAMES, NODE_REPORTS, nodeLeaseName, POLICY_KINDS, WEBHOOK_CONFIGURATIONS, webhookConfiguration } from '#cluster';
+import { webhookSecret } from '#install';
 import type { KubeObject } from '#k8s';
 import { FakeKubeApi } from '#k8s/testing';
 import { SERVING } from '#pki';
@@ -25,6 +26,7 @@ class World implements AsyncDisposable {
 
   constructor() {
     this.api.seed(WEBHOOK_CONFIGURATIONS, webhookConfiguration(NAMESPACE));
+    this.api.seed(CORE.secrets, webhookSecret(NAMESPACE));
   }
 
   start(holder = 'a'): Controller {
@@ -253,7 +255,7 @@ test('of two replicas one writes; when it ends the other goes on', async () => {
   await becomes(world, 'p', 'True Enforced');
 });
 
-test('certificates are made, told to the API server, rotated with both authorities in the bundle, and made again when deleted', async () => {
+test('certificates are made, told to the API server, rotated with both authorities in the bundle, and made again when the Secret is emptied or was deleted', async () => {
   await using world = new World();
   const [first, second] = [world.start('a'), world.start('b')];
   const secret = { name: NAMES.webhookSecret, namespace: NAMESPACE };
@@ -290,8 +292,14 @@ test('certificates are made, told to the API server, rotated with both authoriti
   assert.deepEqual(second.certificates.held.current, next);
   assert.equal(second.certificates.held.authorities.length, 2);
 
+  world.api.seed(CORE.secrets, webhookSecret(NAMESPACE));
+  await until('another', async () => second.certificates.held.current?.certificate !== next?.certificate && (await isTold()));
+  const before = second.certificates.held.current;
   world.api.remove(CORE.secrets, secret);
-  await until('a new one', async () => second.certificates.held.current?.certificate !== next?.certificate && (await isTold()));
+  await until('it is missed', () => second.certificates.held.current === undefined);
+  assert.equal(await world.api.get(CORE.secrets, secret), undefined, 'it is not the controller’s to make');
+  world.api.seed(CORE.secrets, webhookSecret(NAMESPACE)); // as the operator does
+  await until('a new one', async () => second.certificates.held.current?.certificate !== before?.certificate && (await isTold()));
   assert.equal(JSON.stringify(world.api.calls).includes('PRIVATE KEY'), false, 'no key is sent anywhere but in the Secret, encoded');
 });
 

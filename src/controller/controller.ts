@@ -69,9 +69,9 @@ export class Controller implements Disposable {
     this.reviews = new Reviews(parts.startThread, (ref, generation, problems) => this.#taken(ref, generation, problems), logger);
     const onWritten = (): void => this.metrics.add('kubearmor_controller_status_writes_total');
     this.#writer = new StatusWriter({ api, state: this.state, steadyMs, now: () => new Date(wallMs()), onWritten });
-    const { namespace, hosts } = options;
+    const { hosts } = options;
     const onStep = (step: string): void => this.metrics.add('kubearmor_controller_certificate_steps_total', { step });
-    this.certificates = new Certificates({ api, namespace, hosts, wallMs, steadyMs, logger, onStep });
+    this.certificates = new Certificates({ api, hosts, wallMs, steadyMs, logger, onStep });
   }
 
   /** Everything of the cluster is known as it is now. */

@@ -63,7 +63,9 @@ export class Operator {
   readonly #daemonSets = this.#store();
   readonly #deployments = this.#store();
   /** Each is followed by its name: the operator may read no others. */
-  readonly #secrets: ReadonlyMap<string, ObjectStore> = new Map(NETWORK_SECRETS.map((name) => [name, this.#store()]));
+  readonly #secrets: ReadonlyMap<string, ObjectStore> = new Map(
+    [...NETWORK_SECRETS, NAMES.webhookSecret].map((name) => [name, this.#store()]),
+  );
 
   constructor(options: OperatorOptions, parts: OperatorParts) {
     this.#options = options;

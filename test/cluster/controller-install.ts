@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { noLogger } from '#base';
 import { CONTROLLER_CLUSTER_RULES, CONTROLLER_NAMESPACE_RULES, CORE, WEBHOOK_CONFIGURATIONS, webhookConfiguration } from '#cluster';
+import { webhookSecret } from '#install';
 import type { Kind, KubeApi, KubeObject } from '#k8s';
 import type { ControllerConfig } from '../../src/controller/config.ts';
 import { reviewThreadOf } from '../../src/controller/start-review-thread.ts';
@@ -49,6 +50,7 @@ export async function install(api: KubeApi): Promise<void> {
   const apiVersion = `${RBAC.group}/${RBAC.version}`;
   const subjects = [{ kind: 'User', apiGroup: RBAC.group, name: CONTROLLER_ACCOUNT }];
   const refTo = (kind: string): object => ({ apiGroup: RBAC.group, kind, name });
+  await api.apply(CORE.secrets, webhookSecret(NAMESPACE), BY);
   const objects: readonly [Kind, KubeObject][] = [
     [
       kindOf('ClusterRole', 'clusterroles', false),

@@ -5,6 +5,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CORE, NAMES, NODE_REPORTS, nodeLeaseName, POLICY_KINDS, WEBHOOK_CONFIGURATIONS, webhookHosts } from '#cluster';
+import { webhookSecret } from '#install';
 import { renewLease } from '#k8s';
 import type { KubeApi, KubeObject } from '#k8s';
 import { takeStep } from '#pki';
@@ -194,7 +195,7 @@ const CASES: readonly { readonly name: string; readonly run: (plane: Plane) => P
       withController(plane, async (api, { port }) => {
         const hosts = [...webhookHosts(NAMESPACE), 'localhost'];
         const old = takeStep({ authorities: [] }, { step: 'replace', why: '' }, { nowMs: Date.now() - 70 * 86_400_000, hosts });
-        await api.replace(CORE.secrets, withCertificates(await api.get(CORE.secrets, SECRET), NAMESPACE, old), BY);
+        await api.replace(CORE.secrets, withCertificates((await api.get(CORE.secrets, SECRET)) ?? webhookSecret(NAMESPACE), old), BY);
         const held = async (): Promise<ServingCertificates> => readCertificates(await api.get(CORE.secrets, SECRET));
         await until('the next one', async () => (await held()).next !== undefined);
         const { authorities, current } = await held();
@@ -212,7 +213,7 @@ const CASES: readonly { readonly name: string; readonly run: (plane: Plane) => P
       }),
   },
   {
-    name: 'an expired certificate is replaced, and a deleted Secret made again',
+    name: 'an expired certificate is replaced, and a Secret that was emptied or made again is filled',
     run: (plane) =>
       withController(plane, async (api) => {
         const old = takeStep(
@@ -220,16 +221,19 @@ const CASES: readonly { readonly name: string; readonly run: (plane: Plane) => P
           { step: 'replace', why: '' },
           { nowMs: Date.now() - 100 * 86_400_000, hosts: ['localhost'] },
         );
-        const found = await api.get(CORE.secrets, SECRET);
-        await api.replace(CORE.secrets, withCertificates(found, NAMESPACE, old), BY);
+        const found = (await api.get(CORE.secrets, SECRET)) ?? webhookSecret(NAMESPACE);
+        await api.replace(CORE.secrets, withCertificates(found, old), BY);
         const isNew = async (): Promise<boolean> => {
           const { current } = readCertificates(await api.get(CORE.secrets, SECRET));
           return current !== undefined && current.certificate !== old.current?.certificate;
         };
         await until('a new one', isNew);
         await until('the webhooks answer again', () => isServed(api));
+        await api.patch(CORE.secrets, SECRET, { data: null }, BY);
+        await until('it is filled', isNew);
         await api.delete(CORE.secrets, SECRET);
-        await until('a Secret', isNew);
+        await api.apply(CORE.secrets, webhookSecret(NAMESPACE), BY); // as the operator does
+        await until('it is filled again', isNew);
         await until('the webhooks answer once more', () => isServed(api));
         const webhooks = (await api.get(WEBHOOK_CONFIGURATIONS, { name: NAMES.validatingWebhook }))?.['webhooks'] as readonly unknown[];
         assert.equal(webhooks.length, 3);
