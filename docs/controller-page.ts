@@ -72,7 +72,7 @@ ${table(['name', 'path', 'asked about', 'when', 'when it does not answer'], webh
 \`${WEBHOOK_PATHS.policies}\` refuses what \`karmor policy check\` calls an error, all of it at once, each with its field and its cure. It warns
 of rules that no enforcer or no node of this cluster can enforce, of Allow rules under an audit posture, of rules that another policy
 shadows or that match nothing, and of selectors that match no pod or node now. The answers to \`--dry-run=server\` are the same. A change of
-metadata alone is not reviewed again. It answers within 4 s; what there was no time for is said.
+metadata alone is not reviewed again. It answers within 4 s; what there was no time for, or too many rules, is said.
 
 \`${WEBHOOK_PATHS.protection}\` is asked about namespaces with the label \`kubearmor.io/require-enforcement: "true"\` alone. It refuses to bind a pod to
 a node whose agent has not said within a minute that its report holds, or whose report says nothing of enforcement; pods that name such a
@@ -93,7 +93,8 @@ When the specification is written by another field manager than before, there is
 ## Certificates
 
 In the Secret \`${NAMES.webhookSecret}\`: \`ca.crt\` (all authorities that the API server is told of), \`tls.crt\`, \`tls.key\`, and during a
-rotation \`next.crt\`, \`next.key\`. They live 90 days and are renewed when a third of that is left. Delete the Secret to have new ones.
+rotation \`next.crt\`, \`next.key\`. They live 90 days and are renewed when a third of that is left. The operator makes the Secret,
+empty, and the controller fills it. Empty or delete it to have new ones (\`karmor rotate-tls\` does).
 No authority's key is kept anywhere.
 
 ## What it may do

@@ -83,14 +83,14 @@ const RIGHTS: Readonly<Record<string, Reasons>> = {
     'validatingwebhookconfigurations list,watch,patch': 'fills in `caBundle`',
     'leases list,watch,create': 'agents that are alive; one replica leads',
     'leases get,update': 'its own, to lead',
-    'secrets list,watch,create,update,patch': 'the webhooks’ certificates',
+    'secrets list,watch,update': 'the webhooks’ certificates, in the Secret that the operator makes; it may make none, or it could have any token',
   },
 };
 
 /** What is not in the table of objects: made while programs run, and gone with the installation. */
 const MADE: readonly (readonly [what: string, by: string, why: string])[] = [
   [`Secrets ${codes(NETWORK_SECRETS)}`, NAMES.operator, 'certificates of agents, relay and clients'],
-  [`Secret ${code(NAMES.webhookSecret)}`, NAMES.controller, 'the webhooks’ certificates'],
+  [`Secret ${code(NAMES.webhookSecret)}`, NAMES.operator, 'the webhooks’ certificates, which the controller fills in'],
   [`Lease ${code(CONTROLLER_LEASE)}`, NAMES.controller, 'which replica leads'],
   ['a Lease and a `KubeArmorNode` for each node', 'agents', 'what a node enforces, and that this still holds'],
   [`labels of nodes: ${codes(NODE_LABELS.slice(0, 3))}`, NAMES.operator, 'which nodes enforce, and with what'],

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { nested } from '#policy/testing';
 import { readConfig } from './config.ts';
 
 const NOTHING = { args: [], env: [], imagePullSecrets: [], nodeSelector: {}, tolerations: [] };
@@ -123,4 +124,9 @@ test('readConfig: never throws, whatever the object', () => {
   const inherited: unknown = Object.create({ spec: { defaultFilePosture: 'block' } });
   for (const object of [undefined, null, 1, 'x', [], {}, inherited]) assert.equal(readConfig(object).config?.postures.file, 'audit');
   for (const spec of [1, 'x', []]) assert.equal(readConfig({ spec }).issues[0]?.code, 'TYPE_WRONG');
+});
+
+test('readConfig: what nests too deep is refused', () => {
+  const { config, issues } = readConfig({ spec: { globalEnv: [{ name: 'A', valueFrom: nested(5_000) }] } });
+  assert.deepEqual([config, issues.map(({ code }) => code)], [undefined, ['LIMIT_EXCEEDED']]);
 });

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Issue } from '#base';
-import { isMap, Notes } from '#policy';
+import { nestingIssue, Notes } from '#policy';
 import { readSpec } from './config-schema.ts';
 import type { ComponentFields, SpecFields } from './config-schema.ts';
+import { fieldOf } from './object-fields.ts';
 import type { Condition } from './policy-status.ts';
 
 /** `status` of a KubeArmorConfig; phases and message are KubeArmor's. */
@@ -90,9 +91,10 @@ export type ReadConfig =
  * An unknown field is a problem: a setting that does nothing would look as if it were obeyed.
  */
 export function readConfig(document: unknown): ReadConfig {
+  const deep = nestingIssue(document);
+  if (deep !== undefined) return { issues: [deep] };
   const notes = new Notes();
-  const written: unknown = isMap(document) && Object.hasOwn(document, 'spec') ? document['spec'] : undefined;
-  const spec = readSpec(written ?? {}, 'spec', notes) ?? {};
+  const spec = readSpec(fieldOf(document, 'spec') ?? {}, 'spec', notes) ?? {};
   if (spec.kubeRbacProxyImage !== undefined)
     notes.warn('FIELD_WITHOUT_EFFECT', 'spec.kubeRbacProxyImage', 'is not used any more', 'remove it');
   if (spec.adapters?.elasticsearch?.enabled === true && (spec.adapters.elasticsearch.url ?? '') === '')

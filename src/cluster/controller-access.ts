@@ -38,7 +38,8 @@ export const CONTROLLER_NAMESPACE_RULES: readonly AccessRule[] = [
   {
     apiGroups: [''],
     resources: ['secrets'],
-    verbs: ['list', 'watch', 'create', 'update', 'patch'],
+    // Never `create`: a Secret of the type service-account-token is filled by the API server with anybody's token.
+    verbs: ['list', 'watch', 'update'],
     resourceNames: [NAMES.webhookSecret],
   },
 ];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { fieldsOf, LABELS, NAMES } from '#cluster';
+import { fieldsOf } from '#cluster';
 import type { KubeObject } from '#k8s';
 import { splitBundle } from '#pki';
 import type { ServingCertificates, ServingPair } from '#pki';
@@ -22,9 +22,9 @@ const pairOf = (certificate: string, key: string): ServingPair | undefined =>
   certificate === '' || key === '' ? undefined : { certificate, key };
 
 /** The Secret with these certificates in it; what else it has stays. */
-export function withCertificates(secret: KubeObject | undefined, namespace: string, held: ServingCertificates): KubeObject {
+export function withCertificates(secret: KubeObject, held: ServingCertificates): KubeObject {
   const encoded = (text: string | undefined): string | undefined => (text === undefined ? undefined : Buffer.from(text).toString('base64'));
-  const { [KEYS.nextCertificate]: _next, [KEYS.nextKey]: _key, ...others } = fieldsOf(secret?.['data']);
+  const { [KEYS.nextCertificate]: _next, [KEYS.nextKey]: _key, ...others } = fieldsOf(secret['data']);
   const written = {
     [KEYS.authorities]: encoded(held.authorities.join('')),
     [KEYS.certificate]: encoded(held.current?.certificate),
@@ -33,7 +33,5 @@ export function withCertificates(secret: KubeObject | undefined, namespace: stri
     [KEYS.nextKey]: encoded(held.next?.key),
   };
   const data = { ...others, ...Object.fromEntries(Object.entries(written).filter(([, value]) => value !== undefined)) };
-  if (secret !== undefined) return { ...secret, data };
-  const labels = { [LABELS.app]: NAMES.webhookSecret };
-  return { apiVersion: 'v1', kind: 'Secret', type: 'Opaque', metadata: { name: NAMES.webhookSecret, namespace, labels }, data };
+  return { ...secret, data };
 }

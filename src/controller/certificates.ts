@@ -10,7 +10,6 @@ import { FIELD_MANAGER } from './status-writer.ts';
 
 interface Parts {
   readonly api: KubeApi;
-  readonly namespace: string;
   /** DNS names that the API server calls the webhooks by. */
   readonly hosts: readonly string[];
   readonly wallMs: () => number;
@@ -60,24 +59,23 @@ export class Certificates {
    */
   async maintain(signal: AbortSignal): Promise<void> {
     const { wallMs, steadyMs, hosts, logger, onStep } = this.#parts;
+    const secret = this.#secret;
+    if (secret === undefined) return logger.warn('webhook certificates: there is no Secret for them: the operator makes it');
     const held = this.held;
     const told = this.#told?.bundle === bundleOf(held) ? this.#told : undefined;
     const facts = { nowMs: wallMs(), hosts, toldForMs: told === undefined ? undefined : steadyMs() - told.sinceMs };
     const step = nextStep(held, facts);
     if (step.step !== 'keep') {
-      this.#secret = await this.#store(takeStep(held, step, facts), signal);
+      this.#secret = await this.#store(secret, takeStep(held, step, facts), signal);
       logger.info(`webhook certificates: ${step.step}`, { why: step.why });
       onStep(step.step);
     }
     await this.#tell(bundleOf(this.held), signal);
   }
 
-  #store(held: ServingCertificates, signal: AbortSignal): Promise<KubeObject> {
-    const { api, namespace } = this.#parts;
-    const secret = withCertificates(this.#secret, namespace, held);
-    const options = { fieldManager: FIELD_MANAGER, signal };
-    // Somebody else's write in between is a conflict; where there was no Secret, there is nothing to conflict with.
-    return this.#secret === undefined ? api.apply(CORE.secrets, secret, options) : api.replace(CORE.secrets, secret, options);
+  /** Somebody else's write in between is a conflict. */
+  #store(secret: KubeObject, held: ServingCertificates, signal: AbortSignal): Promise<KubeObject> {
+    return this.#parts.api.replace(CORE.secrets, withCertificates(secret, held), { fieldManager: FIELD_MANAGER, signal });
   }
 
   async #tell(bundle: string, signal: AbortSignal): Promise<void> {

@@ -14,9 +14,11 @@ import {
   WEBHOOK_CONFIGURATIONS,
   webhookConfiguration,
 } from '#cluster';
+import { webhookSecret } from '#install';
 import type { KubeObject } from '#k8s';
 import { FakeKubeApi } from '#k8s/testing';
 import { SERVING } from '#pki';
+import { nested } from '#policy/testing';
 import { Controller } from './controller.ts';
 import { localReviews } from './testing/local-reviews.ts';
 
@@ -33,6 +35,7 @@ class World implements AsyncDisposable {
 
   constructor() {
     this.api.seed(WEBHOOK_CONFIGURATIONS, webhookConfiguration(NAMESPACE));
+    this.api.seed(CORE.secrets, webhookSecret(NAMESPACE));
   }
 
   start(holder = 'a'): Controller {
@@ -257,7 +260,7 @@ test('of two replicas one writes; when it ends the other goes on', async () => {
   await becomes(world, 'p', 'True Enforced');
 });
 
-test('certificates are made, told to the API server, rotated with both authorities in the bundle, and made again when deleted', async () => {
+test('certificates are made, told to the API server, rotated with both authorities in the bundle, and made again when the Secret is emptied or was deleted', async () => {
   await using world = new World();
   const [first, second] = [world.start('a'), world.start('b')];
   const secret = { name: NAMES.webhookSecret, namespace: NAMESPACE };
@@ -294,8 +297,14 @@ test('certificates are made, told to the API server, rotated with both authoriti
   assert.deepEqual(second.certificates.held.current, next);
   assert.equal(second.certificates.held.authorities.length, 2);
 
+  world.api.seed(CORE.secrets, webhookSecret(NAMESPACE));
+  await until('another', async () => second.certificates.held.current?.certificate !== next?.certificate && (await isTold()));
+  const before = second.certificates.held.current;
   world.api.remove(CORE.secrets, secret);
-  await until('a new one', async () => second.certificates.held.current?.certificate !== next?.certificate && (await isTold()));
+  await until('it is missed', () => second.certificates.held.current === undefined);
+  assert.equal(await world.api.get(CORE.secrets, secret), undefined, 'it is not the controller’s to make');
+  world.api.seed(CORE.secrets, webhookSecret(NAMESPACE)); // as the operator does
+  await until('a new one', async () => second.certificates.held.current?.certificate !== before?.certificate && (await isTold()));
   assert.equal(JSON.stringify(world.api.calls).includes('PRIVATE KEY'), false, 'no key is sent anywhere but in the Secret, encoded');
 });
 
@@ -320,4 +329,15 @@ test('a policy that another field manager writes is told with an Event, once', a
   assert.equal(event?.['type'], 'Warning');
   assert.equal(events().length, 1);
   assert.equal(controller.metrics.get('kubearmor_controller_policy_manager_changes_total'), 1);
+});
+
+test('a policy that nests too deep is refused in its status, and the controller goes on', async () => {
+  await using world = new World();
+  const controller = world.start();
+  world.policy('deep', { x: nested(100) });
+  await becomes(world, 'deep', 'Unknown NoNodes');
+  assert.match(JSON.stringify(world.written('deep')), /more than 64 levels/);
+  world.policy('p', BLOCK);
+  await becomes(world, 'p', 'Unknown NoNodes');
+  assert.equal(controller.metrics.get('kubearmor_controller_object_failures_total', { kind: 'KubeArmorPolicy' }), 0);
 });

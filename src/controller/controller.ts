@@ -4,7 +4,7 @@ import type { Logger } from '#base';
 import { CONTROLLER_LEASE, CORE, NODE_REPORTS, POLICY_KINDS, WEBHOOK_CONFIGURATIONS, NAMES, nodeLeaseName, policyRef } from '#cluster';
 import type { Moment } from '#cluster';
 import { follow, Followed, lead, WorkQueue } from '#k8s';
-import type { Following, KubeApi, KubeObject } from '#k8s';
+import type { Following, KubeApi, KubeObject, OnFailure } from '#k8s';
 import type { PolicyKind } from '#policy';
 import { Certificates } from './certificates.ts';
 import { ClusterState } from './cluster-state.ts';
@@ -69,9 +69,9 @@ export class Controller implements Disposable {
     this.reviews = new Reviews(parts.startThread, (ref, generation, problems) => this.#taken(ref, generation, problems), logger);
     const onWritten = (): void => this.metrics.add('kubearmor_controller_status_writes_total');
     this.#writer = new StatusWriter({ api, state: this.state, steadyMs, now: () => new Date(wallMs()), onWritten });
-    const { namespace, hosts } = options;
+    const { hosts } = options;
     const onStep = (step: string): void => this.metrics.add('kubearmor_controller_certificate_steps_total', { step });
-    this.certificates = new Certificates({ api, namespace, hosts, wallMs, steadyMs, logger, onStep });
+    this.certificates = new Certificates({ api, hosts, wallMs, steadyMs, logger, onStep });
   }
 
   /** Everything of the cluster is known as it is now. */
@@ -112,12 +112,10 @@ export class Controller implements Disposable {
     const { api } = this.#parts;
     const { namespace } = this.#options;
     const kinds = Object.keys(POLICY_KINDS) as PolicyKind[];
-    const target = (following: Following): { followed: Followed; following: Following } => ({ followed: this.#followed, following });
+    const onFailure: OnFailure = (object, error) => this.#failed(object, error);
+    const target = (following: Following): Target => ({ followed: this.#followed, following, onFailure });
     const named = (name: string): { fieldSelector: string } => ({ fieldSelector: `metadata.name=${name}` });
-    const certificate = (following: Following): { followed: Followed; following: Following } => ({
-      followed: this.#certificatesFollowed,
-      following,
-    });
+    const certificate = (following: Following): Target => ({ followed: this.#certificatesFollowed, following, onFailure });
     return [
       ...kinds.map((kind) =>
         follow(api, { kind: POLICY_KINDS[kind], selection: { managedFields: true } }, target(this.#policies(kind)), signal),
@@ -128,6 +126,12 @@ export class Controller implements Disposable {
       follow(api, { kind: CORE.secrets, selection: { namespace, ...named(NAMES.webhookSecret) } }, certificate(this.#secret()), signal),
       follow(api, { kind: WEBHOOK_CONFIGURATIONS, selection: named(NAMES.validatingWebhook) }, certificate(this.#configuration()), signal),
     ];
+  }
+
+  #failed({ kind, name }: { readonly kind: string; readonly name: string }, error: unknown): void {
+    this.metrics.add('kubearmor_controller_object_failures_total', { kind });
+    const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#parts.logger.error('taking in an object failed: it counts as it was before', { kind, name, cause });
   }
 
   async #lead(signal: AbortSignal): Promise<void> {
@@ -279,6 +283,12 @@ export class Controller implements Disposable {
     };
     return { names: () => [name], put: (object) => told(object), remove: () => told(undefined) };
   }
+}
+
+interface Target {
+  readonly followed: Followed;
+  readonly following: Following;
+  readonly onFailure: OnFailure;
 }
 
 /** What a review reads: who wrote which part, and the status, are not among it. */

@@ -21,6 +21,11 @@ export const METRICS = {
     help: 'Policies whose specification was written by another field manager than before.',
     labels: [],
   },
+  kubearmor_controller_object_failures_total: {
+    type: 'counter',
+    help: 'Objects of the cluster that could not be taken in and count as they were before, by kind: a bug, and the log says of which.',
+    labels: ['kind'],
+  },
   kubearmor_controller_admission_total: {
     type: 'counter',
     help: 'Answers to the API server, by path and outcome.',

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { formatIssue } from '#base';
 import type { Issue } from '#base';
 import { boundedText, fieldsOf, policyRef } from '#cluster';
-import { compileIssues, isMap, LINT_CODES, lintAmong, nodeSelected, parsePolicyObject, selectsAlso } from '#policy';
+import { compileIssues, isMap, LINT_CODES, lintAmong, lintWork, nodeSelected, parsePolicyObject, selectsAlso } from '#policy';
 import type { Policy, PolicyKind, Rule } from '#policy';
 import { textOf, WARNING_LIMITS } from './admission.ts';
 import type { Refusal } from './admission.ts';
@@ -37,6 +37,9 @@ const MESSAGE_BYTES = 16_384;
 /** In a policy's status: its message has 4096 bytes. */
 const PROBLEMS_MAX = 20;
 
+/** About a second: every status that is due waits for a review that runs. */
+const LINT_WORK_MAX = 100_000;
+
 /**
  * Reviews policies beside those that are in the cluster. It computes and does nothing else; some reviews take seconds, so it runs in a
  * thread of its own.
@@ -49,10 +52,10 @@ export class PolicyReviewer {
     const { policy, issues } = parsePolicyObject(object, { kind });
     const ref = refOf(kind, object);
     const all = policy === undefined ? issues : [...issues, ...compileIssues(policy)];
-    const problems = all.filter(({ severity }) => severity === 'error');
+    const problems = problemsOf(all);
     if (policy !== undefined && problems.length === 0) this.#policies.set(ref, policy);
     // One that became wrong stays in force as it was, on nodes that know how; what is judged beside it is judged by that.
-    return problems.slice(0, PROBLEMS_MAX).map((issue) => boundedText(lineOf(issue), 2 * WARNING_LIMITS.each));
+    return problems;
   }
 
   remove(ref: string): void {
@@ -79,10 +82,17 @@ export class PolicyReviewer {
     const ref = policyRef(policy);
     const beside = Array.from(this.#policies).flatMap(([other, one]) => (other !== ref && selectsAlso(one, policy) ? [one] : []));
     const policies = [...beside, policy];
+    if (lintWork(policies) > LINT_WORK_MAX) return [NOT_LOOKED_FOR];
     return lintAmong(policies, beside.length)
       .filter(({ code }) => LINT_CODES[code].severity === 'warning')
       .map(({ at, problem, cure, because }) => warningOf({ at, problem: `${problem}${becauseText(because, policies)}`, cure }));
   }
+}
+
+/** For a policy's status: errors alone, bounded. */
+export function problemsOf(issues: readonly Issue[]): Problems {
+  const errors = issues.filter(({ severity }) => severity === 'error').slice(0, PROBLEMS_MAX);
+  return errors.map((issue) => boundedText(lineOf(issue), 2 * WARNING_LIMITS.each));
 }
 
 type Finding = Pick<Issue, 'at' | 'problem' | 'cure'>;
@@ -120,7 +130,14 @@ export function warningOf(finding: Finding): string {
   return boundedText(`${finding.at === '' ? '' : `${finding.at}: `}${finding.problem}`, WARNING_LIMITS.each);
 }
 
-function refusalOf(kind: PolicyKind, object: unknown, errors: readonly Issue[]): Refusal {
+const NOT_LOOKED_FOR = warningOf({
+  at: '',
+  problem: 'rules that never decide were not looked for: it and the policies beside it have too many rules for that',
+  cure: 'run `karmor policy lint` on all of them',
+});
+
+/** @param errors all that is wrong with it */
+export function refusalOf(kind: PolicyKind, object: unknown, errors: readonly Issue[]): Refusal {
   const name = textOf(fieldsOf(fieldsOf(object)['metadata'])['name']) || textOf(fieldsOf(fieldsOf(object)['metadata'])['generateName']);
   const count = errors.length === 1 ? '1 problem' : `${errors.length} problems`;
   const head = `${kind} ${name} cannot be honoured, ${count}:`;

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KubeArmorError } from '#base';
+import { nested } from '#policy/testing';
 import { readReview } from './admission.ts';
 import type { AdmissionAnswer } from './admission.ts';
 import { policyWebhook } from './policy-webhook.ts';
@@ -67,4 +68,17 @@ test('policy webhook: other kinds, parts and deletions are none of its business'
     { object: null },
   ])
     assert.deepEqual(await answer(never, undefined, more), {}, JSON.stringify(more));
+});
+
+test('policy webhook: what nests too deep is refused, and left alone where it was so before', async () => {
+  const deep = { metadata: { name: 'p' }, spec: { x: nested(5_000) } };
+  const reviewed = { checked: { warnings: [] }, lint: [] };
+  for (const more of [{ object: deep }, { operation: 'UPDATE', object: deep, oldObject: REQUEST.object }]) {
+    const { refusal } = await answer(reviewed, undefined, more);
+    assert.equal(refusal?.code, 422);
+    assert.match(refusal?.message ?? '', /^KubeArmorPolicy p cannot be honoured, 1 problem:\n.*more than 64 levels/);
+  }
+  const finalizer = { operation: 'UPDATE', object: deep, oldObject: { ...deep, metadata: { name: 'p', finalizers: ['x'] } } };
+  assert.deepEqual(await answer(reviewed, undefined, finalizer), {});
+  assert.equal((await answer(reviewed, undefined, { operation: 'UPDATE', oldObject: deep })).refusal, undefined);
 });

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { CORE, POLICY_KINDS } from '#cluster';
 import type { KubeApi } from '#k8s';
-import { isMap } from '#policy';
+import { isMap, isNestedTooDeep, nestingIssue } from '#policy';
 import type { PolicyKind } from '#policy';
 import { WARNING_LIMITS } from './admission.ts';
 import type { AdmissionAnswer, AdmissionRequest } from './admission.ts';
 import type { PodQuery } from './pod-query.ts';
-import { isSameSpec, warningOf } from './policy-review.ts';
+import { isSameSpec, refusalOf, warningOf } from './policy-review.ts';
 import type { NodesFacts } from './policy-review.ts';
 import type { Reviewed, Reviews } from './reviews.ts';
 
@@ -29,7 +29,9 @@ export function policyWebhook({
   return async (request, signal) => {
     const kind = kindOf(request);
     if (kind === undefined || request.operation === 'DELETE' || request.subResource !== '' || !isMap(request.object)) return {};
-    if (request.operation === 'UPDATE' && isSameSpec(request.object, request.oldObject)) return {};
+    if (request.operation === 'UPDATE' && isNothingNew(request)) return {};
+    const deep = nestingIssue(request.object);
+    if (deep !== undefined) return { refusal: refusalOf(kind, request.object, [deep]) };
     const reviewed = await reviews.review(kind, request.object, facts(), signal);
     const warnings = warningsOf(reviewed);
     const { refusal, pods } = reviewed.checked ?? {};
@@ -38,6 +40,10 @@ export function policyWebhook({
     return { warnings: bounded(selected === false ? [...warnings, NO_POD] : warnings) };
   };
 }
+
+/** Of two that nest too deep nothing can be compared; neither is in force anywhere, and their finalizers may go. */
+const isNothingNew = ({ object, oldObject }: AdmissionRequest): boolean =>
+  isNestedTooDeep(object) ? isNestedTooDeep(oldObject) : isSameSpec(object, oldObject);
 
 const kindOf = ({ kind }: AdmissionRequest): PolicyKind | undefined =>
   Object.hasOwn(POLICY_KINDS, kind) ? (kind as PolicyKind) : undefined;

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { noLogger } from '#base';
+import { nested } from '#policy/testing';
 import type { NodesFacts } from './policy-review.ts';
 import type { ReviewOrder, ReviewWord } from './review-thread.ts';
 import { Reviews } from './reviews.ts';
@@ -111,4 +112,47 @@ test('Reviews: a real thread of the program itself', async () => {
   const wrong = { ...POLICY, spec: { ...POLICY.spec, action: 'Blok' } };
   const { checked } = await reviews.review('KubeArmorPolicy', wrong, FACTS, never);
   assert.match(checked?.refusal?.message ?? '', /did you mean `Block`/);
+});
+
+test('Reviews: what the thread cannot be given is answered, and the next one is reviewed', async () => {
+  const puppet = new Puppet();
+  const logged: string[] = [];
+  const logger = { ...noLogger, error: (message: string) => void logged.push(message) };
+  const start: StartThread = (onWord, onEnd) => {
+    const port = puppet.start(onWord, onEnd);
+    return { ...port, post: (order) => port.post(structuredClone(order)) };
+  };
+  using reviews = new Reviews(start, () => {}, logger);
+  const unsent = await reviews.review('KubeArmorPolicy', { ...POLICY, spec: nested(5_000) }, FACTS, never);
+  assert.deepEqual(unsent, { checked: undefined, lint: undefined });
+  assert.equal(reviews.pending, 0);
+  assert.match(logged.join(), /could not be given to the review thread/);
+  const next = reviews.review('KubeArmorPolicy', POLICY, FACTS, never);
+  assert.deepEqual(puppet.reviewing, [2]);
+  puppet.say({ word: 'done', id: 2, lint: [] });
+  await next;
+});
+
+test('Reviews: a policy of the cluster that nests too deep has a problem, also after a new start, and the thread never sees it', () => {
+  const puppet = new Puppet();
+  const told: string[] = [];
+  using reviews = new Reviews(puppet.start, (ref, generation, problems) => told.push(`${ref} ${generation} ${problems.join()}`), noLogger);
+  reviews.upsert({ ...STORED, object: { ...POLICY, spec: { x: nested(5_000) } } });
+  puppet.end('gone');
+  assert.deepEqual(puppet.orders, []);
+  assert.equal(told.length, 2);
+  for (const line of told) assert.match(line, /^ksp\/shop\/p 1 the document has more than 64 levels/);
+});
+
+test('Reviews: a policy that cannot be posted for another reason has a problem too', () => {
+  const told: string[] = [];
+  const start: StartThread = () => ({
+    post: () => {
+      throw new RangeError('too big');
+    },
+    close: () => {},
+  });
+  using reviews = new Reviews(start, (_ref, _generation, problems) => told.push(...problems), noLogger);
+  reviews.upsert(STORED);
+  assert.deepEqual(told, ['the controller could not look at it: its log says why']);
 });

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Logger } from '#base';
+import { nestingIssue } from '#policy';
 import type { PolicyKind } from '#policy';
+import { problemsOf } from './policy-review.ts';
 import type { Checked, NodesFacts, Problems } from './policy-review.ts';
 import type { ReviewOrder, ReviewWord } from './review-thread.ts';
 
@@ -59,7 +61,7 @@ export class Reviews implements Disposable {
   /** Its problems are told to `onTaken`. */
   upsert(policy: StoredPolicy): void {
     this.#stored.set(policy.ref, policy);
-    this.#port?.post({ order: 'upsert', ...policy });
+    this.#send(policy);
   }
 
   remove(ref: string): void {
@@ -107,11 +109,11 @@ export class Reviews implements Disposable {
       },
     );
     this.#port = port;
-    for (const policy of this.#stored.values()) port.post({ order: 'upsert', ...policy });
+    for (const policy of this.#stored.values()) this.#send(policy);
   }
 
   #reopen(cause: unknown): void {
-    this.#logger.error('the review thread ended; starting another', { cause: cause instanceof Error ? cause.message : String(cause) });
+    this.#logger.error('the review thread ended; starting another', { cause: causeOf(cause) });
     // What ended it may end the next one too: it is not tried again.
     this.#running?.resolve({ checked: this.#running.checked, lint: undefined });
     this.#running = undefined;
@@ -120,11 +122,30 @@ export class Reviews implements Disposable {
   }
 
   #next(): void {
-    if (this.#running !== undefined || this.#port === undefined) return;
-    const next = this.#queue.shift();
-    if (next === undefined) return;
-    this.#running = next;
-    this.#port.post(next.order);
+    while (this.#running === undefined && this.#port !== undefined) {
+      const next = this.#queue.shift();
+      if (next === undefined) return;
+      try {
+        this.#port.post(next.order);
+        this.#running = next;
+      } catch (error) {
+        this.#logger.error('a review could not be given to the review thread', { kind: next.order.kind, cause: causeOf(error) });
+        next.resolve(NOTHING);
+      }
+    }
+  }
+
+  /** What the thread cannot be given is a problem of this one policy: its earlier version is what others are judged beside. */
+  #send(policy: StoredPolicy): void {
+    const { ref, generation } = policy;
+    const deep = nestingIssue(policy.object);
+    if (deep !== undefined) return this.#onTaken(ref, generation, problemsOf([deep]));
+    try {
+      this.#port?.post({ order: 'upsert', ...policy });
+    } catch (error) {
+      this.#logger.error('a policy could not be given to the review thread', { policy: ref, cause: causeOf(error) });
+      this.#onTaken(ref, generation, ['the controller could not look at it: its log says why']);
+    }
   }
 
   #hear(word: ReviewWord): void {
@@ -141,4 +162,5 @@ export class Reviews implements Disposable {
   }
 }
 
+const causeOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 const NOTHING: Reviewed = { checked: undefined, lint: undefined };

@@ -3,11 +3,13 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { Server } from 'node:https';
+import type { Socket } from 'node:net';
 import { KubeArmorError } from '#base';
 import type { Logger } from '#base';
 import type { ServingPair } from '#pki';
 import { readReview, renderReview } from './admission.ts';
 import type { AdmissionAnswer, AdmissionRequest } from './admission.ts';
+import { Shares } from './shares.ts';
 
 /** Answers one request; when the signal aborts it has to answer with what it has. */
 export type Admit = (request: AdmissionRequest, signal: AbortSignal) => AdmissionAnswer | Promise<AdmissionAnswer>;
@@ -15,9 +17,15 @@ export type Admit = (request: AdmissionRequest, signal: AbortSignal) => Admissio
 /** Bounds of the server. The API server gives a request of 3 MiB at most, and sends the object before and after. */
 export const WEBHOOK_LIMITS = {
   bodyBytes: 8 * 1024 * 1024,
-  /** Requests that are answered at the same time; more are told to come again. */
+  /** Requests of one path that have arrived and are being answered; more are told to come again. Paths do not share. */
   requests: 64,
-  connections: 256,
+  connections: 1_024,
+  /** Of one address. An API server's requests arrive whole, so those of its that have not are few. */
+  peerConnections: 128,
+  peerArriving: 32,
+  peerArrivingBytes: 32 * 1024 * 1024,
+  /** Of all requests that have not arrived whole. */
+  arrivingBytes: 192 * 1024 * 1024,
   /** For the answer's making, of the 5 s that the API server waits. */
   answerMs: 4_000,
   /** For a whole request to arrive. */
@@ -47,12 +55,19 @@ export class WebhookServer implements AsyncDisposable {
   readonly #limits: Limits;
   readonly #server: Server;
   #shown: ServingPair | undefined;
-  #answering = 0;
+  readonly #connections: Shares;
+  readonly #arriving: Shares;
+  readonly #arrivingBytes: Shares;
+  readonly #answering: Shares;
 
   private constructor(options: WebhookServerOptions) {
     this.#options = options;
     this.#limits = { ...WEBHOOK_LIMITS, ...options.limits };
-    const { arrivalMs, connections } = this.#limits;
+    const { arrivalMs, connections, peerConnections, peerArriving, peerArrivingBytes, arrivingBytes, requests } = this.#limits;
+    this.#connections = new Shares({ each: peerConnections });
+    this.#arriving = new Shares({ each: peerArriving });
+    this.#arrivingBytes = new Shares({ each: peerArrivingBytes, all: arrivingBytes });
+    this.#answering = new Shares({ each: requests });
     const timeouts = {
       requestTimeout: arrivalMs,
       headersTimeout: arrivalMs,
@@ -61,6 +76,11 @@ export class WebhookServer implements AsyncDisposable {
     };
     this.#server = createServer({ ...this.#secure(), ...timeouts }, (request, response) => void this.#serve(request, response));
     this.#server.maxConnections = connections;
+    this.#server.on('connection', (socket: Socket) => {
+      const leave = this.#connections.take(socket.remoteAddress ?? '');
+      if (leave === undefined) socket.destroy();
+      else socket.once('close', leave);
+    });
     this.#server.on('tlsClientError', () => {}); // a client that cannot speak with us, or does not trust us: its own matter
   }
 
@@ -130,27 +150,55 @@ export class WebhookServer implements AsyncDisposable {
   async #reply(request: IncomingMessage, path: string, admit: Admit | undefined): Promise<Reply> {
     if (admit === undefined) return error(404, 'there is nothing here');
     if (request.method !== 'POST') return error(405, 'send an AdmissionReview by POST');
-    if (this.#answering >= this.#limits.requests) return error(503, 'too many requests at once; try again');
-    this.#answering++;
     try {
-      return await this.#answer(request, admit);
+      const body = await this.#receive(request);
+      return typeof body === 'string' ? await this.#answer(body, path, admit) : body;
     } catch (cause) {
       // One object must not end the program: the API server acts as the webhook's failure policy says.
       if (request.complete) this.#options.logger.error('answering an admission request', { path, cause: messageOf(cause) });
       return error(500, 'the answer could not be made; the controller’s log says why');
-    } finally {
-      this.#answering--;
     }
   }
 
-  async #answer(request: IncomingMessage, admit: Admit): Promise<Reply> {
-    const body = await readBody(request, this.#limits.bodyBytes);
-    if (body === undefined) return error(413, `the body is bigger than ${this.#limits.bodyBytes} bytes`);
-    const review = readReview(body);
-    if (typeof review === 'string') return error(400, review);
-    const answer = await admit(review, AbortSignal.timeout(this.#limits.answerMs));
-    const outcome = answer.refusal === undefined ? 'allowed' : 'refused';
-    return { code: 200, text: renderReview(review.uid, answer), outcome };
+  /** The whole body. What has not arrived takes nobody's turn: whoever can connect could keep the API server out by it. */
+  async #receive(request: IncomingMessage): Promise<string | Reply> {
+    const peer = request.socket.remoteAddress ?? '';
+    const leave = this.#arriving.take(peer);
+    if (leave === undefined) return error(503, 'too many requests of this address have not arrived; try again');
+    const given: (() => void)[] = [leave];
+    const { bodyBytes } = this.#limits;
+    const chunks: Buffer[] = [];
+    let size = Number(request.headers['content-length'] ?? 0);
+    try {
+      if (size > bodyBytes) return tooBig(bodyBytes);
+      size = 0;
+      // Kept open when it is left early: the client gets an answer, not a broken connection.
+      for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+        size += chunk.length;
+        if (size > bodyBytes) return tooBig(bodyBytes);
+        const giveBack = this.#arrivingBytes.take(peer, chunk.length);
+        if (giveBack === undefined) return error(503, 'too much that has not arrived whole; try again');
+        given.push(giveBack);
+        chunks.push(chunk);
+      }
+      return Buffer.concat(chunks).toString('utf8');
+    } finally {
+      for (const giveBack of given) giveBack();
+    }
+  }
+
+  async #answer(body: string, path: string, admit: Admit): Promise<Reply> {
+    const leave = this.#answering.take(path);
+    if (leave === undefined) return error(503, 'too many requests at once; try again');
+    try {
+      const review = readReview(body);
+      if (typeof review === 'string') return error(400, review);
+      const answer = await admit(review, AbortSignal.timeout(this.#limits.answerMs));
+      const outcome = answer.refusal === undefined ? 'allowed' : 'refused';
+      return { code: 200, text: renderReview(review.uid, answer), outcome };
+    } finally {
+      leave();
+    }
   }
 }
 
@@ -162,18 +210,6 @@ interface Reply {
 
 const error = (code: number, why: string): Reply => ({ code, text: `${why}\n`, outcome: 'error' });
 
-/** Undefined where it is too big. @throws where it ends too early */
-async function readBody(request: IncomingMessage, most: number): Promise<string | undefined> {
-  if (Number(request.headers['content-length'] ?? 0) > most) return undefined;
-  const chunks: Buffer[] = [];
-  let size = 0;
-  // Kept open when it is left early: the client gets an answer, not a broken connection.
-  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > most) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
+const tooBig = (most: number): Reply => error(413, `the body is bigger than ${most} bytes`);
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

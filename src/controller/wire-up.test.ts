@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { noLogger } from '#base';
 import { CORE, NAMES, WEBHOOK_CONFIGURATIONS, webhookConfiguration } from '#cluster';
+import { webhookSecret } from '#install';
 import { FakeKubeApi } from '#k8s/testing';
 import { readCertificates } from './certificate-secret.ts';
 import type { ControllerConfig } from './config.ts';
@@ -32,6 +33,7 @@ const get = async (port: number, path: string): Promise<string> => {
 test('a replica says what it waits for, gets ready, and answers with the certificate that it made', async () => {
   const api = new FakeKubeApi();
   api.seed(WEBHOOK_CONFIGURATIONS, webhookConfiguration('kubearmor'));
+  api.seed(CORE.secrets, webhookSecret('kubearmor'));
   api.hide(CORE.nodes);
   const stop = new AbortController();
   const serving = Promise.withResolvers<{ health: number; webhook: number }>();

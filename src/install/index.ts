@@ -16,7 +16,7 @@ export { isInstalled, isServed, NODE_LABELS, removeInstallation } from './remove
 export type { RemoveParts, Unfinished } from './remove.ts';
 export { rolloutOf } from './rollout.ts';
 export type { Rollout } from './rollout.ts';
-export { NETWORK_SECRETS } from './secrets.ts';
+export { NETWORK_SECRETS, webhookSecret } from './secrets.ts';
 export { nodeFacts, shapeLabels, shapeOf, shapeOfSocket, SHAPES } from './shapes.ts';
 export type { FoundShape, NodeFacts, NodeShape } from './shapes.ts';
 export { installationObjects } from './table.ts';

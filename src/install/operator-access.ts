@@ -74,7 +74,7 @@ export function operatorNamespaceRules(socket?: string): readonly AccessRule[] {
     ...kept('', 'services', [NAMES.relayService, NAMES.webhookService]),
     ...kept('', 'secrets', [...NETWORK_SECRETS, NAMES.webhookSecret]),
     // One that somebody deletes is made anew at once.
-    { apiGroups: [''], resources: ['secrets'], verbs: ['list', 'watch'], resourceNames: [...NETWORK_SECRETS] },
+    { apiGroups: [''], resources: ['secrets'], verbs: ['list', 'watch'], resourceNames: [...NETWORK_SECRETS, NAMES.webhookSecret] },
     ...kept('policy', 'poddisruptionbudgets', [NAMES.controller]),
     ...kept('apps', 'deployments', [NAMES.controller, NAMES.relay]),
     { apiGroups: ['apps'], resources: ['deployments'], verbs: ['list', 'watch'] },

@@ -151,3 +151,9 @@ test('no container may become more than it is, and one alone is root', () => {
   assert.doesNotMatch(text, /"privileged":true|"allowPrivilegeEscalation":true|"hostNetwork"|"hostIPC"/);
   for (const object of objects.filter(({ kind }) => kind === 'Deployment')) assert.match(JSON.stringify(object), /"runAsNonRoot":true/);
 });
+
+test('no program but the operator may make or change the type of a Secret: it could have any account’s token', () => {
+  const rules = ACCOUNTS.flatMap(({ clusterRules, namespaceRules }) => [...clusterRules, ...namespaceRules]);
+  const onSecrets = rules.filter(({ resources }) => resources.includes('secrets')).flatMap(({ verbs }) => verbs);
+  assert.deepEqual(onSecrets, ['list', 'watch', 'update']);
+});

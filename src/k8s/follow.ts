@@ -11,6 +11,9 @@ export interface Following {
   nameOf?(object: KubeObject): string;
 }
 
+/** One object could not be taken in; what is known of it stays as it was. */
+export type OnFailure = (object: { readonly kind: string; readonly name: string }, error: unknown) => void;
+
 /** The kinds that are followed, and whether all of them are known as they are now. */
 export class Followed {
   readonly #waiting = new Set<string>();
@@ -40,17 +43,27 @@ export class Followed {
 }
 
 /**
- * Follows the objects of a kind until aborted.
+ * Follows the objects of a kind until aborted. Whoever writes one object must not end whoever follows it: what is thrown for one is told
+ * to `onFailure`, and the next comes.
  *
  * @param followed is told of it by the kind's plural
  */
 export async function follow(
-  api: KubeApi,
+  api: Pick<KubeApi, 'watch'>,
   { kind, selection, what = kind.plural }: { readonly kind: Kind; readonly selection: Selection; readonly what?: string },
-  { followed, following }: { readonly followed: Followed; readonly following: Following },
+  { followed, following, onFailure }: { readonly followed: Followed; readonly following: Following; readonly onFailure: OnFailure },
   signal: AbortSignal,
 ): Promise<void> {
   const nameOf = (object: KubeObject): string => following.nameOf?.(object) ?? object.metadata.name;
+  const tell = (name: string, act: () => void): void => {
+    try {
+      act();
+    } catch (error) {
+      onFailure({ kind: kind.kind, name }, error);
+    }
+  };
+  const put = (object: KubeObject, wasWatched: boolean): void => tell(nameOf(object), () => following.put(object, wasWatched));
+  const remove = (name: string, object?: KubeObject): void => tell(name, () => following.remove(name, object));
   followed.await(what);
   for await (const change of api.watch(kind, selection, signal)) {
     switch (change.kind) {
@@ -58,18 +71,18 @@ export async function follow(
         const gone = new Set(following.names());
         for (const object of change.objects) {
           gone.delete(nameOf(object));
-          following.put(object, false);
+          put(object, false);
         }
-        for (const name of gone) following.remove(name, undefined);
+        for (const name of gone) remove(name);
         followed.settle(what);
         break;
       }
       case 'added':
       case 'modified':
-        following.put(change.object, true);
+        put(change.object, true);
         break;
       case 'deleted':
-        following.remove(nameOf(change.object), change.object);
+        remove(nameOf(change.object), change.object);
         break;
       case 'lost':
         followed.await(what);

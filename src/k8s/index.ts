@@ -6,7 +6,7 @@ export type { RunProgram } from './exec-plugin.ts';
 export { findAccess } from './find-access.ts';
 export type { FindAccessOptions } from './find-access.ts';
 export { follow, Followed } from './follow.ts';
-export type { Following } from './follow.ts';
+export type { Following, OnFailure } from './follow.ts';
 export { inClusterAccess } from './in-cluster.ts';
 export { kubeconfigAccess, kubeconfigContexts, kubeconfigTextAccess } from './kubeconfig.ts';
 export type { KubeconfigOptions } from './kubeconfig.ts';

@@ -2,6 +2,7 @@
 import type { Logger } from '#base';
 import { CORE, NAMES } from '#cluster';
 import type { ClusterConfig } from '#cluster';
+import { webhookSecret } from '#install';
 import type { KubeApi, KubeObject } from '#k8s';
 import { renewNetwork } from '#pki';
 import { isStored, leafRows, readNetwork, secretsOf } from './certificate-secrets.ts';
@@ -14,7 +15,7 @@ interface Parts {
   readonly logger: Logger;
 }
 
-/** Keeps the Secrets of certificates of agents, relay and clients. */
+/** Keeps the Secrets of certificates of agents, relay and clients; that of the webhooks it makes, and the controller fills it. */
 export class Certificates {
   readonly #parts: Parts;
 
@@ -32,6 +33,9 @@ export class Certificates {
       if (isStored(secret, secrets)) continue;
       await this.#store(secret, secrets.get(secret.metadata.name), signal);
     }
+    const ours = webhookSecret(namespace);
+    const found = secrets.get(NAMES.webhookSecret);
+    if (found?.['type'] !== ours['type']) await this.#store(ours, found, signal);
   }
 
   /** A Secret's type cannot be changed: KubeArmor's of another type is made anew. */

@@ -107,6 +107,12 @@ test('a KubeArmorConfig and a node: everything is there, and nothing is written 
     'it is made anew',
     async () => (await api.get(CORE.secrets, { name: 'kubearmor-agent-certs', namespace: NAMESPACE })) !== undefined,
   );
+  const webhooks = { name: 'kubearmor-controller-webhook-server-cert', namespace: NAMESPACE };
+  assert.equal((await api.get(CORE.secrets, webhooks))?.['type'], 'Opaque');
+  await api.delete(CORE.secrets, webhooks);
+  const token = { apiVersion: 'v1', kind: 'Secret', metadata: webhooks, type: 'kubernetes.io/service-account-token' };
+  api.seed(CORE.secrets, token);
+  await until('one of another type is made anew', async () => (await api.get(CORE.secrets, webhooks))?.['type'] === 'Opaque');
   const before = api.calls.length;
   const report = { node: { enforcer: 'x', lsm: ['lockdown', 'bpf'] }, state: 'enforcing' };
   api.seed(NODE_REPORTS, { apiVersion: 'v1', kind: 'KubeArmorNode', metadata: { name: 'n1' }, status: report });

@@ -6,7 +6,7 @@ import type { ConfigStatus } from '#cluster';
 import { definitions, isInstalled, isOtherEnforcer, KINDS, NETWORK_SECRETS, removeInstallation, shapeOfSocket } from '#install';
 import type { Images, Installation } from '#install';
 import { follow, Followed, WorkQueue } from '#k8s';
-import type { Kind, KubeApi, KubeObject, Selection } from '#k8s';
+import type { Kind, KubeApi, KubeObject, OnFailure, Selection } from '#k8s';
 import { Certificates } from './certificates.ts';
 import { configStatus, secondStatus } from './config-status.ts';
 import type { Outcome } from './config-status.ts';
@@ -63,7 +63,9 @@ export class Operator {
   readonly #daemonSets = this.#store();
   readonly #deployments = this.#store();
   /** Each is followed by its name: the operator may read no others. */
-  readonly #secrets: ReadonlyMap<string, ObjectStore> = new Map(NETWORK_SECRETS.map((name) => [name, this.#store()]));
+  readonly #secrets: ReadonlyMap<string, ObjectStore> = new Map(
+    [...NETWORK_SECRETS, NAMES.webhookSecret].map((name) => [name, this.#store()]),
+  );
 
   constructor(options: OperatorOptions, parts: OperatorParts) {
     this.#options = options;
@@ -85,8 +87,15 @@ export class Operator {
     const stop = new AbortController();
     const signal = AbortSignal.any([outer, stop.signal]);
     const { namespace } = this.#options;
+    const onFailure: OnFailure = (object, error) =>
+      this.#parts.logger.error('taking in an object failed: it counts as it was before', { ...object, cause: String(error) });
     const following = (kind: Kind, store: ObjectStore, selection: Selection = {}): Promise<void> =>
-      follow(this.#parts.api, { kind, selection, what: whatOf(kind, selection) }, { followed: this.#followed, following: store }, signal);
+      follow(
+        this.#parts.api,
+        { kind, selection, what: whatOf(kind, selection) },
+        { followed: this.#followed, following: store, onFailure },
+        signal,
+      );
     if (!(await this.#upgradeDefinitions(signal))) return;
     const all = [
       following(CONFIGS, this.#configs, { namespace }),

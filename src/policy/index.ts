@@ -17,6 +17,7 @@ export { anything, described, flag, integer, isMap, labels, list, Notes, object,
 export type { Read, Reader } from './fields.ts';
 export { IMAGE_CLASS_WORDS, imageIdWord } from './image.ts';
 export { LIMITS } from './limits.ts';
+export { lintWork } from './lint-work.ts';
 export { lint, lintAmong, selectsAlso } from './lint.ts';
 export type { Finding, RulePlace } from './lint.ts';
 export { LINT_CODES } from './lint-codes.ts';
@@ -50,6 +51,7 @@ export type {
   WorkloadOwner,
 } from './model.ts';
 export { ANY_WORKLOAD } from './one-rule.ts';
+export { isNestedTooDeep, nestingIssue } from './nesting.ts';
 export { parsePolicyObject, parsePolicyText } from './parse.ts';
 export type { ParsedDocument } from './parse.ts';
 export { CANARY_APPLET } from './probe-candidates.ts';

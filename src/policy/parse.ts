@@ -4,6 +4,7 @@ import type { Issue } from '#base';
 import { isMap, Notes, shown } from './fields.ts';
 import type { Place } from './fields.ts';
 import type { Policy, PolicyKind } from './model.ts';
+import { nestingIssue } from './nesting.ts';
 import { hint } from './parse-hints.ts';
 import { readFirewall, readNetwork } from './parse-network.ts';
 import { readCapabilities, readDevices, readPathSection, readPresets, readSyscalls } from './parse-rules.ts';
@@ -59,9 +60,11 @@ export function parsePolicyText(text: string, file?: string): ParsedDocument[] {
 /**
  * Reads one policy that is an object already: from the Kubernetes API, or the policy RPC's `{metadata, spec}`.
  *
- * Never throws. Its issues have no line.
+ * Never throws. Its issues have no line. One that is nested too deep is refused before anything walks it.
  */
 export function parsePolicyObject(value: unknown, options: ParseOptions = {}): ParsedDocument {
+  const deep = nestingIssue(value);
+  if (deep !== undefined) return { issues: [options.file === undefined ? deep : { ...deep, file: options.file }] };
   return readPolicy(value, new Notes(options.file), { ...options, envelope: 'optional' });
 }
 

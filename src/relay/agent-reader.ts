@@ -66,10 +66,8 @@ export class AgentReader {
       await logClient(transport).healthCheck({ nonce: 1 }, { signal, timeoutMs: PING_TIMEOUT_MS });
       this.#isConnected = true;
       onConnected();
-      for (const { reconnected } of [this.#continuity.alerts, this.#continuity.logs].map((one) => ({
-        reconnected: () => one.reconnected(),
-      })))
-        reconnected();
+      this.#continuity.alerts.reconnected();
+      this.#continuity.logs.reconnected();
       for (const kind of ['alerts', 'logs', 'messages'] as const) pumps.push(this.#pump(transport, kind, signal));
       await Promise.race(pumps); // one stream that ends ends all: the next connection begins whole
       return 'the agent ended the stream';

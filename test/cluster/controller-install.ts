@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { noLogger } from '#base';
 import { CONTROLLER_CLUSTER_RULES, CONTROLLER_NAMESPACE_RULES, CORE, WEBHOOK_CONFIGURATIONS, webhookConfiguration } from '#cluster';
+import { webhookSecret } from '#install';
 import type { Kind, KubeApi, KubeObject } from '#k8s';
 import type { ControllerConfig } from '../../src/controller/config.ts';
 import { reviewThreadOf } from '../../src/controller/start-review-thread.ts';
@@ -44,6 +45,7 @@ export async function install(api: KubeApi): Promise<void> {
     ['guarded', { 'kubearmor.io/require-enforcement': 'true' }],
   ] as const)
     await api.apply(CORE.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } }, BY);
+  await api.apply(CORE.secrets, webhookSecret(NAMESPACE), BY);
   const rules = { cluster: CONTROLLER_CLUSTER_RULES, namespace: CONTROLLER_NAMESPACE_RULES };
   await grant(api, { name: 'kubearmor-controller', user: CONTROLLER_ACCOUNT }, rules);
 }

@@ -3,12 +3,14 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CORE, NAMES, NODE_REPORTS, nodeLeaseName, POLICY_KINDS, WEBHOOK_CONFIGURATIONS, webhookHosts } from '#cluster';
+import { CORE, NAMES, NODE_REPORTS, nodeLeaseName, POLICY_KINDS, WEBHOOK_CONFIGURATIONS, webhookHosts, fieldsOf } from '#cluster';
+import { webhookSecret } from '#install';
 import { renewLease } from '#k8s';
 import type { KubeApi, KubeObject } from '#k8s';
 import { takeStep } from '#pki';
 import type { ServingCertificates } from '#pki';
 import type { PolicyKind } from '#policy';
+import { nested } from '#policy/testing';
 import { readCertificates, withCertificates } from '../../src/controller/certificate-secret.ts';
 import { until } from '../vm/running.ts';
 import type { ControlPlane } from './control-plane.ts';
@@ -114,6 +116,26 @@ const CASES: readonly ClusterCase[] = [
       }),
   },
   {
+    name: 'a policy that nests thousands deep: refused; where it is stored already the controller goes on',
+    run: async (plane) => {
+      using before = plane.api();
+      await install(before);
+      await before.delete(WEBHOOK_CONFIGURATIONS, { name: NAMES.validatingWebhook });
+      const deep = policy('KubeArmorPolicy', 'deep', 'Block');
+      const spec = { ...fieldsOf(deep['spec']), x: nested(5_000) };
+      await before.create(POLICY_KINDS.KubeArmorPolicy, { ...deep, spec }, BY);
+      await withController(plane, async (api) => {
+        const review = api.create(POLICY_KINDS.KubeArmorPolicy, { ...policy('KubeArmorPolicy', 'deeper', 'Block'), spec }, BY);
+        await refused(review, /more than 64 levels/);
+        await refused(api.create(POLICY_KINDS.KubeArmorPolicy, policy('KubeArmorPolicy', 'wrong', 'Blok'), BY), /did you mean `Block`/);
+        const status = async (): Promise<string> =>
+          JSON.stringify((await api.get(POLICY_KINDS.KubeArmorPolicy, deep.metadata))?.['status']) ?? '';
+        await until('its status', async () => /more than 64 levels/.test(await status()));
+        assert.equal(await api.delete(POLICY_KINDS.KubeArmorPolicy, deep.metadata), true);
+      });
+    },
+  },
+  {
     name: 'warnings reach kubectl, with a dry run too',
     run: (plane) =>
       withController(plane, async () => {
@@ -171,7 +193,7 @@ const CASES: readonly ClusterCase[] = [
       withController(plane, async (api, { port }) => {
         const hosts = [...webhookHosts(NAMESPACE), 'localhost'];
         const old = takeStep({ authorities: [] }, { step: 'replace', why: '' }, { nowMs: Date.now() - 70 * 86_400_000, hosts });
-        await api.replace(CORE.secrets, withCertificates(await api.get(CORE.secrets, SECRET), NAMESPACE, old), BY);
+        await api.replace(CORE.secrets, withCertificates((await api.get(CORE.secrets, SECRET)) ?? webhookSecret(NAMESPACE), old), BY);
         const held = async (): Promise<ServingCertificates> => readCertificates(await api.get(CORE.secrets, SECRET));
         await until('the next one', async () => (await held()).next !== undefined);
         const { authorities, current } = await held();
@@ -189,7 +211,7 @@ const CASES: readonly ClusterCase[] = [
       }),
   },
   {
-    name: 'an expired certificate is replaced, and a deleted Secret made again',
+    name: 'an expired certificate is replaced, and a Secret that was emptied or made again is filled',
     run: (plane) =>
       withController(plane, async (api) => {
         const old = takeStep(
@@ -197,16 +219,19 @@ const CASES: readonly ClusterCase[] = [
           { step: 'replace', why: '' },
           { nowMs: Date.now() - 100 * 86_400_000, hosts: ['localhost'] },
         );
-        const found = await api.get(CORE.secrets, SECRET);
-        await api.replace(CORE.secrets, withCertificates(found, NAMESPACE, old), BY);
+        const found = (await api.get(CORE.secrets, SECRET)) ?? webhookSecret(NAMESPACE);
+        await api.replace(CORE.secrets, withCertificates(found, old), BY);
         const isNew = async (): Promise<boolean> => {
           const { current } = readCertificates(await api.get(CORE.secrets, SECRET));
           return current !== undefined && current.certificate !== old.current?.certificate;
         };
         await until('a new one', isNew);
         await until('the webhooks answer again', () => isServed(api));
+        await api.patch(CORE.secrets, SECRET, { data: null }, BY);
+        await until('it is filled', isNew);
         await api.delete(CORE.secrets, SECRET);
-        await until('a Secret', isNew);
+        await api.apply(CORE.secrets, webhookSecret(NAMESPACE), BY); // as the operator does
+        await until('it is filled again', isNew);
         await until('the webhooks answer once more', () => isServed(api));
         const webhooks = (await api.get(WEBHOOK_CONFIGURATIONS, { name: NAMES.validatingWebhook }))?.['webhooks'] as readonly unknown[];
         assert.equal(webhooks.length, 3);

@@ -6,6 +6,7 @@ import { connect } from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { noLogger } from '#base';
 import { CORE, NAMES, readConditions, WEBHOOK_CONFIGURATIONS, webhookHosts } from '#cluster';
+import { webhookSecret } from '#install';
 import type { KubeApi, KubeObject } from '#k8s';
 import { SERVING, takeStep } from '#pki';
 import type { ServingCertificates, ServingPair } from '#pki';
@@ -132,7 +133,7 @@ const certificateExpires: ClusterCase['run'] = async (plane, { full }) => {
   const madeMs = Date.now() - SERVING.lifeMs + leftMs;
   const old = takeStep({ authorities: [] }, { step: 'replace', why: '' }, { nowMs: madeMs, hosts });
   await api.delete(CORE.secrets, SECRET);
-  await api.create(CORE.secrets, withCertificates(undefined, NAMESPACE, old), BY);
+  await api.create(CORE.secrets, withCertificates(webhookSecret(NAMESPACE), old), BY);
   const expiresMs = madeMs + SERVING.lifeMs;
   const [port, clock] = [await freePort(), new Clock()];
   await configureWebhooks(api, port);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import fc from 'fast-check';
-import { SNIPPETS } from '#policy/testing';
+import { nested, SNIPPETS } from '#policy/testing';
 
 /** One change of some bytes: `what` says which, `at` where, `length` how much of it. */
 interface Edit {
@@ -81,6 +81,14 @@ export function restructured(valid: readonly unknown[]): fc.Arbitrary<unknown> {
   return fc
     .tuple(fc.constantFrom(...valid), fc.array(operation, { minLength: 1, maxLength: 4 }))
     .map(([value, operations]) => operations.reduce((made, one) => alter(made, one.seed, one), structuredClone(value)));
+}
+
+/** The same, and half of them with a part that is lists in lists, to the depth that the API server takes. */
+export function deepened(valid: readonly unknown[]): fc.Arbitrary<unknown> {
+  const depth = fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 10_000 }));
+  return fc
+    .tuple(restructured(valid), fc.nat(), depth)
+    .map(([value, seed, levels]) => (levels === 0 ? value : alter(value, seed, { what: 'replace', odd: nested(levels) })));
 }
 
 interface Operation {

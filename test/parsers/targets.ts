@@ -7,12 +7,15 @@ import { KubeArmorError } from '#base';
 import { EventDecoder } from '#enforce';
 import { EVENT, HOOK, OUTCOME, parseState } from '#enforce/testing';
 import type { SavedState } from '#enforce/testing';
-import { compile, evaluate, parsePolicyText } from '#policy';
+import { compile, evaluate, parsePolicyObject, parsePolicyText } from '#policy';
 import { holds, VALID_DOCUMENTS, workloadOf } from '#policy/testing';
 import { ContainerdTracker, EnvelopeSchema, parseSpec } from '#runtimes/testing';
 import { readConfig } from '../../src/agent/config.ts';
 import { SETTINGS } from '../../src/agent/settings.ts';
-import { mutated, restructured } from './mutate.ts';
+import { readReview } from '../../src/controller/admission.ts';
+import { policyWebhook } from '../../src/controller/policy-webhook.ts';
+import { reviewOf } from '../../src/controller/testing/ask.ts';
+import { deepened, mutated, restructured } from './mutate.ts';
 import { RPC_TARGETS } from './rpc-targets.ts';
 import { target } from './target.ts';
 import type { Target } from './target.ts';
@@ -28,6 +31,32 @@ function policies(text: string): void {
     const made = compile([document.policy], AUDITED);
     if (!('exceeded' in made)) evaluate(made.image, ACCESS);
   }
+}
+
+const REVIEW = reviewOf({});
+const reviewer = policyWebhook({
+  reviews: {
+    review: (_kind, object) => {
+      structuredClone(object); // as the review thread is given it
+      return Promise.resolve({ checked: { warnings: [] }, lint: [] });
+    },
+  },
+  hasPod: () => Promise.resolve(true),
+  facts: () => ({ reporting: 0, lacks: [], nodes: [] }),
+});
+
+/** What becomes of an object that the API server has or asks about: refused, or one that can be copied, compared and written. */
+async function policyObject(object: unknown): Promise<void> {
+  const document = parsePolicyObject(object);
+  holds(document, false);
+  if (document.policy !== undefined) structuredClone(JSON.parse(JSON.stringify(document.policy.document, undefined, 2)));
+  const review = readReview(REVIEW);
+  assert.ok(typeof review !== 'string');
+  for (const operation of ['CREATE', 'UPDATE'] as const)
+    await reviewer(
+      { ...review, operation, kind: 'KubeArmorPolicy', object, oldObject: structuredClone(DOCUMENTS[0]) },
+      new AbortController().signal,
+    );
 }
 
 const DOCUMENTS = VALID_DOCUMENTS.flatMap((text) => parseAllDocuments(text).map((document) => document.toJS() as unknown));
@@ -165,6 +194,7 @@ const hooks = Object.values(HOOK);
 export const TARGETS: readonly Target[] = [
   target('policy: bytes', 300, mutated(bytesOf(VALID_DOCUMENTS)), (bytes) => policies(bytes.toString())),
   target('policy: documents of another shape', 300, restructured(DOCUMENTS), (value) => policies(stringify(value))),
+  target('policy: objects, also deep ones', 300, deepened(DOCUMENTS), policyObject),
   target('agent configuration', 300, fc.tuple(mutated(bytesOf(CONFIG)), flags, environment), configuration),
   target('event records', 500, fc.array(mutated(hooks.map(validRecord)), { minLength: 1, maxLength: 5 }), records),
   target('saved state: bytes', 300, mutated(bytesOf([JSON.stringify(STATE)])), (bytes) => savedState(bytes.toString())),

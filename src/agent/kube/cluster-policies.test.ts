@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CORE, POLICY_KINDS } from '#cluster';
+import { nested } from '#policy/testing';
 import { containerOf, eventually, sandboxOf } from '../testing/cluster-agent.ts';
 import type { SamplePod } from '../testing/cluster-agent.ts';
 import { block, BY, KSP, ksp, NODE, podObject, policyObject, reportOf, startInCluster, WEB, withWeb } from '../testing/cluster-samples.ts';
@@ -171,4 +172,20 @@ test('who makes a pod cannot make it another pod’s mirror', { timeout: 30_000 
     (names) => names?.join() === 'web-only',
   );
   assert.deepEqual(rules(web), ['web-only']);
+});
+
+test('a policy that nests too deep is refused, and the others count', { timeout: 30_000 }, async (t) => {
+  const { containers, web } = withWeb();
+  const { api, rules } = await startInCluster(t, { containers });
+  api.seed(KSP, ksp('deep', { ...block('web'), x: nested(100) }));
+  await api.create(KSP, ksp('no-shell', block('web')), BY);
+  await eventually(
+    () => rules(web),
+    (names) => names?.join() === 'no-shell',
+  );
+  const refused = await eventually(
+    async () => (await reportOf(api))?.policies?.['ksp/shop/deep'],
+    (report) => report?.state === 'Refused',
+  );
+  assert.match(refused?.reasons?.[0]?.message ?? '', /more than 64 levels/);
 });

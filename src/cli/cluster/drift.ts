@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isDeepStrictEqual } from 'node:util';
 import { fieldOf, policyRef } from '#cluster';
-import { parsePolicyObject } from '#policy';
+import { isNestedTooDeep, parsePolicyObject } from '#policy';
 import type { Policy } from '#policy';
 import type { LoadedPolicy } from '../policy-set.ts';
 import type { LivePolicy } from './live-policies.ts';
+import { TOO_DEEP } from './too-deep.ts';
 
 /** One policy that is not in the cluster as it is in files. */
 export interface Drift {
@@ -106,6 +107,7 @@ function partsOf(value: unknown): Map<string, unknown> | undefined {
 }
 
 function shown(value: unknown): string {
+  if (isNestedTooDeep(value)) return `(${TOO_DEEP})`;
   const text = JSON.stringify(value) ?? '';
   return text.length > VALUE_MAX ? `${text.slice(0, VALUE_MAX - 1)}…` : text;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { KubeArmorError } from '#base';
-import { CORE, NAMES } from '#cluster';
+import { CORE, fieldOf, NAMES, textOf } from '#cluster';
+import type { KubeObject } from '#k8s';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import type { Flags } from '../flags.ts';
@@ -9,9 +10,12 @@ import { askedCluster } from './cluster-flags.ts';
 import type { ClusterPort } from './cluster-port.ts';
 import { componentPods, findInstallation } from './installation.ts';
 
-/** Secrets of certificates, and which program makes each anew when it is gone; the authority’s own stays. */
-const SECRETS: readonly { readonly name: string; readonly maker: string }[] = [
-  { name: NAMES.webhookSecret, maker: NAMES.controller },
+/**
+ * Secrets of certificates, and which program makes each anew when it is gone; the authority’s own stays. The controller fills one and may make
+ * none: that one is emptied.
+ */
+const SECRETS: readonly { readonly name: string; readonly maker: string; readonly isEmptied?: true }[] = [
+  { name: NAMES.webhookSecret, maker: NAMES.controller, isEmptied: true },
   { name: NAMES.agentSecret, maker: NAMES.operator },
   { name: NAMES.relaySecret, maker: NAMES.operator },
   { name: NAMES.relayClientSecret, maker: NAMES.operator },
@@ -33,13 +37,17 @@ export async function rotateTls(flags: Flags, io: Io): Promise<ExitCode> {
   }
   await assertMakers(cluster, namespace, there, io);
   if (flags.isSet('dryRun')) {
-    for (const { name, maker } of there) await io.out(`${namespace}/${name}: would be removed, and made anew by ${maker}`);
+    for (const { name, maker, isEmptied } of there)
+      await io.out(`${namespace}/${name}: would be ${wordOf(isEmptied)}, and made anew by ${maker}`);
     return EXIT_CODES.ok.code;
   }
-  for (const { name, maker, uid } of there) {
-    await cluster.api.delete(CORE.secrets, { name, namespace }, { uid, signal: io.signal });
-    await waitForNext(cluster, { name, namespace }, { uid, maker }, io);
-    await io.out(`${namespace}/${name}: made anew by ${maker}`);
+  for (const secret of there) {
+    const ref = { name: secret.name, namespace };
+    const by = { fieldManager: 'karmor', signal: io.signal };
+    if (secret.isEmptied) await cluster.api.patch(CORE.secrets, ref, { metadata: { uid: secret.uid }, data: null }, by);
+    else await cluster.api.delete(CORE.secrets, ref, { uid: secret.uid, signal: io.signal });
+    await waitForNext(cluster, ref, secret, io);
+    await io.out(`${namespace}/${secret.name}: made anew by ${secret.maker}`);
   }
   return EXIT_CODES.ok.code;
 }
@@ -50,7 +58,7 @@ async function presentSecrets({ api }: ClusterPort, namespace: string, io: Io): 
   const found = await Promise.all(
     SECRETS.map(async (row) => ({ ...row, object: await api.get(CORE.secrets, { name: row.name, namespace }, io.signal) })),
   );
-  return found.flatMap(({ name, maker, object }) => (object === undefined ? [] : [{ name, maker, uid: object.metadata.uid ?? '' }]));
+  return found.flatMap(({ object, ...row }) => (object === undefined ? [] : [{ ...row, uid: object.metadata.uid ?? '' }]));
 }
 
 /** Nothing is removed that nobody would make again. */
@@ -65,22 +73,25 @@ async function assertMakers(cluster: ClusterPort, namespace: string, secrets: re
   );
 }
 
+const wordOf = (isEmptied: true | undefined): string => (isEmptied ? 'emptied' : 'removed');
+const isFilled = (secret: KubeObject | undefined): boolean => (textOf(fieldOf(secret, 'data'), 'tls.key') ?? '') !== '';
+
 async function waitForNext(
   { api }: ClusterPort,
   ref: { readonly name: string; readonly namespace: string },
-  { uid, maker }: Pick<Present, 'uid' | 'maker'>,
+  { uid, maker, isEmptied }: Present,
   io: Io,
 ): Promise<void> {
   const untilMs = io.nowMs() + WAIT_MS;
   while (!io.signal.aborted) {
     const now = await api.get(CORE.secrets, ref, io.signal);
-    if (now !== undefined && now.metadata.uid !== uid) return;
+    if (isEmptied ? isFilled(now) : now !== undefined && now.metadata.uid !== uid) return;
     if (io.nowMs() >= untilMs) break;
     await io.sleep(LOOK_MS);
   }
   const why = io.signal.aborted ? 'interrupted' : `${maker} has not made it anew within ${WAIT_MS / 1000} s`;
   throw new KubeArmorError(
     'API_UNREACHABLE',
-    `rotating ${ref.namespace}/${ref.name}: it was removed, and ${why}: look at the log of ${maker}`,
+    `rotating ${ref.namespace}/${ref.name}: it was ${wordOf(isEmptied)}, and ${why}: look at the log of ${maker}`,
   );
 }

@@ -10,6 +10,7 @@ import { CONFIGS, CORE, POLICY_KINDS, readConfig } from '#cluster';
 import { definitions, imagesOf, installationObjects, kindOf, KINDS } from '#install';
 import type { KubeObject } from '#k8s';
 import { FakeKubeApi } from '#k8s/testing';
+import { nested } from '#policy/testing';
 import { fakeCluster } from '../cluster/testing-cluster.ts';
 import { runCli } from '../run-cli.ts';
 import { recordingIo } from '../testing.ts';
@@ -201,4 +202,16 @@ test('uninstall --force writes policies as kubectl takes them before anything go
   assert.match(told.out, new RegExp(`^1 policies are in ${backup}$`, 'm'));
   assert.deepEqual(documents(backup), [{ apiVersion: 'security.kubearmor.com/v1', kind: 'KubeArmorPolicy', metadata, spec }]);
   assert.deepEqual(await api.list(KINDS.definitions), []);
+});
+
+test('uninstall --force names a policy that nests too deep to be written, and removes nothing', async (t) => {
+  const api = new FakeKubeApi();
+  await karmor(api, 'install');
+  const kind = POLICY_KINDS.KubeArmorPolicy;
+  const metadata = { name: 'deep', namespace: 'default' };
+  api.seed(kind, { apiVersion: 'security.kubearmor.com/v1', kind: kind.kind, metadata, spec: { x: nested(100) } });
+  const before = writes(api);
+  const refused = await karmor(api, 'uninstall', '--force', `--backup=${join(folder(t), 'policies.yaml')}`);
+  assert.match(refused.err, /KubeArmorPolicy default\/deep: nested deeper than 64 levels.*; nothing was removed: delete it with kubectl/);
+  assert.equal(writes(api), before);
 });

@@ -6,6 +6,7 @@ import { CONFIGS, LABELS, NAMES, POLICY_KINDS, readConfig } from '#cluster';
 import { definitions, imagesOf, isInstalled, isServed, kindOf, KINDS, operatorObjects, removeInstallation } from '#install';
 import type { KubeApi, KubeObject } from '#k8s';
 import { askedCluster } from '../cluster/cluster-flags.ts';
+import { splitByDepth, TOO_DEEP } from '../cluster/too-deep.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import type { Flags } from '../flags.ts';
@@ -111,6 +112,12 @@ const backupName = (io: Io): string => `kubearmor-policies-${new Date(io.wallMs(
 
 /** As `kubectl apply` takes them. Nothing is removed where this fails. */
 async function backUp(policies: readonly KubeObject[], path: string, io: Io): Promise<void> {
+  const { deep } = splitByDepth(policies);
+  if (deep.length > 0) {
+    const which = `${deep.slice(0, 5).join(', ')}${deep.length > 5 ? ` and ${deep.length - 5} more` : ''}`;
+    const cure = 'delete it with kubectl, then run this again';
+    throw new KubeArmorError('NOT_SUPPORTED', `writing ${path}: ${which}: ${TOO_DEEP}; nothing was removed: ${cure}`);
+  }
   const documents = policies.map(({ apiVersion, kind, metadata: { name, namespace, labels, annotations }, spec }) =>
     stringify({ apiVersion, kind, metadata: { name, namespace, labels, annotations }, spec }, { aliasDuplicateObjects: false }),
   );

@@ -6,6 +6,7 @@ import type { Kind, KubeObject } from '#k8s';
 import { askedCluster } from '../cluster/cluster-flags.ts';
 import type { ClusterPort } from '../cluster/cluster-port.ts';
 import { listKnown } from '../cluster/live-policies.ts';
+import { splitByDepth, TOO_DEEP } from '../cluster/too-deep.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import type { Flags } from '../flags.ts';
@@ -22,16 +23,20 @@ const OUR_ANNOTATIONS: readonly string[] = Object.values(ANNOTATIONS);
 export async function runBackup(path: string, flags: Flags, io: Io): Promise<ExitCode> {
   using cluster = await io.cluster(askedCluster(flags));
   const objects: KubeObject[] = [];
+  const leftOut: string[] = [];
   for (const kind of KINDS) {
     const found = (await listKnown(cluster.api, kind, selectionOf(kind, flags), io.signal)) ?? [];
-    objects.push(...found.flatMap((object) => withoutServersPart(kind, object) ?? []));
+    const { flat, deep } = splitByDepth(found.flatMap((object) => withoutServersPart(kind, object) ?? []));
+    objects.push(...flat);
+    leftOut.push(...deep);
   }
   const text = `${JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }, undefined, 2)}\n`;
   await writeNew(path, text);
   const counts = Map.groupBy(objects, ({ kind }) => kind);
   const told = [...counts].map(([kind, of]) => `${of.length} ${kind}`).join(', ');
   await io.out(`${path}: ${objects.length === 0 ? 'nothing is there to back up' : told}`);
-  return EXIT_CODES.ok.code;
+  for (const name of leftOut) io.err(`karmor migrate: ${name} is not in the backup: it is ${TOO_DEEP}`);
+  return leftOut.length === 0 ? EXIT_CODES.ok.code : EXIT_CODES.partial.code;
 }
 
 const selectionOf = (kind: Kind, flags: Flags): { namespace: string; fieldSelector: string } | Record<string, never> =>

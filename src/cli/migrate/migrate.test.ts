@@ -9,6 +9,7 @@ import { CONFIGS, CORE, NODE_REPORTS, POLICY_KINDS } from '#cluster';
 import { KINDS, LEFTOVERS } from '#install';
 import type { KubeObject } from '#k8s';
 import { FakeKubeApi } from '#k8s/testing';
+import { nested } from '#policy/testing';
 import { fakeCluster, ourPod, policyOf } from '../cluster/testing-cluster.ts';
 import { runCli } from '../run-cli.ts';
 import { recordingIo } from '../testing.ts';
@@ -347,3 +348,14 @@ for (const [args, says] of wrong) {
     assert.match(ran.err, says);
   });
 }
+
+test('karmor migrate: a policy that nests too deep is named, and the rest is backed up', async () => {
+  const api = new FakeKubeApi();
+  api.seed(KSP, policyOf('shop', 'no-shell', { app: 'web' }));
+  api.seed(KSP, { ...policyOf('shop', 'deep', { app: 'web' }), spec: { x: nested(100) } });
+  const file = path.join(folder, 'deep.json');
+  const made = await migrate(['--backup', file], api);
+  assert.equal(made.code, 4);
+  assert.equal(made.out, `${file}: 1 KubeArmorPolicy`);
+  assert.match(made.err, /^karmor migrate: KubeArmorPolicy shop\/deep is not in the backup: it is nested deeper than 64 levels/);
+});

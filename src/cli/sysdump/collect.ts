@@ -8,6 +8,7 @@ import type { ComponentPod } from '../cluster/installation.ts';
 import { listKnown } from '../cluster/live-policies.ts';
 import { clusterText } from '../cluster/probe-cluster-text.ts';
 import { probeCluster } from '../cluster/probe-cluster.ts';
+import { splitByDepth, TOO_DEEP } from '../cluster/too-deep.ts';
 import type { Io } from '../io.ts';
 import { renderText } from '../text.ts';
 import { Redactor } from './redact.ts';
@@ -69,7 +70,11 @@ export async function collect(cluster: ClusterPort, request: DumpRequest, io: Io
     await tried(file, async () => {
       const found = await listKnown(cluster.api, kind, selection, io.signal);
       if (found === undefined) problems.push(`${file}: the cluster does not know ${kind.kind}`);
-      else add(`${file}.json`, listText(kind, found, redactor));
+      else {
+        const { flat, deep } = splitByDepth(found);
+        problems.push(...deep.map((name) => `${file}: ${name} is ${TOO_DEEP}`));
+        add(`${file}.json`, listText(kind, flat, redactor));
+      }
     });
   }
   await tried('probe', async () => {

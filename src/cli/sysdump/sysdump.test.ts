@@ -9,6 +9,7 @@ import { KubeArmorError } from '#base';
 import { CORE, POLICY_KINDS } from '#cluster';
 import type { PodStreams } from '#k8s';
 import { FakeKubeApi } from '#k8s/testing';
+import { nested } from '#policy/testing';
 import { fakeCluster, ourPod, podOf, policyOf, secretOf } from '../cluster/testing-cluster.ts';
 import { runCli } from '../run-cli.ts';
 import { recordingIo } from '../testing.ts';
@@ -157,4 +158,16 @@ test('karmor sysdump: the API server is away', async () => {
   const { code, err } = await dump(api, `-f ${path.join(folder, 'none.zip')}`);
   assert.equal(code, 3);
   assert.match(err[0] ?? '', /connection refused/);
+});
+
+test('karmor sysdump: a policy that nests too deep is named, and the rest is there', async () => {
+  const api = cluster();
+  api.seed(POLICY_KINDS.KubeArmorPolicy, { ...policyOf('shop', 'deep', { app: 'web' }), spec: { x: nested(100) } });
+  const file = path.join(folder, 'deep.zip');
+  const { code, err } = await dump(api, `-f ${file}`);
+  assert.equal(code, 4);
+  assert.deepEqual(err, [
+    'karmor sysdump: not read: kubearmorpolicies: KubeArmorPolicy shop/deep is nested deeper than 64 levels, which no agent takes',
+  ]);
+  assert.match(unzip(readFileSync(file)).get('kubearmorpolicies.json') ?? '', /no-shell/);
 });

@@ -112,3 +112,6 @@ export const SNIPPETS = [
   'kind: List\nitems:\n',
   '0x1F',
 ];
+
+/** So many lists in each other. */
+export const nested = (levels: number): unknown => JSON.parse('['.repeat(levels) + ']'.repeat(levels));
