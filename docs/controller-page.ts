@@ -84,7 +84,7 @@ the installation is never asked about.
 | condition | True | False | Unknown |
 | --- | --- | --- | --- |
 | \`Accepted\` | it can be honoured | it cannot: the message has every problem; the last good generation stays in force | |
-| \`Enforced\` | \`Enforced\`: each node with workloads of it saw it in force within the last minute; \`NoWorkloads\`: none has; \`LastGoodEnforced\`: an older generation is, see \`observedGeneration\` | \`Failed\`, \`Refused\`, \`RulesNotEnforced\` on a node, or \`Pending\`: a node has not taken it in or proven it yet | \`NodeSilent\`: a node that had workloads, or never took it in, is silent; \`NodeWithoutAgent\`; \`NoNodes\` |
+| \`Enforced\` | \`Enforced\`: each node with workloads of it saw it in force within the last minute; \`NoWorkloads\`: none has; \`LastGoodEnforced\`: an older generation is, see \`observedGeneration\` | \`Failed\`, \`Refused\`, \`RulesNotEnforced\` on a node, or \`Pending\`: a node has not taken it in or proven it yet | \`NodeSilent\`: a node that had workloads, or never took it in, is silent; \`NodeWithoutAgent\`; \`NoNodes\`; \`LoadedNotProven\`: a node has it loaded and no canary there can try any of its rules |
 | \`Degraded\` | \`RulesNotEnforced\`: rules and reasons | no node says so | nodes are silent or not done |
 
 \`lastTransitionTime\` changes with the condition's status alone. Numbers that change by themselves are written every 10 s at most.
