@@ -75,8 +75,8 @@ shadows or that match nothing, and of selectors that match no pod or node now. T
 metadata alone is not reviewed again. It answers within 4 s; what there was no time for is said.
 
 \`${WEBHOOK_PATHS.protection}\` is asked about namespaces with the label \`kubearmor.io/require-enforcement: "true"\` alone. It refuses to bind a pod to
-a node whose agent has not said within a minute that its report holds, or whose report says nothing of enforcement; pods that name such a
-node; and pods with \`kubearmor-policy: disabled\` or \`audited\`. While no replica answers, no such pod starts. The namespace of
+a node whose agent has not said within a minute that its report holds, whose report says nothing of enforcement, or where a proof failed
+(\`.status.proof.failed\` of its KubeArmorNode); pods that name such a node; and pods with \`kubearmor-policy: disabled\` or \`audited\`. While no replica answers, no such pod starts. The namespace of
 the installation is never asked about.
 
 ## Status of a policy
