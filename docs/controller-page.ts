@@ -75,8 +75,8 @@ shadows or that match nothing, and of selectors that match no pod or node now. T
 metadata alone is not reviewed again. It answers within 4 s; what there was no time for, or too many rules, is said.
 
 \`${WEBHOOK_PATHS.protection}\` is asked about namespaces with the label \`kubearmor.io/require-enforcement: "true"\` alone. It refuses to bind a pod to
-a node whose agent has not said within a minute that its report holds, or whose report says nothing of enforcement; pods that name such a
-node; and pods with \`kubearmor-policy: disabled\` or \`audited\`. While no replica answers, no such pod starts. The namespace of
+a node whose agent has not said within a minute that its report holds, whose report says nothing of enforcement, or where a proof failed
+(\`.status.proof.failed\` of its KubeArmorNode); pods that name such a node; and pods with \`kubearmor-policy: disabled\` or \`audited\`. While no replica answers, no such pod starts. The namespace of
 the installation is never asked about.
 
 ## Status of a policy
@@ -84,7 +84,7 @@ the installation is never asked about.
 | condition | True | False | Unknown |
 | --- | --- | --- | --- |
 | \`Accepted\` | it can be honoured | it cannot: the message has every problem; the last good generation stays in force | |
-| \`Enforced\` | \`Enforced\`: each node with workloads of it saw it in force within the last minute; \`NoWorkloads\`: none has; \`LastGoodEnforced\`: an older generation is, see \`observedGeneration\` | \`Failed\`, \`Refused\`, \`RulesNotEnforced\` on a node, or \`Pending\`: a node has not taken it in or proven it yet | \`NodeSilent\`: a node that had workloads, or never took it in, is silent; \`NodeWithoutAgent\`; \`NoNodes\` |
+| \`Enforced\` | \`Enforced\`: each node with workloads of it saw it in force within the last minute; \`NoWorkloads\`: none has; \`LastGoodEnforced\`: an older generation is, see \`observedGeneration\` | \`Failed\`, \`Refused\`, \`RulesNotEnforced\` on a node, or \`Pending\`: a node has not taken it in or proven it yet | \`NodeSilent\`: a node that had workloads, or never took it in, is silent; \`NodeWithoutAgent\`; \`NoNodes\`; \`LoadedNotProven\`: a node has it loaded and no canary there can try any of its rules |
 | \`Degraded\` | \`RulesNotEnforced\`: rules and reasons | no node says so | nodes are silent or not done |
 
 \`lastTransitionTime\` changes with the condition's status alone. Numbers that change by themselves are written every 10 s at most.

@@ -3,7 +3,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ERRORS } from '#base';
 import type { ErrorCode } from '#base';
-import { NODE_REASONS } from '#cluster';
+import { NODE_REASONS, RULE_NOT_TRIED } from '#cluster';
 import { LINT_CODES } from '#policy';
 import type { LintCode } from '#policy';
 import { ISSUE_MEANINGS } from './issue-meanings.ts';
@@ -24,7 +24,7 @@ function statusWords(): string[] {
     const given = readFileSync(join(ROOT, path), 'utf8').matchAll(/\b(?:code|reason): ([^,;\n}]*)/g);
     return [...given].flatMap(([, value = '']) => [...value.matchAll(/'([A-Z][a-z]+[A-Za-z]*)'/g)].map(([, word = '']) => word));
   });
-  return [...new Set([...words, ...NODE_REASONS])];
+  return [...new Set([...words, ...NODE_REASONS, RULE_NOT_TRIED])];
 }
 
 /** Fails where a table of explanations and the code differ. */

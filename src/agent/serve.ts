@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { KubeArmorError } from '#base';
 import type { Logger } from '#base';
-import { authorizeUids, serveGrpc, TlsFolder } from '#grpc';
+import { authorizeUids, everyAddress, serveGrpc, TlsFolder } from '#grpc';
 import type { Authorize, GrpcServer, GrpcService, Health } from '#grpc';
 import type { PeerCredentials } from '#libbpf';
 import type { TcpConfig } from './config.ts';
@@ -68,13 +67,4 @@ async function serveTcp({ port, tlsCertPath }: TcpConfig, { services, logger }: 
   const server = await serveGrpc({ services, listen: { kind: 'tcp', host: everyAddress(), port, tls: tls.current }, logger });
   void tls.follow(signal, (files) => server.renewTls(files));
   return server;
-}
-
-/** IPv6's covers IPv4 too, where the kernel has it. */
-function everyAddress(): string {
-  try {
-    return readFileSync('/proc/net/if_inet6', 'utf8') === '' ? '0.0.0.0' : '::';
-  } catch {
-    return '0.0.0.0';
-  }
 }

@@ -8,7 +8,7 @@ export { LeaseAges } from './lease-age.ts';
 export type { Moment } from './lease-age.ts';
 export { NODE_REASONS } from './node-finding.ts';
 export type { NodeFindingReason, PolicyFacts, PolicyNode } from './node-finding.ts';
-export { FRESH_MS, RENEW_MS, REPORT_LIMITS } from './node-report.ts';
+export { FRESH_MS, LOADED_NOT_PROVEN, RENEW_MS, REPORT_LIMITS, RULE_NOT_TRIED } from './node-report.ts';
 export type { NodeProblem, NodeReport, PolicyReason, PolicyReport } from './node-report.ts';
 export { fieldOf, fieldsOf, listOf, textOf, textsOf } from './object-fields.ts';
 export type { Fields } from './object-fields.ts';

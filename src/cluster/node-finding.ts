@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { LOADED_NOT_PROVEN } from './node-report.ts';
 import type { PolicyReport } from './node-report.ts';
 
 /** A node as far as one policy goes. */
@@ -18,7 +19,15 @@ export interface PolicyFacts {
 }
 
 /** Reasons of `Enforced`, the worst first. */
-export const NODE_REASONS = ['Failed', 'Refused', 'RulesNotEnforced', 'Pending', 'NodeSilent', 'NodeWithoutAgent'] as const;
+export const NODE_REASONS = [
+  'Failed',
+  'Refused',
+  'RulesNotEnforced',
+  'Pending',
+  'NodeSilent',
+  'NodeWithoutAgent',
+  'LoadedNotProven',
+] as const;
 export type NodeFindingReason = (typeof NODE_REASONS)[number];
 
 /** What one node means for a policy. */
@@ -76,10 +85,15 @@ function stateOf(report: PolicyReport, generation: number): Part {
     case 'Refused':
       return { verdict: 'wrong', reason: 'Refused', message: refusedText(report) };
     case 'Pending':
-      return hasWorkloads
-        ? { verdict: 'wrong', reason: 'Pending', message: reasonText(report, 'not proven yet') }
-        : { verdict: 'idle', message: '', inForce: generation };
+      return hasWorkloads ? pending(report, generation) : { verdict: 'idle', message: '', inForce: generation };
   }
+}
+
+/** What was not seen in force; where it cannot be seen nobody knows, and no waiting helps. */
+function pending(report: PolicyReport, generation: number): Part {
+  const message = reasonText(report, 'not proven yet');
+  if (report.reasons?.some(({ code }) => code === LOADED_NOT_PROVEN) !== true) return { verdict: 'wrong', reason: 'Pending', message };
+  return { verdict: 'unknown', reason: 'LoadedNotProven', message, inForce: generation };
 }
 
 /** Nothing of it may be in force where all of it is what the node cannot do. */

@@ -7,9 +7,14 @@ export const REPORT_LIMITS = { reasonsPerPolicy: 8, problemsPerNode: 20, lacksPe
 export const FRESH_MS = 60_000;
 export const RENEW_MS = 15_000;
 
-/** Why a policy is not, or not wholly, in force on a node. */
+/** Code of a reason of `Pending`: nothing of the policy can be tried on this node, now or later. */
+export const LOADED_NOT_PROVEN = 'LoadedNotProven';
+/** Code of a reason of `Enforced`: this rule is loaded with those that were tried, and no canary can try it. */
+export const RULE_NOT_TRIED = 'RuleNotTried';
+
+/** Why a policy is not, or not wholly, in force on a node, or not proven to be. */
 export interface PolicyReason {
-  /** From a fixed list, like `RuleNotEnforced`, `Refused`, `CanaryFailed`, `NotLoaded`. */
+  /** From a fixed list, like `RuleNotEnforced`, `Refused`, `CanaryFailed`, `NotLoaded`, `LoadedNotProven`. */
   readonly code: string;
   /** Field path of the rule; absent where the whole policy is meant. */
   readonly rule?: string;
@@ -25,7 +30,8 @@ export interface PolicyReport {
   /**
    * Absent: `Enforced`.
    * `Degraded`: in force but for some rules · `Refused`: not in force, the last good generation is (`inForce`) ·
-   * `Failed`: a proof failed, or what was in force is gone · `Pending`: not proven yet.
+   * `Failed`: a proof failed, or what was in force is gone · `Pending`: not proven yet, or with `LoadedNotProven` among its reasons not to be
+   * proven here (no state of its own, so that a controller of another version never takes it for enforced).
    */
   readonly state?: 'Enforced' | 'Degraded' | 'Refused' | 'Failed' | 'Pending';
   /** The generation in force where it is not `generation`; 0: none. */

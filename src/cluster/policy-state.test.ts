@@ -28,6 +28,12 @@ const conditionOf = (status: PolicyStatus, type: PolicyConditionType): string =>
 const GOOD: PolicyReport = { generation: 2, workloads: 3 };
 const IDLE: PolicyReport = { generation: 2 };
 const REASON = { code: 'RuleNotEnforced', rule: 'spec.syscalls.matchSyscalls[0]', message: 'not observed yet' };
+const UNTRIED = { code: 'RuleNotTried', rule: 'spec.capabilities.matchCapabilities[0]', message: 'a canary cannot use CAP_NET_RAW' };
+const NOT_PROVEN: PolicyReport = {
+  ...GOOD,
+  state: 'Pending',
+  reasons: [{ code: 'LoadedNotProven', message: 'its rules are loaded, and no canary can try any' }, UNTRIED],
+};
 const REFUSED = { policy: { generation: 2, problems: ['spec: wrong'] } };
 
 const CASES: readonly [what: string, state: PolicyState, enforced: string, degraded: string, word: string][] = [
@@ -54,6 +60,27 @@ const CASES: readonly [what: string, state: PolicyState, enforced: string, degra
     'True NoWorkloads',
     'False NoWorkloads',
     'NoWorkloads',
+  ],
+  [
+    'loaded, and not to be proven on a node',
+    state([node('a', GOOD), node('b', NOT_PROVEN)]),
+    'Unknown LoadedNotProven',
+    'False LoadedNotProven',
+    'NotProven',
+  ],
+  [
+    'loaded, and not to be proven, without workloads',
+    state([node('a', { generation: 2, state: 'Pending', reasons: NOT_PROVEN.reasons ?? [] })]),
+    'True NoWorkloads',
+    'False NoWorkloads',
+    'NoWorkloads',
+  ],
+  [
+    'a silent node hides more',
+    state([node('a', NOT_PROVEN), node('b', GOOD, false)]),
+    'Unknown NodeSilent',
+    'Unknown NodeSilent',
+    'Unknown',
   ],
   ['gone', state([node('a', GOOD), node('b', { ...GOOD, state: 'Failed' })]), 'False Failed', 'False Failed', 'Failed'],
   [
@@ -113,6 +140,34 @@ test('policyStatus: counts, and what a node cannot do by rule', () => {
   );
   assert.equal(status.conditions[2]?.message, 'spec.syscalls.matchSyscalls[0]: not observed yet (2 nodes)');
   assert.equal(status.conditions[1]?.message, `2 of 3 nodes: b: ${message}; c: ${message}`);
+});
+
+test('policyStatus: what was not proven is no node where it is enforced, and the message says why', () => {
+  const status = policyStatus(state([node('a', GOOD), node('b', NOT_PROVEN)]), undefined, NOW);
+  assert.deepEqual([status.nodes, status.enforcedNodes, status.nodeReasons[0]?.reason], [2, 1, 'LoadedNotProven']);
+  assert.match(
+    status.conditions[1]?.message ?? '',
+    /^1 of 2 nodes: b: its rules are loaded, and no canary can try any; spec\.cap.*CAP_NET_RAW$/,
+  );
+});
+
+test('policyStatus: of an enforced policy it is said how many rules no canary tried, and why, in a bounded text', () => {
+  const message = (...reports: readonly PolicyReport[]): string | undefined =>
+    policyStatus(state(reports.map((report, i) => node(`n${i}`, report))), undefined, NOW).conditions[1]?.message;
+  assert.equal(message(GOOD, { ...GOOD, reasons: [{ code: 'Audited', message: 'x' }] }), 'seen in force on 2 nodes');
+  const why = `${UNTRIED.rule}: ${UNTRIED.message}`;
+  assert.equal(
+    message({ ...GOOD, reasons: [UNTRIED] }, { ...GOOD, reasons: [UNTRIED] }, IDLE),
+    `seen in force on 2 nodes; 1 rule is loaded with the others and was not tried by any canary: ${why}`,
+  );
+  assert.equal(
+    message({ ...GOOD, reasons: [UNTRIED], more: 30 }),
+    `seen in force on 1 node; 31 rules are loaded with the others and were not tried by any canary: ${why}; …`,
+  );
+  const many = Array.from({ length: 8 }, (_, i) => ({ ...UNTRIED, rule: `spec.${i}.${'x'.repeat(240)}`, message: 'y'.repeat(256) }));
+  const nodes = Array.from({ length: 5 }, (_, n) => ({ ...GOOD, reasons: many.map((one) => ({ ...one, rule: `${n}${one.rule}` })) }));
+  const text = message(...nodes) ?? '';
+  assert.ok(Buffer.byteLength(text) <= 4_096);
 });
 
 test('policyStatus: of a policy that cannot be honoured, Enforced is about the generation that is in force', () => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { findingOf, NODE_REASONS } from './node-finding.ts';
 import type { NodeFinding, NodeFindingReason, PolicyFacts, PolicyNode } from './node-finding.ts';
-import { REPORT_LIMITS } from './node-report.ts';
+import { REPORT_LIMITS, RULE_NOT_TRIED } from './node-report.ts';
 import { STATUS_LIMITS } from './policy-status.ts';
 import type { Condition, NodeReason, PolicyConditionType, PolicyStatus } from './policy-status.ts';
 import { boundedText } from './read-node-report.ts';
@@ -99,8 +99,26 @@ function enforcedOf({ policy, nodes }: PolicyState, findings: readonly NodeFindi
     const message = `${older}no node has a workload that it selects; one that starts now starts under it`;
     return { ...about, status: 'True', reason: 'NoWorkloads', message };
   }
-  const message = `${older}seen in force on ${inForce === 1 ? '1 node' : `${inForce} nodes`}`;
+  const message = `${older}seen in force on ${inForce === 1 ? '1 node' : `${inForce} nodes`}${untriedText(findings)}`;
   return { ...about, status: 'True', reason: speaksOf === policy.generation ? 'Enforced' : 'LastGoodEnforced', message };
+}
+
+/** Rules that a message names; the rest is a number. */
+const RULES_NAMED = 8;
+
+/** Rules of a policy that is called enforced which no canary tried: how many on the node that has most, which, and why. */
+function untriedText(findings: readonly NodeFinding[]): string {
+  const perNode = findings.flatMap(({ verdict, report }) => {
+    const untried = (report?.reasons ?? []).filter(({ code }) => code === RULE_NOT_TRIED);
+    return verdict !== 'inForce' || untried.length === 0 ? [] : [{ untried, count: untried.length + (report?.more ?? 0) }];
+  });
+  const texts = new Set(perNode.flatMap(({ untried }) => untried.map(({ rule = '', message }) => `${rule}: ${message}`)));
+  if (texts.size === 0) return '';
+  const count = Math.max(...perNode.map((one) => one.count));
+  const shown = [...texts].toSorted().slice(0, RULES_NAMED);
+  const rest = count > shown.length ? ['…'] : [];
+  const rules = count === 1 ? '1 rule is loaded with the others and was' : `${count} rules are loaded with the others and were`;
+  return `; ${rules} not tried by any canary: ${[...shown, ...rest].join('; ')}`;
 }
 
 /** The generation that is, or should be, in force: of a policy that cannot be honoured the oldest that a node still has. */
@@ -123,12 +141,15 @@ function degradedOf(generation: number, findings: readonly NodeFinding[], enforc
     const texts = Array.from(rules, ([text, count]) => `${text} (${count === 1 ? '1 node' : `${count} nodes`})`).toSorted();
     return { ...about, status: 'True', reason: 'RulesNotEnforced', message: texts.join('\n') || 'some rules are not enforced' };
   }
-  if (enforced.status === 'True')
-    return { ...about, status: 'False', reason: enforced.reason, message: 'no node says that a rule is not enforced' };
-  if (enforced.status === 'Unknown' || enforced.reason === 'Pending')
-    return { ...about, status: 'Unknown', reason: enforced.reason, message: 'not every node has said so' };
-  return { ...about, status: 'False', reason: enforced.reason, message: 'it is not in force at all where it is not: see Enforced' };
+  if (isOutstanding(enforced)) return { ...about, status: 'Unknown', reason: enforced.reason, message: 'not every node has said so' };
+  const isAway = enforced.status === 'False';
+  const message = isAway ? 'it is not in force at all where it is not: see Enforced' : 'no node says that a rule is not enforced';
+  return { ...about, status: 'False', reason: enforced.reason, message };
 }
+
+/** A node is still to say something; of what cannot be proven it has said all. */
+const isOutstanding = ({ status, reason }: Finding): boolean =>
+  reason === 'Pending' || (status === 'Unknown' && reason !== 'LoadedNotProven');
 
 const rankOf = ({ reason }: NodeFinding): number => (reason === undefined ? NODE_REASONS.length : NODE_REASONS.indexOf(reason));
 
@@ -160,6 +181,7 @@ const WORDS: Readonly<Record<NodeFindingReason, string>> = {
   Pending: 'Pending',
   NodeSilent: 'Unknown',
   NodeWithoutAgent: 'Unknown',
+  LoadedNotProven: 'NotProven',
 };
 
 /** What the conditions say in one word. */

@@ -43,6 +43,12 @@ test('readNodeReport: what has no sense is left out, the rest stays', () => {
   assert.deepEqual(report.policies.get('csp/cluster'), { generation: 1, workloads: 0, state: 'Refused', inForce: 0, reasons: [], more: 0 });
 });
 
+test('readNodeReport: how many images failed their proof; what is no count is none', () => {
+  const imagesOf = (proof: unknown): unknown => readNodeReport({ state: 'enforcing', proof }).images;
+  assert.deepEqual(imagesOf({ since: 'x', images: 3, failed: 1 }), { count: 3, failed: 1 });
+  for (const proof of [undefined, 'x', [], { images: -1, failed: '2' }]) assert.deepEqual(imagesOf(proof), { count: 0, failed: 0 });
+});
+
 test('boundedText: cut in whole characters, with a sign that something is missing', () => {
   assert.equal(boundedText('short', 5), 'short');
   assert.equal(boundedText('longer', 5), 'lo…');

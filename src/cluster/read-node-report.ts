@@ -5,6 +5,8 @@ import type { PolicyReason, PolicyReport } from './node-report.ts';
 /** What a policy's status and the webhooks need of a node's report. */
 export interface ReportedNode {
   readonly state: 'enforcing' | 'degraded' | 'unknown';
+  /** Images in force, and those of them whose canary failed or that somebody changed. */
+  readonly images: { readonly count: number; readonly failed: number };
   readonly lacks: readonly { readonly construct: string; readonly reason: string }[];
   /** By `policyRef`. */
   readonly policies: ReadonlyMap<string, PolicyReport>;
@@ -22,6 +24,7 @@ const STATES = ['Enforced', 'Degraded', 'Refused', 'Failed', 'Pending'] as const
 export function readNodeReport(status: unknown): ReportedNode {
   const report = mapOf(status);
   const state = report['state'];
+  const { images, failed } = mapOf(report['proof']);
   const lacks = listOf(report['lacks']).slice(0, REPORT_LIMITS.lacksPerNode).map(mapOf);
   const policies = new Map<string, PolicyReport>();
   for (const [ref, value] of Object.entries(mapOf(report['policies'])).slice(0, POLICIES_MAX)) {
@@ -30,6 +33,7 @@ export function readNodeReport(status: unknown): ReportedNode {
   }
   return {
     state: state === 'enforcing' || state === 'degraded' ? state : 'unknown',
+    images: { count: countOf(images) ?? 0, failed: countOf(failed) ?? 0 },
     lacks: lacks.map(({ construct, reason }) => ({ construct: textOf(construct), reason: textOf(reason) })),
     policies,
   };

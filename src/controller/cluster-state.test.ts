@@ -20,6 +20,14 @@ test('ClusterState: where a pod would start unprotected', () => {
   assert.match(why(FRESH_MS) ?? '', /has not said for a minute/);
   report({ state: 'degraded' });
   assert.equal(why(), undefined, 'what one policy cannot have closes no other namespace');
+  report({ state: 'degraded', proof: { images: 3, failed: 0 } });
+  assert.equal(why(), undefined, 'waiting for a proof is no failure');
+  report({ state: 'degraded', proof: { images: 3, failed: 2 } });
+  assert.match(why() ?? '', /2 of its 3 rule sets are found not to be in force/);
+  report({ state: 'enforcing', proof: { images: 3, failed: 3 } });
+  assert.match(why() ?? '', /3 of its 3/, 'whatever else it says');
+  report({ state: 'enforcing', proof: { since: '2026-01-01T00:00:00Z', images: 3, failed: 0 } });
+  assert.equal(why(), undefined, 'proven again');
   report({});
   assert.match(why() ?? '', /does not say/);
   state.nodes.remove('n');

@@ -137,13 +137,15 @@ export class ClusterState {
   /**
    * Why a pod would start unprotected on a node; undefined: it would not.
    *
-   * A report that says `degraded` is no reason: one rule of anybody's that the node cannot enforce makes it so, and nobody may close
-   * other namespaces by that.
+   * A failed proof is a reason: what is loaded there does not do what it says, whosever rules showed it. That a report says `degraded` is
+   * none: one rule of anybody's that the node cannot enforce makes it so, and nobody may close other namespaces by that.
    */
   unprotected(node: string, steadyMs: number): string | undefined {
     const report = this.#reports.get(node);
     if (report === undefined || !this.#nodes.exists(node)) return 'no agent reports of this node';
     if (!this.#isFresh(node, steadyMs)) return 'its agent has not said for a minute that its report holds';
+    const { count, failed } = report.images;
+    if (failed > 0) return `${failed} of its ${count} rule sets are found not to be in force as they must be`;
     return report.state === 'unknown' ? 'its report does not say whether it enforces' : undefined;
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 export { dialGrpc, healthClient, logClient, policyClient, probeClient, watchFeed } from './client.ts';
 export type { DialOptions, FeedRecords, GrpcTransport } from './client.ts';
+export { everyAddress } from './every-address.ts';
 export type { Lost } from './fanout.ts';
 export { Feed, logService } from './feed.ts';
 export type { FeedKind, FeedOptions, FeedStats } from './feed.ts';

@@ -2,7 +2,7 @@
 import type { Logger } from '#base';
 import { formatJson } from '#events';
 import type { Alert, Log, Message } from '#events';
-import { createHealth, dialGrpc, Feed, logService, serveGrpc, TlsFolder } from '#grpc';
+import { createHealth, dialGrpc, everyAddress, Feed, logService, serveGrpc, TlsFolder } from '#grpc';
 import type { Listen } from '#grpc';
 import type { AgentSource } from './agent-source.ts';
 import type { RelayConfig } from './config.ts';
@@ -38,7 +38,7 @@ export async function runRelay(config: RelayConfig, parts: RelayParts, signal: A
   const listen: Listen =
     tls === undefined
       ? { kind: 'tcp', host: '127.0.0.1', port, insecureLoopback: true }
-      : { kind: 'tcp', host: '::', port, tls: tls.server.current };
+      : { kind: 'tcp', host: everyAddress(), port, tls: tls.server.current };
   const server = await serveGrpc({ services: [logService(feed), health.service], listen, logger });
   for (const name of SERVICES) health.set(name, true);
   onServing?.(server.address);

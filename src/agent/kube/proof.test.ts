@@ -9,10 +9,11 @@ import { ReportedProofs } from './proof.ts';
 class Told implements Proofs {
   state: ProofState = 'Proven';
   reasons: PolicyProof['reasons'] = [];
+  unprobed: PolicyProof['unprobed'] = [];
   images = 1;
 
   stateOf(): PolicyProof {
-    return { state: this.state, provenAt: undefined, reasons: this.reasons, unprobed: [] };
+    return { state: this.state, provenAt: undefined, reasons: this.reasons, unprobed: this.unprobed };
   }
   summary(): ProofSummary {
     const state = this.state === 'Unprobed' ? 'Proven' : this.state;
@@ -62,8 +63,32 @@ test('a canary that cannot run is no wait, and without canaries nothing is calle
   assert.equal(proofs.wordOf(one).state, 'Pending');
   told.state = 'Off';
   assert.deepEqual([proofs.wordOf(one).state, proofs.wordOf(one).reasons[0]?.code, proofs.summary()], ['Pending', 'ProofOff', undefined]);
-  told.state = 'Unprobed';
-  assert.equal(proofs.wordOf(one).state, 'Enforced');
+});
+
+const RAW = {
+  field: 'spec.capabilities.matchCapabilities[0]',
+  reason: 'a canary cannot use CAP_NET_RAW: the agent itself does not have it',
+};
+const RAW_REASON = { code: 'RuleNotTried', rule: RAW.field, message: RAW.reason };
+
+test('what no canary can try is loaded and not called enforced', () => {
+  const { told, proofs } = reported();
+  [told.state, told.unprobed] = ['Unprobed', [RAW]];
+  const unprobed = proofs.wordOf(policy('p'));
+  assert.deepEqual([unprobed.state, unprobed.reasons[0]?.code, unprobed.reasons[1]], ['Pending', 'LoadedNotProven', RAW_REASON]);
+  [told.state, told.unprobed] = ['Idle', []];
+  const idle = proofs.wordOf(policy('p'));
+  assert.deepEqual([idle.state, idle.reasons.map(({ code }) => code)], ['Pending', ['LoadedNotProven']]);
+});
+
+test('of a policy that is called enforced the rules are named that no canary tries, also while new images wait', () => {
+  const { told, proofs } = reported();
+  const one = policy('p');
+  told.unprobed = [RAW];
+  const word = { state: 'Enforced', reasons: [RAW_REASON] };
+  assert.deepEqual(proofs.wordOf(one), word);
+  [told.state, told.reasons, told.unprobed] = ['Pending', [WAITING], []];
+  assert.deepEqual(proofs.wordOf(one), word);
 });
 
 test('since when all is proven does not move with every round, and ends with a failure', () => {

@@ -1,17 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
+import { LOADED_NOT_PROVEN, RULE_NOT_TRIED } from '#cluster';
 import type { Moment, NodeReport, PolicyReason } from '#cluster';
 import type { Policy } from '#policy';
 import { policyKey } from '../policy-identity.ts';
 import { PROOF_FRESH_MS } from '../proof/port.ts';
 import type { PolicyProof, Proofs } from '../proof/port.ts';
 
-/** What a report says of a policy that is loaded: nothing speaks against it, or why it is not called enforced. */
+/** What a report says of a policy that is loaded. */
 export interface ProofWord {
   readonly state: 'Enforced' | 'Failed' | 'Pending';
+  /** Why it is not called enforced; of one that is: its rules that no canary tries. */
   readonly reasons: readonly PolicyReason[];
 }
 
 const OFF: PolicyReason = { code: 'ProofOff', message: 'nothing is proven on this node: proofEvery is 0' };
+
+/** @param why in one clause, and what it is about */
+const notProven = (why: string): PolicyReason => ({ code: LOADED_NOT_PROVEN, message: `its rules are loaded, and ${why}` });
+
+interface Seen {
+  readonly ms: number;
+  readonly untried: readonly PolicyReason[];
+}
 
 /**
  * Proofs as a node's report tells them (ADR 23, 27).
@@ -23,7 +33,7 @@ export class ReportedProofs {
   readonly #proofs: Proofs;
   readonly #now: () => Moment;
   /** When each policy was seen proven last, by the steady clock: one that is set back keeps no old word alive. Another version of a policy is another value. */
-  readonly #provenAt = new WeakMap<Policy, number>();
+  readonly #proven = new WeakMap<Policy, Seen>();
   #since: { readonly at: string; lastMs: number } | undefined;
 
   constructor(proofs: Proofs, now: () => Moment = readClocks) {
@@ -35,19 +45,24 @@ export class ReportedProofs {
     const proof = this.#proofs.stateOf(policyKey(policy));
     const nowMs = this.#now().steadyMs;
     switch (proof.state) {
-      case 'Proven':
-        this.#provenAt.set(policy, nowMs);
-        return { state: 'Enforced', reasons: [] };
+      case 'Proven': {
+        const untried = untriedOf(proof);
+        this.#proven.set(policy, { ms: nowMs, untried });
+        return { state: 'Enforced', reasons: untried };
+      }
       case 'Unprobed':
+        return { state: 'Pending', reasons: [notProven('no canary can try any of them on this node'), ...untriedOf(proof)] };
       case 'Idle':
-        return { state: 'Enforced', reasons: [] };
+        return { state: 'Pending', reasons: [notProven('none of them is among what a canary tries on this node')] };
       case 'Off':
         return { state: 'Pending', reasons: [OFF] };
       case 'Failed':
-        this.#provenAt.delete(policy);
+        this.#proven.delete(policy);
         return { state: 'Failed', reasons: reasonsOf(proof) };
-      case 'Pending':
-        return this.#isRecent(policy, proof, nowMs) ? { state: 'Enforced', reasons: [] } : { state: 'Pending', reasons: reasonsOf(proof) };
+      case 'Pending': {
+        const recent = this.#recent(policy, proof, nowMs);
+        return recent === undefined ? { state: 'Pending', reasons: reasonsOf(proof) } : { state: 'Enforced', reasons: recent.untried };
+      }
     }
   }
 
@@ -61,9 +76,10 @@ export class ReportedProofs {
     return { ...(this.#since === undefined ? {} : { since: this.#since.at }), images, failed };
   }
 
-  #isRecent(policy: Policy, { reasons }: PolicyProof, nowMs: number): boolean {
+  #recent(policy: Policy, { reasons }: PolicyProof, nowMs: number): Seen | undefined {
+    const seen = this.#proven.get(policy);
     const waits = reasons.every(({ code }) => code === 'NotProvenYet');
-    return waits && nowMs - (this.#provenAt.get(policy) ?? -Infinity) < PROOF_FRESH_MS;
+    return waits && seen !== undefined && nowMs - seen.ms < PROOF_FRESH_MS ? seen : undefined;
   }
 }
 
@@ -71,3 +87,7 @@ const readClocks = (): Moment => ({ steadyMs: performance.now(), wallMs: Date.no
 
 const reasonsOf = ({ reasons }: PolicyProof): PolicyReason[] =>
   reasons.map(({ code, field, message }) => ({ code, ...(field === undefined ? {} : { rule: field }), message }));
+
+/** Rules that no canary tries, by their reasons: they are loaded with the others, and no more is known of them. */
+const untriedOf = ({ unprobed }: PolicyProof): PolicyReason[] =>
+  unprobed.map(({ field, reason }) => ({ code: RULE_NOT_TRIED, rule: field, message: reason }));

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { REPORT_LIMITS } from '#cluster';
 import type { PolicyReport } from '#cluster';
+import type { RuleInfo } from '#policy';
 import { PolicyJudge } from '../policy-judge.ts';
 import type { WorkloadStatus } from '../protector.ts';
 import { bound, policy } from '../testing/samples.ts';
@@ -63,6 +64,34 @@ test('what a canary found counts, where the policy has a workload', () => {
   assert.deepEqual(said({ workloads: [status('a'), status('b')], proofs }), { generation: 2, workloads: 2, state: 'Failed', reasons });
   assert.deepEqual(said({ proofs }), { generation: 2 });
   assert.deepEqual(nodeReport(facts({ proofs })).proof, { images: 1, failed: 1 });
+});
+
+test('a policy that cannot be proven is no enforced one, and rules that a node cannot do say more', () => {
+  const untried = { code: 'RuleNotTried', rule: 'spec.capabilities.matchCapabilities[0]', message: 'no right of its own' };
+  const notProven = { code: 'LoadedNotProven', message: 'loaded' };
+  const proofs = { wordOf: () => ({ state: 'Pending', reasons: [notProven, untried] }) as const, summary: () => undefined };
+  assert.deepEqual(said({ workloads: [status('a')], proofs }), {
+    generation: 2,
+    workloads: 1,
+    state: 'Pending',
+    reasons: [notProven, untried],
+  });
+  const rule: RuleInfo = {
+    id: 0,
+    kind: one.kind,
+    namespace: one.namespace,
+    policy: one.name,
+    field: 'spec.network.matchProtocols[0]',
+    family: 'network',
+    action: 'Block',
+    severity: 1,
+    tags: [],
+    message: '',
+  };
+  const lacking = said({ workloads: [status('a', { notEnforced: [{ rule, reason: 'not here' }] })], proofs });
+  assert.deepEqual([lacking?.state, lacking?.reasons?.map(({ code }) => code)], ['Degraded', ['RuleNotEnforced']]);
+  const partly = { wordOf: () => ({ state: 'Enforced', reasons: [untried] }) as const, summary: () => undefined };
+  assert.deepEqual(said({ workloads: [status('a')], proofs: partly }), { generation: 2, workloads: 1, reasons: [untried] });
 });
 
 test('an audited workload is said, and no fault', () => {

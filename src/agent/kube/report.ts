@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Issue } from '#base';
-import { REPORT_LIMITS } from '#cluster';
+import { LOADED_NOT_PROVEN, REPORT_LIMITS } from '#cluster';
 import type { NodeProblem, NodeReport, PolicyReason, PolicyReport } from '#cluster';
 import { NEVER_ENFORCED } from '#policy';
 import type { Policy } from '#policy';
@@ -89,9 +89,11 @@ function policyReport(known: KnownPolicy, mine: Mine, facts: ReportFacts): Polic
 /** Of a policy whose rules are loaded wherever it selects something. */
 function loaded(policy: Policy, mine: Mine, facts: ReportFacts): Pick<PolicyReport, 'state' | 'reasons' | 'more'> {
   const { state, reasons } = mine.selected.length === 0 ? NOTHING_TO_PROVE : facts.proofs.wordOf(policy);
-  if (state !== 'Enforced') return { state, ...bounded(reasons) };
-  const lacking = lacks(policy, mine, facts);
-  return lacking.length > 0 ? { state: 'Degraded', ...bounded(lacking) } : bounded(audited(mine));
+  const lacking = state === 'Failed' ? [] : lacks(policy, mine, facts);
+  // Where all that is left of a policy cannot be tried, what the node cannot do says more.
+  const isProvable = !reasons.some(({ code }) => code === LOADED_NOT_PROVEN);
+  if (lacking.length > 0 && (state === 'Enforced' || !isProvable)) return { state: 'Degraded', ...bounded(lacking) };
+  return state === 'Enforced' ? bounded([...audited(mine), ...reasons]) : { state, ...bounded(reasons) };
 }
 
 const refusal = (issue: Issue): PolicyReason => ({

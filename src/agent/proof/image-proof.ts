@@ -11,8 +11,9 @@ const TURNS_MAX = 32;
 /** What somebody changed stays unproven for so long at least, so that whoever looks now and then sees it. */
 const DISTRUST_MS = 10_000;
 
+/** What of a plan can be tried, as far as is known. */
 interface Planned extends ProbePlan {
-  /** What must come out right for a policy to be proven. */
+  /** What must come out right for a policy to be proven; none: nothing of it can be tried. */
   readonly needed: ReadonlyMap<string, ReadonlySet<Probe>>;
 }
 
@@ -41,7 +42,8 @@ export class ImageProof {
   readonly #failures = new Map<Probe, string>();
   /** When the probes that prove a policy came out right last. */
   readonly #proven = new Map<string, Moment>();
-  readonly #undecided = new Set<Probe>();
+  /** Probes that cannot be tried on this node, with the reason. */
+  readonly #undecided = new Map<Probe, string>();
   #turn = 0;
 
   /** @param plan called once, when the first round begins */
@@ -53,10 +55,23 @@ export class ImageProof {
 
   #plan(): Planned {
     if (this.#planned !== undefined) return this.#planned;
-    const plan = this.#planNow();
+    return (this.#planned = this.#without(this.#planNow(), new Set()));
+  }
+
+  /** A plan without what cannot be tried: of each policy and family the first of the rest takes its place. */
+  #without(plan: ProbePlan, left: ReadonlySet<Probe>): Planned {
     const needed = new Map([...this.policies].map((key) => [key, new Set<Probe>()]));
-    for (const probe of plan.probes.slice(0, plan.first)) for (const key of this.#policiesOf(probe)) needed.get(key)?.add(probe);
-    return (this.#planned = { ...plan, needed });
+    const seen = new Set<string>();
+    const [first, others]: [Probe[], Probe[]] = [[], []];
+    for (const probe of plan.probes.filter((one) => !left.has(one))) {
+      const keys = this.#policiesOf(probe).filter((key) => !seen.has(`${probe.family} ${key}`));
+      (keys.length > 0 || probe.proves.length === 0 ? first : others).push(probe);
+      for (const key of keys) {
+        needed.get(key)?.add(probe);
+        seen.add(`${probe.family} ${key}`);
+      }
+    }
+    return { probes: [...first, ...others], first: first.length, unprobed: plan.unprobed, needed };
   }
 
   /** What the next round is to try: always the first ones and what failed, the others by turns. */
@@ -81,12 +96,13 @@ export class ImageProof {
     this.triedMs = began.ms;
     for (const probe of judged.passed) this.#failures.delete(probe);
     for (const { probe, message } of judged.failures) this.#failures.set(probe, message);
-    for (const probe of judged.undecided) this.#undecided.add(probe);
+    for (const { probe, reason } of judged.undecided) this.#undecided.set(probe, reason);
+    if (judged.undecided.length > 0) this.#planned = this.#without(this.#plan(), new Set(this.#undecided.keys()));
     if (began.ms >= this.#countsFromMs) this.#prove(judged, began);
   }
 
   #prove(judged: Judged, began: Moment): void {
-    const passed = new Set([...judged.passed, ...judged.undecided]);
+    const passed = new Set(judged.passed);
     const tried = new Set(judged.failures.map(({ probe }) => probe));
     for (const [key, needed] of this.#plan().needed) {
       if ([...needed].every((probe) => passed.has(probe)) && ![...tried].some((probe) => this.#isOf(probe, key)))
@@ -110,8 +126,7 @@ export class ImageProof {
     if (this.#tampered !== undefined || [...this.#failures.keys()].some((probe) => this.#isOf(probe, key))) return 'Failed';
     const proven = this.#proven.get(key);
     if (proven === undefined || nowMs - proven.ms > PROOF_FRESH_MS) return 'Pending';
-    const decided = [...(this.#planned?.needed.get(key) ?? [])].some((probe) => !this.#undecided.has(probe));
-    return decided ? 'Proven' : 'Unprobed';
+    return (this.#planned?.needed.get(key)?.size ?? 0) > 0 ? 'Proven' : 'Unprobed';
   }
 
   provenAt(key: string): number | undefined {
@@ -128,8 +143,8 @@ export class ImageProof {
   }
 
   unprobedOf(key: string): Unprobed[] {
-    const undecided = [...this.#undecided].flatMap(({ proves }) =>
-      proves.map((id) => ({ rule: this.ruleSet.rules[id]!, reason: 'this kernel has nothing that asks for it' })),
+    const undecided = [...this.#undecided].flatMap(([{ proves }, reason]) =>
+      proves.map((id) => ({ rule: this.ruleSet.rules[id]!, reason })),
     );
     return [...(this.#planned?.unprobed ?? []), ...undecided]
       .filter(({ rule }) => keyOf(rule) === key)

@@ -17,8 +17,14 @@ export interface Judged {
   readonly failures: readonly Failure[];
   /** Came out as they must, by errno and by alert. */
   readonly passed: readonly Probe[];
-  /** Of which nothing can be said: what they ask for is not in this kernel. */
-  readonly undecided: readonly Probe[];
+  /** Of which nothing can be said here. */
+  readonly undecided: readonly Undecided[];
+}
+
+/** An access that cannot be tried on this node. */
+export interface Undecided {
+  readonly probe: Probe;
+  readonly reason: string;
 }
 
 export interface Evidence {
@@ -37,10 +43,12 @@ const [EPERM, EACCES, ENOSYS] = [1, 13, 38];
 /** Compares what a canary met with what the rules say: both its errno and the alert must be right. Pure. */
 export function judgeProbes(probes: readonly Probe[], evidence: Evidence): Judged {
   const failures: Failure[] = [];
-  const [passed, undecided]: [Probe[], Probe[]] = [[], []];
+  const passed: Probe[] = [];
+  const undecided: Undecided[] = [];
   for (const [index, probe] of probes.entries()) {
     const errno = evidence.answers.errnos.get(index);
-    if (errno === ENOSYS && probe.access.kind === 'capability') undecided.push(probe);
+    if (errno === ENOSYS && probe.access.kind === 'capability')
+      undecided.push({ probe, reason: `a canary cannot ${accessText(probe.access)}: this kernel has nothing that asks for it` });
     else {
       const wrong = whatIsWrong(probe, errno, evidence);
       const isUntold =

@@ -261,7 +261,25 @@ test('a capability that the agent has not itself is not tried', async (t) => {
   stand.protector.bind(bound());
   stand.run();
   await stand.untilState(boot, 'Unprobed');
-  assert.equal(stand.of(boot).unprobed.length, 1);
+  const why = 'a canary cannot use CAP_SYS_BOOT: the agent itself does not have it';
+  assert.deepEqual(stand.of(boot).unprobed, [{ field: 'spec.capabilities.matchCapabilities[0]', reason: why }]);
+});
+
+test('where the first rule of a family cannot be tried the next one proves the policy, and its failure counts', async (t) => {
+  const both = policyOf('both', 'capabilities: {matchCapabilities: [{capability: sys_boot}, {capability: sys_chroot}]}, action: Block');
+  const stand = new Stand(t);
+  stand.canary.capabilities = ~(1n << 22n);
+  stand.protector.apply([both]);
+  stand.protector.bind(bound());
+  stand.run();
+  await stand.untilState(both, 'Proven');
+  assert.deepEqual(
+    stand.of(both).unprobed.map(({ field }) => field),
+    ['spec.capabilities.matchCapabilities[0]'],
+  );
+  stand.canary.detached.add('capability');
+  await stand.later(EVERY_MS);
+  await stand.untilState(both, 'Failed');
 });
 
 test('of many rules of one policy all are tried in time, some in each round', async (t) => {

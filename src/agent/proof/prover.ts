@@ -4,7 +4,7 @@ import { KubeArmorError } from '#base';
 import type { Logger } from '#base';
 import type { Enforcer, Tampering } from '#enforce';
 import type { KernelEvent } from '#events';
-import { layOut, ruleSetKey } from '#policy';
+import { accessText, layOut, ruleSetKey } from '#policy';
 import type { Policy, Probe, ProbePlan, RuleSet } from '#policy';
 import { policyKey } from '../policy-identity.ts';
 import type { Canary, CanaryPlace } from './canary.ts';
@@ -220,7 +220,8 @@ export class Prover implements Proofs {
     const lacks = ({ access }: Probe): boolean =>
       access.kind === 'capability' && (place.capabilities & (1n << BigInt(access.capability))) === 0n;
     const probes = image.next();
-    let judged: Judged = { failures: [], passed: [], undecided: probes.filter(lacks) };
+    const undecided = probes.filter(lacks).map((probe) => ({ probe, reason: lackText(probe) }));
+    let judged: Judged = { failures: [], passed: [], undecided };
     const bound = { cgroupId: place.cgroupId, started: false, mode: 'enabled', isTransient: true } as const;
     enforcer.protect(CANARY_KEY, { ...bound, ruleSet: image.ruleSet });
     try {
@@ -305,6 +306,8 @@ export class Prover implements Proofs {
 /** Events kept of one root: a root's accesses raise one or two each. */
 const EVENTS_MAX = 1_024;
 const TOLD_MAX = 8;
+
+const lackText = ({ access }: Probe): string => `a canary cannot ${accessText(access)}: the agent itself does not have it`;
 
 const added = (a: Judged, b: Judged): Judged => ({
   failures: [...a.failures, ...b.failures],

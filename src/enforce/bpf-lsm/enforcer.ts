@@ -105,8 +105,8 @@ export class BpfLsmEnforcer implements Enforcer {
    * @throws {KubeArmorError} `KERNEL_LOAD`, `KERNEL_CALL`; nothing is left attached
    */
   static async open(options: BpfLsmOptions): Promise<BpfLsmEnforcer> {
-    const { objectPath, alertRingBytes = ALERT_RING_BYTES, survive } = options;
-    const programs = await openPrograms({ objectPath, alertRingBytes, pinDirectory: survive?.pinDirectory });
+    const { objectPath, alertRingBytes = ALERT_RING_BYTES, survive, logger } = options;
+    const programs = await openPrograms({ objectPath, alertRingBytes, pinDirectory: survive?.pinDirectory, logger });
     return new BpfLsmEnforcer(programs, options);
   }
 

@@ -119,6 +119,15 @@ function openLink(path: string): BpfLink | undefined {
   }
 }
 
+/** Ids of the links that are pinned there; what is no link under the name of one is left out. */
+export function pinnedLinkIds(directory: string): number[] {
+  return readdirSync(directory).flatMap((name) => {
+    if (!name.startsWith('link_')) return [];
+    using link = openLink(join(directory, name));
+    return link === undefined ? [] : [link.id];
+  });
+}
+
 const otherVersions = ({ root, directory }: PinPlace): string[] =>
   readdirSync(root)
     .map((name) => join(root, name))

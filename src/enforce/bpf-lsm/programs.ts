@@ -4,12 +4,15 @@ import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { BpfLink, BpfMap, PinnedProgram } from '#libbpf';
 import { KubeArmorError } from '#base';
+import type { Logger } from '#base';
 import type { EnforcerReport } from '../enforcer.ts';
 import { loadParts } from './load-parts.ts';
 import type { Parts } from './load-parts.ts';
-import { ADOPT, ENROLL, HeldPins, isWhole, leaveHosts, OtherVersions, removePins } from './pins.ts';
+import { ADOPT, ENROLL, HeldPins, isWhole, leaveHosts, OtherVersions, pinnedLinkIds, removePins } from './pins.ts';
 import type { LostPin, PinPlace } from './pins.ts';
-import { OwnIds } from './self-protection.ts';
+import { linkIds, OwnIds } from './self-protection.ts';
+import { isTorn, setAside } from './torn.ts';
+import type { PinnedLinks } from './torn.ts';
 
 export interface ProgramsOptions {
   /** The compiled programs. */
@@ -18,6 +21,7 @@ export interface ProgramsOptions {
   readonly alertRingBytes: number;
   /** Directory in a BPF file system, made if missing: what is pinned there outlives the agent. Absent: nothing does. */
   readonly pinDirectory?: string | undefined;
+  readonly logger: Logger;
 }
 
 /** Programs that are attached, ours or those of the agent before us. */
@@ -66,13 +70,19 @@ const MAPS = [
 
 /** Loads and attaches the programs, or adopts those that are pinned by an agent with the very same object. */
 export async function openPrograms(options: ProgramsOptions): Promise<Programs> {
-  const { pinDirectory, objectPath } = options;
+  const { pinDirectory, objectPath, logger } = options;
   if (pinDirectory === undefined) return new LoadedPrograms(await load(options), undefined);
   const version = createHash('sha256').update(readFileSync(objectPath)).digest('hex').slice(0, 16);
   const directory = join(pinDirectory, version);
-  if (isWhole(directory)) return new AdoptedPrograms({ root: pinDirectory, directory });
-  removePins(directory);
+  const whole = isWhole(directory);
+  const torn = whole && isTorn(linksIn(directory));
+  if (whole && !torn) return new AdoptedPrograms({ root: pinDirectory, directory });
+  if (!torn) removePins(directory);
   leaveHosts(pinDirectory);
+  if (torn) {
+    logger.error('a program of the agent before this one was detached: all are attached anew, and the rest of the old ones goes then');
+    setAside(directory); // once we are its agent: nobody else may move it
+  }
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   try {
     return new LoadedPrograms(await load(options), { root: pinDirectory, directory });
@@ -85,6 +95,11 @@ export async function openPrograms(options: ProgramsOptions): Promise<Programs> 
 function load({ objectPath, alertRingBytes }: ProgramsOptions): Promise<Parts> {
   const hostMountNamespace = Number(statSync('/proc/1/ns/mnt', { bigint: true }).ino);
   return loadParts(objectPath, { alertRingBytes, hostMountNamespace });
+}
+
+function linksIn(directory: string): PinnedLinks {
+  using own = BpfMap.openPinned(join(directory, 'map_self_own'));
+  return { made: own === undefined ? [] : linkIds(own), pinned: pinnedLinkIds(directory) };
 }
 
 const bytesOf = (programs: Programs): number => MAPS.reduce((sum, name) => sum + programs.map(name).memoryBytes, 0);

@@ -105,6 +105,10 @@ export class OwnIds {
   }
 }
 
+/** Ids of all links that were made known as ours, also of those that are gone. */
+export const linkIds = (own: Pick<BpfMap, 'keys'>): number[] =>
+  own.keys().flatMap((key) => (key.readUInt32LE(4) === OWN_LINK ? [key.readUInt32LE(0)] : []));
+
 /** @throws {KubeArmorError} `HOST_IO`, but nothing where the path does not exist */
 function ifThere<T>(path: string, look: () => T): T | undefined {
   try {
