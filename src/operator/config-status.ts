@@ -11,7 +11,7 @@ export interface Outcome {
   readonly issues: readonly Issue[];
   /** What it asks for and does not get, each with the reason. */
   readonly notHere: readonly string[];
-  /** Enforcers of others that are in the way, as `DaemonSet NAMESPACE/NAME`. */
+  /** What of other installations is in the way, as `DaemonSet NAMESPACE/NAME`. */
   readonly others: readonly string[];
   /** Nodes without an agent. */
   readonly without: readonly { readonly node: string; readonly problem: string }[];
@@ -96,8 +96,14 @@ function degraded({ others, without, notHere, issues, generation }: Outcome): Fr
   const base = { type: 'Degraded', observedGeneration: generation } as const;
   if (others.length > 0) {
     const cure =
-      'take it out, or let the operator do it: kubectl annotate kubearmorconfig NAME kubearmor.io/take-over=true (in its own namespace only)';
-    return { ...base, status: 'True', reason: 'AnotherInstallation', message: `another enforcer runs: ${bounded(others)}; ${cure}` };
+      'take it out (one of ours with karmor uninstall -n NAMESPACE), or let the operator do it: ' +
+      'kubectl annotate kubearmorconfig NAME kubearmor.io/take-over=true (in its own namespace only)';
+    return {
+      ...base,
+      status: 'True',
+      reason: 'AnotherInstallation',
+      message: `another installation is there: ${bounded(others)}; ${cure}`,
+    };
   }
   if (without.length > 0) {
     const nodes = without.map(({ node, problem }) => `${node}: ${problem}`);

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as moment } from 'node:timers/promises';
 import { noLogger } from '#base';
-import { CONFIGS, CORE, NODE_REPORTS } from '#cluster';
-import { imagesOf, KINDS, shapeOfSocket } from '#install';
+import { CONFIGS, CORE, NODE_REPORTS, readConfig } from '#cluster';
+import { imagesOf, installationObjects, kindOf, KINDS, shapeOfSocket } from '#install';
 import type { KubeObject } from '#k8s';
 import { FakeKubeApi } from '#k8s/testing';
 import { until } from '../../test/vm/running.ts';
@@ -236,4 +236,25 @@ test('without a KubeArmorConfig everything is taken out, and what others put the
   assert.deepEqual(await api.list(NODE_REPORTS), []);
   const ended = api.calls.find(({ verb, name }) => verb === 'apply' && name === `${DAEMON_SET}-remove`);
   assert.match(JSON.stringify(ended?.body), /"image":"mirror\/agent:1".*"args":\["-remove","-yes"\]/);
+});
+
+test('an installation of ours in another namespace is another: nothing is installed beside it, and what the cluster has once stays its', async () => {
+  await using operator = new Running();
+  const { api } = operator;
+  const elsewhere = { namespace: 'kube-system', images: imagesOf('1.2.3'), config: readConfig({}).config ?? assert.fail() };
+  const first = installationObjects(elsewhere, [shapeOfSocket('/run/containerd/containerd.sock')]);
+  api.seed(CORE.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kube-system' } });
+  const versions = first.map((object) => api.seed(kindOf(object), object).metadata.resourceVersion);
+  api.seed(CORE.nodes, node('n1'));
+  api.seed(CONFIGS, config('default', {}, { 'kubearmor.io/take-over': 'true' }));
+  operator.start();
+  const message = await operator.condition('default', 'Degraded', 'AnotherInstallation');
+  assert.match(message, new RegExp(`ClusterRoleBinding .* serves the namespace kube-system; DaemonSet kube-system/${DAEMON_SET}`));
+  assert.match(message, /karmor uninstall -n NAMESPACE/);
+  assert.equal(await operator.has(KINDS.daemonSets, DAEMON_SET), false);
+  const after = await Promise.all(first.map((object) => api.get(kindOf(object), object.metadata)));
+  assert.deepEqual(
+    after.map((object) => object?.metadata.resourceVersion),
+    versions,
+  );
 });

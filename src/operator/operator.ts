@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '#base';
 import { CONFIGS, CORE, NAMES, NODE_REPORTS, readConfigConditions, readConfig } from '#cluster';
 import type { ConfigStatus } from '#cluster';
-import { definitions, isInstalled, isOtherEnforcer, KINDS, NETWORK_SECRETS, removeInstallation, shapeOfSocket } from '#install';
+import { definitions, isInstalled, KINDS, NETWORK_SECRETS, removeInstallation, shapeOfSocket } from '#install';
 import type { Images, Installation } from '#install';
 import { follow, Followed, WorkQueue } from '#k8s';
 import type { Kind, KubeApi, KubeObject, Selection } from '#k8s';
@@ -11,11 +11,11 @@ import { Certificates } from './certificates.ts';
 import { configStatus, secondStatus } from './config-status.ts';
 import type { Outcome } from './config-status.ts';
 import { Installer } from './installer.ts';
+import { Neighbours } from './neighbours.ts';
 import { notHere } from './not-here.ts';
 import { planNode, shapesOf } from './node-labels.ts';
 import type { NodePlan } from './node-labels.ts';
 import { ObjectStore } from './object-store.ts';
-import { endOthers } from './take-over.ts';
 
 export const FIELD_MANAGER = NAMES.operator;
 
@@ -57,6 +57,7 @@ export class Operator {
   readonly #queue: WorkQueue;
   readonly #certificates: Certificates;
   readonly #installer: Installer;
+  readonly #neighbours: Neighbours;
   readonly #configs = this.#store();
   readonly #nodes = this.#store();
   readonly #reports = this.#store();
@@ -71,7 +72,9 @@ export class Operator {
     const { namespace } = options;
     this.#certificates = new Certificates({ ...parts, namespace });
     const stores = { daemonSets: this.#daemonSets, deployments: this.#deployments };
-    this.#installer = new Installer({ ...parts, ...stores, namespace, everyMs: options.everyMs ?? EVERY_MS });
+    const everyMs = options.everyMs ?? EVERY_MS;
+    this.#installer = new Installer({ ...parts, ...stores, namespace, everyMs });
+    this.#neighbours = new Neighbours({ ...parts, namespace, everyMs });
     this.#queue = new WorkQueue({ work: (_, signal) => this.#reconcile(signal), logger: parts.logger });
   }
 
@@ -157,10 +160,8 @@ export class Operator {
     const plans = this.#plans();
     const { shapes, problems } = shapesOf(plans);
     const installation: Installation = { namespace, config, images };
-    const found = this.#daemonSets.all().filter(isOtherEnforcer);
-    const others = await endOthers(found, { ...this.#parts, namespace, config: document }, signal);
-    // One that runs already is kept up to date; a first one waits until it would be alone.
-    if (others.length === 0 || (await isInstalled(this.#parts.api, namespace))) {
+    const { others, mayInstall } = await this.#neighbours.look(document, this.#daemonSets.all(), signal);
+    if (mayInstall) {
       await this.#labelNodes(plans, signal);
       await this.#certificates.maintain(config, this.#held(), signal);
       await this.#installer.apply(installation, shapes, signal);
@@ -168,7 +169,7 @@ export class Operator {
     const told: Outcome = {
       ...outcome,
       notHere: notHere(config),
-      others: others.map(({ metadata }) => `DaemonSet ${metadata.namespace}/${metadata.name}`),
+      others,
       without: problems,
       workloads: this.#installer.workloads(),
     };

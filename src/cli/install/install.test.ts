@@ -147,7 +147,9 @@ test('uninstall finds where it is, leaves the namespace and says so, and definit
 test('uninstall asks which where there are two, and refuses what it cannot do', async () => {
   const api = new FakeKubeApi();
   await karmor(api, 'install', '-n', 'a');
-  await karmor(api, 'install', '-n', 'b');
+  const [operator] = await api.list(KINDS.deployments);
+  assert.ok(operator);
+  api.seed(KINDS.deployments, { ...operator, metadata: { ...operator.metadata, namespace: 'b' } });
   const before = writes(api);
   const two = await karmor(api, 'uninstall');
   assert.equal(two.code, 2);
@@ -157,6 +159,36 @@ test('uninstall asks which where there are two, and refuses what it cannot do', 
   assert.match(machine.err, /apt remove kubearmor/);
   assert.equal(writes(api), before);
   assert.match((await karmor(api, 'uninstall', '-n', 'a', '--verify=false')).err, /--verify: .*; it does nothing/);
+});
+
+test('a second installation elsewhere is refused before anything is written, and taking out what there is of one leaves the first whole', async () => {
+  const api = new FakeKubeApi();
+  await karmor(api, 'install');
+  const before = writes(api);
+  for (const words of [
+    ['install', '-n', 'kube-system'],
+    ['install', '-n', 'kube-system', '--dry-run', '--take-over'],
+    ['upgrade', '-n', 'kube-system'],
+  ]) {
+    const told = await karmor(api, ...words);
+    assert.deepEqual([told.code, told.out], [1, '']);
+    assert.match(told.err, /KubeArmor is in kubearmor already \(Deployment kubearmor-operator\)/);
+    assert.match(told.err, /karmor upgrade -n kubearmor.*karmor uninstall -n kubearmor/);
+  }
+  assert.equal(writes(api), before);
+  const shared = await left(api);
+  await karmor(api, 'uninstall', '-n', 'kube-system');
+  assert.deepEqual(await left(api), shared);
+});
+
+test('enforcers in another namespace are named too, whoever brought them', async () => {
+  const api = new FakeKubeApi();
+  const metadata = { name: 'kubearmor-bpf-containerd-98c2c', namespace: 'ka' };
+  const spec = { template: { metadata: { labels: { 'kubearmor-app': 'kubearmor' } } } };
+  api.seed(KINDS.daemonSets, { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata, spec });
+  const told = await karmor(api, 'install');
+  assert.match(told.err, /KubeArmor is in ka already \(DaemonSet kubearmor-bpf-containerd-98c2c\)/);
+  assert.equal(writes(api), 0);
 });
 
 function folder(t: TestContext): string {

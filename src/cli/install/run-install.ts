@@ -14,6 +14,7 @@ import type { Flags } from '../flags.ts';
 import type { Io } from '../io.ts';
 import { differenceOf, differenceText, write } from './difference.ts';
 import type { Difference } from './difference.ts';
+import { assertAlone } from './alone.ts';
 import { answerFlags, INSTALL_FLAGS } from './kubearmor-flags.ts';
 import { isNamespaceThere, assertNotOfHelm, assertWords, presentConfig, wantedOf } from './wanted.ts';
 import type { Wanted } from './wanted.ts';
@@ -31,6 +32,7 @@ export async function runInstall(flags: Flags, io: Io, isUpgrade: boolean): Prom
   using cluster = await io.cluster(askedCluster(flags));
   const { api } = cluster;
   await assertNotOfHelm(api, namespace, io.signal);
+  await assertAlone(api, namespace, io.signal);
   const config = await presentConfig(api, namespace, io.signal);
   if (isUpgrade && config === undefined)
     throw new KubeArmorError('NOT_SUPPORTED', `upgrading ${namespace}: there is no KubeArmorConfig: \`karmor install\` makes one`);

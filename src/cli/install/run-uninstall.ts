@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { stringify } from 'yaml';
 import { errnoText, KubeArmorError } from '#base';
 import { CONFIGS, LABELS, NAMES, POLICY_KINDS, readConfig } from '#cluster';
-import { definitions, imagesOf, isInstalled, isServed, kindOf, KINDS, operatorObjects, removeInstallation } from '#install';
+import { definitions, imagesOf, isInstalled, isServed, kindOf, KINDS, operatorObjects, otherHolder, removeInstallation } from '#install';
 import type { KubeApi, KubeObject } from '#k8s';
 import { askedCluster } from '../cluster/cluster-flags.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
@@ -68,7 +68,9 @@ async function removeAll(api: KubeApi, namespace: string, io: Io): Promise<numbe
   // An operator in the middle of its work would put back what is removed meanwhile.
   for (const object of objects.filter(({ kind }) => kind === KINDS.deployments.kind)) await removeOurs(api, object, io.signal);
   const unfinished = await takeOut(api, namespace, io);
-  for (const object of objects) await removeOurs(api, object, io.signal);
+  // What the cluster has once and serves the operator in another namespace is that one's.
+  const isShared = (await otherHolder(api, objects, { signal: io.signal, isMine: isOfInstaller })) !== undefined;
+  for (const object of objects) if (!isShared || object.metadata.namespace !== undefined) await removeOurs(api, object, io.signal);
   for (const { name, nodes } of unfinished)
     io.err(`${name}: on ${nodes} nodes enforcement was not seen to end; it ends when they start again`);
   return unfinished.length;
