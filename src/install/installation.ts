@@ -14,6 +14,8 @@ export interface Installation {
   readonly namespace: string;
   readonly config: ClusterConfig;
   readonly images: Images;
+  /** What the configuration was read from, to be found by the next operator. */
+  readonly record?: string;
 }
 
 /** A probe's answer may take as long: a node under load is no reason to start programs again. */

@@ -44,10 +44,14 @@ interface Status {
 
 /** An operator on an API server in memory. */
 class Running implements AsyncDisposable {
-  readonly api = new FakeKubeApi();
+  readonly api: FakeKubeApi;
   readonly #stop = new AbortController();
   #done: Promise<void> | undefined;
   nowMs = Date.UTC(2026, 0, 1);
+
+  constructor(api = new FakeKubeApi()) {
+    this.api = api;
+  }
 
   start(): this {
     const removal = { pause: async () => await moment(), looks: 2 };
@@ -143,9 +147,38 @@ test('a document that is wrong changes nothing, and says what is wrong', async (
   api.seed(CONFIGS, config('default', { defaultFilePosture: 'blok', controllerPort: -1 }));
   operator.start();
   const message = await operator.condition('default', 'Accepted', 'Invalid');
-  assert.match(message, /defaultFilePosture.*controllerPort/s);
+  assert.match(message, /defaultFilePosture.*controllerPort.*nothing is installed by it/s);
   assert.equal(await operator.has(KINDS.deployments, 'kubearmor-relay'), false);
+  assert.equal(await operator.condition('default', 'Available', 'NothingInstalled'), 'no KubeArmorConfig could be read yet');
+  await operator.condition('default', 'Degraded', 'NotAccepted');
 });
+
+for (const isNew of [false, true])
+  test(`of a document that cannot be read the last that could be is kept up${isNew ? ', by an operator that starts anew too' : ''}`, async () => {
+    const first = new Running();
+    const { api } = first;
+    api.seed(CONFIGS, config('default', { defaultFilePosture: 'block', kubearmorImage: { image: 'mirror/agent:1' } }));
+    first.start();
+    await first.condition('default', 'Available', 'NotReady');
+    if (isNew) await first[Symbol.asyncDispose]();
+    await api.patch(CONFIGS, { name: 'default', namespace: NAMESPACE }, { spec: { defaultFilePosture: 'blok' } }, { fieldManager: 't' });
+    await using operator = isNew ? new Running(api).start() : first;
+    assert.match(
+      await operator.condition('default', 'Accepted', 'Invalid'),
+      /blok.*; generation 1 is the last that could be read and is obeyed$/,
+    );
+    assert.match(await operator.condition('default', 'Available', 'NotReady'), /Deployment kubearmor-controller/);
+    assert.match(await operator.condition('default', 'Degraded', 'NotAccepted'), /generation 2 cannot be read; generation 1 is/);
+    api.seed(CORE.nodes, node('n1'));
+    await until('the new node has an agent', () => operator.has(KINDS.daemonSets, DAEMON_SET));
+    assert.match(JSON.stringify(await api.get(KINDS.daemonSets, { name: DAEMON_SET, namespace: NAMESPACE })), /mirror\/agent:1/);
+    assert.equal((await api.get(CORE.nodes, { name: 'n1' }))?.metadata.labels?.['kubearmor.io/runtime'], 'containerd');
+    const secret = { name: 'kubearmor-agent-certs', namespace: NAMESPACE };
+    await api.delete(CORE.secrets, secret);
+    await until('the certificate is made anew', async () => (await api.get(CORE.secrets, secret)) !== undefined);
+    const settings = await api.get(KINDS.configMaps, { name: 'kubearmor-config', namespace: NAMESPACE });
+    assert.match(JSON.stringify(settings?.['data']), /"defaultFilePosture":"block"/);
+  });
 
 test('of two KubeArmorConfigs the older is obeyed', async () => {
   await using operator = new Running();

@@ -11,6 +11,7 @@ import { Certificates } from './certificates.ts';
 import { configStatus, secondStatus } from './config-status.ts';
 import type { Outcome } from './config-status.ts';
 import { Installer } from './installer.ts';
+import { LastGood } from './last-good.ts';
 import { Neighbours } from './neighbours.ts';
 import { notHere } from './not-here.ts';
 import { planNode, shapesOf } from './node-labels.ts';
@@ -58,6 +59,7 @@ export class Operator {
   readonly #certificates: Certificates;
   readonly #installer: Installer;
   readonly #neighbours: Neighbours;
+  readonly #lastGood: LastGood;
   readonly #configs = this.#store();
   readonly #nodes = this.#store();
   readonly #reports = this.#store();
@@ -74,6 +76,7 @@ export class Operator {
     const stores = { daemonSets: this.#daemonSets, deployments: this.#deployments };
     const everyMs = options.everyMs ?? EVERY_MS;
     this.#installer = new Installer({ ...parts, ...stores, namespace, everyMs });
+    this.#lastGood = new LastGood(parts.api, namespace);
     this.#neighbours = new Neighbours({ ...parts, namespace, everyMs });
     this.#queue = new WorkQueue({ work: (_, signal) => this.#reconcile(signal), logger: parts.logger });
   }
@@ -154,12 +157,17 @@ export class Operator {
 
   async #install(document: KubeObject, signal: AbortSignal): Promise<void> {
     const { namespace, images } = this.#options;
-    const { config, issues } = readConfig(document);
-    const outcome = { generation: document.metadata.generation ?? 0, issues, notHere: [], others: [], without: [], workloads: [] };
-    if (config === undefined) return this.#tell(document, this.#status(outcome, document));
+    const read = readConfig(document);
+    // One that cannot be read changes nothing: the last that could be read is looked after.
+    const good = read.config === undefined ? await this.#lastGood.find(signal) : this.#lastGood.keep(document, read.config);
+    const { issues } = read;
+    const generation = document.metadata.generation ?? 0;
+    const outcome = { generation, inForce: good?.generation, issues, notHere: [], others: [], without: [], workloads: [] };
+    if (good === undefined) return this.#tell(document, this.#status(outcome, document));
+    const { config, record } = good;
     const plans = this.#plans();
     const { shapes, problems } = shapesOf(plans);
-    const installation: Installation = { namespace, config, images };
+    const installation: Installation = { namespace, config, images, ...(record === undefined ? {} : { record }) };
     const { others, mayInstall } = await this.#neighbours.look(document, this.#daemonSets.all(), signal);
     if (mayInstall) {
       await this.#labelNodes(plans, signal);
@@ -204,6 +212,7 @@ export class Operator {
   async #remove(): Promise<void> {
     const { api, logger } = this.#parts;
     const { namespace, images, removal, socket } = this.#options;
+    this.#lastGood.forget();
     if (!(await isInstalled(api, namespace))) return;
     logger.info('there is no KubeArmorConfig: what was installed is taken out');
     const { config } = readConfig({});
