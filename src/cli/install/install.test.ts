@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { parseAllDocuments } from 'yaml';
+import { VERSION } from '#base';
 import { CONFIGS, CORE, POLICY_KINDS, readConfig } from '#cluster';
 import { definitions, imagesOf, installationObjects, kindOf, KINDS } from '#install';
 import type { KubeObject } from '#k8s';
@@ -99,6 +100,55 @@ test('images: from another registry, with KubeArmor’s folder or without', asyn
   assert.equal(await imageOf(api), 'r.example:5000/x/kubearmor/kubearmor-operator:v1');
   await karmor(api, 'install', '--registry=r.example:5000/x', '--tag=v1', '--preserve-upstream=false');
   assert.equal(await imageOf(api), 'r.example:5000/x/kubearmor-operator:v1');
+});
+
+const imagesThere = async (api: FakeKubeApi): Promise<string[]> => {
+  const found = await api.get(KINDS.deployments, { name: 'kubearmor-operator', namespace: 'kubearmor' });
+  return Array.from(JSON.stringify(found).matchAll(/"(?:image|value)":"([^"]+)"/g), ([, image]) => image ?? '');
+};
+const OTHERS = ['kubearmor/kubearmor', 'kubearmor/kubearmor-relay-server', 'kubearmor/kubearmor-controller'];
+
+test('images that an earlier call named stay, and an upgrade changes their tag alone', async () => {
+  const api = new FakeKubeApi();
+  await karmor(api, 'install', '--registry=mirror.local:5000', '--tag=v9', '--operator-image=own.example/op:1');
+  const first = ['own.example/op:1', ...OTHERS.map((name) => `mirror.local:5000/${name}:v9`)];
+  assert.deepEqual(await imagesThere(api), first);
+  const told = await karmor(api, 'install', '--viz=file');
+  assert.match(told.out, new RegExp(`^images stay as they are \\(.*:v9\\): \`karmor upgrade\` brings v${VERSION}$`, 'm'));
+  assert.deepEqual(await imagesThere(api), first);
+  await karmor(api, 'upgrade');
+  const upgraded = ['own.example/op', ...OTHERS.map((name) => `mirror.local:5000/${name}`)].map((name) => `${name}:v${VERSION}`);
+  assert.deepEqual(await imagesThere(api), upgraded);
+  await karmor(api, 'upgrade', '--registry=r.example', '--relay-tag=v10');
+  assert.deepEqual(await imagesThere(api), [
+    `r.example/kubearmor/kubearmor-operator:v${VERSION}`,
+    `r.example/kubearmor/kubearmor:v${VERSION}`,
+    'r.example/kubearmor/kubearmor-relay-server:v10',
+    `r.example/kubearmor/kubearmor-controller:v${VERSION}`,
+  ]);
+});
+
+test('names without KubeArmor’s folder stay so; an image that is pinned by its digest is never unpinned', async () => {
+  const api = new FakeKubeApi();
+  await karmor(api, 'install', '--registry=r.example/x', '--preserve-upstream=false');
+  const pinned = `r.example/x/kubearmor@sha256:${'0'.repeat(64)}`;
+  await karmor(api, 'install', `--image=${pinned}`);
+  assert.equal((await imagesThere(api))[1], pinned);
+  const before = writes(api);
+  const refused = await karmor(api, 'upgrade');
+  assert.deepEqual([refused.code, writes(api)], [2, before]);
+  assert.match(refused.err, /is pinned by its digest: name the new one with --image/);
+  await karmor(api, 'upgrade', '--image=r.example/x/kubearmor:v3', '--registry=s.example');
+  assert.deepEqual((await imagesThere(api)).slice(0, 2), [`s.example/kubearmor-operator:v${VERSION}`, 'r.example/x/kubearmor:v3']);
+});
+
+test('images of KubeArmor’s own operator are not taken for ours', async () => {
+  const api = new FakeKubeApi();
+  const spec = { template: { spec: { containers: [{ name: 'kubearmor-operator', image: 'kubearmor/kubearmor-operator:stable' }] } } };
+  const metadata = { name: 'kubearmor-operator', namespace: 'kubearmor' };
+  api.seed(KINDS.deployments, { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec });
+  await karmor(api, 'install', '--take-over');
+  assert.equal((await imagesThere(api))[0], `docker.io/kubearmor/kubearmor-operator:v${VERSION}`);
 });
 
 test('--skip-deploy brings the operator and prints the KubeArmorConfig', async () => {

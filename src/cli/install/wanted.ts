@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { KubeArmorError, VERSION } from '#base';
+import { KubeArmorError } from '#base';
 import { ANNOTATIONS, CONFIGS, CORE, LABELS, NAMES } from '#cluster';
-import { definitions, IMAGE_NAMES, isServed, KINDS, operatorObjects } from '#install';
+import { definitions, isServed, KINDS, operatorObjects } from '#install';
 import type { Images } from '#install';
 import type { KubeApi, KubeObject } from '#k8s';
 import type { Flags } from '../flags.ts';
@@ -18,28 +18,13 @@ export interface Wanted {
   readonly config: KubeObject;
 }
 
-/** Images by the flags of KubeArmor's tool: a whole name, or a tag and a registry. */
-export function imagesOf(flags: Flags): Images {
-  const registry = flags.text('registry') ?? 'docker.io';
-  const tagOf = (flag: string): string => flags.text(flag) ?? flags.text('tag') ?? `v${VERSION}`;
-  const nameOf = (name: keyof Images): string =>
-    flags.isOff('preserveUpstream') ? IMAGE_NAMES[name].replace(/^.*\//, '') : IMAGE_NAMES[name];
-  const of = (name: keyof Images, flag: string, tag: string): string => flags.text(flag) ?? `${registry}/${nameOf(name)}:${tagOf(tag)}`;
-  return {
-    agent: of('agent', 'image', 'tag'),
-    relay: of('relay', 'relayImage', 'relayTag'),
-    controller: of('controller', 'controllerImage', 'controllerTag'),
-    operator: of('operator', 'operatorImage', 'operatorTag'),
-  };
-}
-
 /** @param configName of the KubeArmorConfig that is there, if one is: it is added to, nothing of it is replaced */
-export function wantedOf(flags: Flags, namespace: string, configName = CONFIG_NAME): Wanted {
+export function wantedOf(flags: Flags, namespace: string, images: Images, configName = CONFIG_NAME): Wanted {
   const labels = { [LABELS.installedBy]: 'kubearmor-installer' };
   return {
     namespace: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels } },
     definitions: definitions(),
-    operator: operatorObjects({ namespace, images: imagesOf(flags) }),
+    operator: operatorObjects({ namespace, images }),
     config: {
       apiVersion: `${CONFIGS.group}/${CONFIGS.version}`,
       kind: CONFIGS.kind,
