@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { ClusterConfig, Component } from '#cluster';
+import type { ClusterConfig, Component, Toleration } from '#cluster';
 
 /** The images of one release, or what stands in their place. */
 export interface Images {
@@ -59,6 +59,12 @@ export function componentOf({ config, images }: Installation, name: Deployed): C
     nodeSelector: { ...global.nodeSelector, ...own.nodeSelector },
     tolerations: [...global.tolerations, ...own.tolerations],
   };
+}
+
+/** Agents protect a node whatever its taints keep away, unless they are told themselves what to tolerate. */
+export function agentTolerations({ config }: Installation): readonly Toleration[] {
+  const { tolerations } = config.components.agent;
+  return tolerations.length === 0 ? [{ operator: 'Exists' }] : [...config.global.tolerations, ...tolerations];
 }
 
 /** The fields of a pod that users may set, left out where nothing is set: an apply owns what it names. */
