@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ClusterConfig, Component, Toleration } from '#cluster';
+import type { OwnerReference } from '#k8s';
 
 /** The images of one release, or what stands in their place. */
 export interface Images {
@@ -14,6 +15,8 @@ export interface Installation {
   readonly namespace: string;
   readonly config: ClusterConfig;
   readonly images: Images;
+  /** The namespace itself: what the cluster has once goes with it. */
+  readonly owner?: OwnerReference;
   /** What the configuration was read from, to be found by the next operator. */
   readonly record?: string;
 }

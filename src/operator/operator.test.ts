@@ -291,3 +291,18 @@ test('an installation of ours in another namespace is another: nothing is instal
     versions,
   );
 });
+
+test('what the cluster has once belongs to the operator’s namespace, and what the namespace holds does not', async () => {
+  await using operator = new Running();
+  const { api } = operator;
+  const { metadata } = api.seed(CORE.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } });
+  api.seed(CONFIGS, config('default'));
+  operator.start();
+  await operator.condition('default', 'Available', 'NotReady');
+  const owner = { apiVersion: 'v1', kind: 'Namespace', name: NAMESPACE, uid: metadata.uid };
+  const once = [KINDS.webhooks, KINDS.clusterRoles, KINDS.clusterRoleBindings];
+  const objects = (await Promise.all(once.map((kind) => api.list(kind)))).flat();
+  assert.equal(objects.length, 5);
+  for (const one of objects) assert.deepEqual(one.metadata.ownerReferences, [owner], one.metadata.name);
+  assert.equal((await api.list(KINDS.services))[0]?.metadata.ownerReferences, undefined);
+});

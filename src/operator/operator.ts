@@ -6,7 +6,7 @@ import type { ConfigStatus } from '#cluster';
 import { definitions, isInstalled, KINDS, NETWORK_SECRETS, removeInstallation, shapeOfSocket } from '#install';
 import type { Images, Installation } from '#install';
 import { follow, Followed, WorkQueue } from '#k8s';
-import type { Kind, KubeApi, KubeObject, Selection } from '#k8s';
+import type { Kind, KubeApi, KubeObject, OwnerReference, Selection } from '#k8s';
 import { Certificates } from './certificates.ts';
 import { configStatus, secondStatus } from './config-status.ts';
 import type { Outcome } from './config-status.ts';
@@ -60,6 +60,8 @@ export class Operator {
   readonly #installer: Installer;
   readonly #neighbours: Neighbours;
   readonly #lastGood: LastGood;
+  /** The operator's namespace. It goes with it, so this stays as it was first seen. */
+  #owner: OwnerReference | undefined;
   readonly #configs = this.#store();
   readonly #nodes = this.#store();
   readonly #reports = this.#store();
@@ -167,7 +169,14 @@ export class Operator {
     const { config, record } = good;
     const plans = this.#plans();
     const { shapes, problems } = shapesOf(plans);
-    const installation: Installation = { namespace, config, images, ...(record === undefined ? {} : { record }) };
+    const owner = await this.#ownNamespace(signal);
+    const installation: Installation = {
+      namespace,
+      config,
+      images,
+      ...(owner === undefined ? {} : { owner }),
+      ...(record === undefined ? {} : { record }),
+    };
     const { others, mayInstall } = await this.#neighbours.look(document, this.#daemonSets.all(), signal);
     if (mayInstall) {
       await this.#labelNodes(plans, signal);
@@ -182,6 +191,15 @@ export class Operator {
       workloads: this.#installer.workloads(),
     };
     await this.#tell(document, this.#status(told, document));
+  }
+
+  async #ownNamespace(signal: AbortSignal): Promise<OwnerReference | undefined> {
+    const name = this.#options.namespace;
+    if (this.#owner === undefined) {
+      const uid = (await this.#parts.api.get(CORE.namespaces, { name }, signal))?.metadata.uid;
+      this.#owner = uid === undefined ? undefined : { apiVersion: 'v1', kind: CORE.namespaces.kind, name, uid };
+    }
+    return this.#owner;
   }
 
   #held(): ReadonlyMap<string, KubeObject> {
