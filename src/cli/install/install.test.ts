@@ -12,6 +12,7 @@ import { definitions, imagesOf, installationObjects, kindOf, KINDS } from '#inst
 import type { KubeObject } from '#k8s';
 import { FakeKubeApi } from '#k8s/testing';
 import { fakeCluster } from '../cluster/testing-cluster.ts';
+import type { Io } from '../io.ts';
 import { runCli } from '../run-cli.ts';
 import { recordingIo } from '../testing.ts';
 
@@ -23,8 +24,10 @@ interface Told {
   readonly err: string;
 }
 
-async function karmor(api: FakeKubeApi, ...words: readonly string[]): Promise<Told> {
-  const { io, out, err } = recordingIo({ cluster: fakeCluster(api) });
+const karmor = (api: FakeKubeApi, ...words: readonly string[]): Promise<Told> => karmorThat(api, {}, ...words);
+
+async function karmorThat(api: FakeKubeApi, means: Pick<Partial<Io>, 'sleep'>, ...words: readonly string[]): Promise<Told> {
+  const { io, out, err } = recordingIo({ cluster: fakeCluster(api), ...means });
   const code = await runCli(words, io);
   return { code, out: out.join('\n'), err: err.join('\n') };
 }
@@ -192,6 +195,31 @@ test('uninstall finds where it is, leaves the namespace and says so, and definit
   const again = await karmor(api, 'uninstall', '--force');
   assert.match(again.out, /^nothing of KubeArmor was found in kubearmor of /m);
   assert.deepEqual(await left(api), ['Namespace security']);
+});
+
+test('uninstall waits for the operator’s pod before it takes out what that would put back, and not for ever', async () => {
+  const api = new FakeKubeApi();
+  await karmor(api, 'install');
+  await deploy(api, 'kubearmor');
+  const labels = { 'kubearmor-app': 'kubearmor-operator', 'kubearmor.io/installed-by': 'kubearmor-installer' };
+  const pod = { name: 'kubearmor-operator-x', namespace: 'kubearmor', labels };
+  api.seed(CORE.pods, { apiVersion: 'v1', kind: 'Pod', metadata: pod, status: { phase: 'Running' } });
+  const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'kubearmor', namespace: 'kubearmor' } };
+  const marks = { labels: { 'kubearmor.io/installed-by': 'kubearmor-operator' } };
+  let looks = 0;
+  const sleep = async (): Promise<void> => {
+    looks++;
+    assert.ok(await api.get(KINDS.configMaps, { name: 'kubearmor-config', namespace: 'kubearmor' }), 'removed while the operator runs');
+    if (looks < 3) return;
+    await api.apply(KINDS.services, { ...service, metadata: { ...service.metadata, ...marks } }, { fieldManager: 'kubearmor-operator' });
+    await api.delete(CORE.pods, pod);
+  };
+  const told = await karmorThat(api, { sleep }, 'uninstall');
+  assert.deepEqual([told.code, told.err, looks], [0, '', 3]);
+  assert.match(told.out, /^waiting for the operator’s pod kubearmor-operator-x to end$/m);
+  assert.deepEqual(await api.list(KINDS.services), []);
+  api.seed(CORE.pods, { apiVersion: 'v1', kind: 'Pod', metadata: pod, status: { phase: 'Running' } });
+  assert.match((await karmor(api, 'uninstall')).err, /the operator’s pod has not ended within 120 s/);
 });
 
 test('uninstall asks which where there are two, and refuses what it cannot do', async () => {

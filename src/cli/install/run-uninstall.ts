@@ -2,7 +2,7 @@
 import { open } from 'node:fs/promises';
 import { stringify } from 'yaml';
 import { errnoText, KubeArmorError } from '#base';
-import { CONFIGS, LABELS, NAMES, POLICY_KINDS, readConfig } from '#cluster';
+import { CONFIGS, CORE, LABELS, NAMES, POLICY_KINDS, readConfig, textOf } from '#cluster';
 import { definitions, imagesOf, isInstalled, isServed, kindOf, KINDS, operatorObjects, otherHolder, removeInstallation } from '#install';
 import type { KubeApi, KubeObject } from '#k8s';
 import { askedCluster } from '../cluster/cluster-flags.ts';
@@ -67,6 +67,7 @@ async function removeAll(api: KubeApi, namespace: string, io: Io): Promise<numbe
   const objects = operatorObjects({ namespace, images: imagesOf('0.0.0') }).toReversed();
   // An operator in the middle of its work would put back what is removed meanwhile.
   for (const object of objects.filter(({ kind }) => kind === KINDS.deployments.kind)) await removeOurs(api, object, io.signal);
+  await untilOperatorIsGone(api, namespace, io);
   const unfinished = await takeOut(api, namespace, io);
   // What the cluster has once and serves the operator in another namespace is that one's.
   const isShared = (await otherHolder(api, objects, { signal: io.signal, isMine: isOfInstaller })) !== undefined;
@@ -75,6 +76,20 @@ async function removeAll(api: KubeApi, namespace: string, io: Io): Promise<numbe
     io.err(`${name}: on ${nodes} nodes enforcement was not seen to end; it ends when they start again`);
   return unfinished.length;
 }
+
+/** Its Deployment goes at once, its pod a while after: a pass in flight would put back what is removed meanwhile. */
+async function untilOperatorIsGone(api: KubeApi, namespace: string, io: Io): Promise<void> {
+  const labelSelector = `${LABELS.app}=${NAMES.operator},${LABELS.installedBy}=kubearmor-installer`;
+  for (let look = 0; look < LOOKS && !io.signal.aborted; look++) {
+    const [pod] = (await api.list(CORE.pods, { namespace, labelSelector }, io.signal)).filter((one) => !hasEnded(one));
+    if (pod === undefined) return;
+    if (look === 0) await io.out(`waiting for the operator’s pod ${pod.metadata.name} to end`);
+    await io.sleep(LOOK_MS);
+  }
+  io.err(`the operator’s pod has not ended within ${(LOOKS * LOOK_MS) / 1000} s: it may put an object back; then call this again`);
+}
+
+const hasEnded = (pod: KubeObject): boolean => ['Succeeded', 'Failed'].includes(textOf(pod['status'], 'phase') ?? '');
 
 async function takeOut(api: KubeApi, namespace: string, io: Io): ReturnType<typeof removeInstallation> {
   for (
