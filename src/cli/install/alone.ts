@@ -17,7 +17,7 @@ export async function assertAlone(api: KubeApi, namespace: string, signal: Abort
   const there = other.metadata.namespace ?? '';
   throw new KubeArmorError(
     'NOT_SUPPORTED',
-    `installing into ${namespace}: KubeArmor is in ${there} already (${other.kind} ${other.metadata.name}), and a cluster has one: ` +
-      `change that one (\`karmor upgrade -n ${there}\`), or take it out first (\`karmor uninstall -n ${there}\`, or what brought it)`,
+    `installing into ${namespace}: KubeArmor is in ${there} already (${other.kind} ${other.metadata.name}), and a cluster has one`,
+    { hint: `change that one: \`karmor upgrade -n ${there}\`; or take it out first: \`karmor uninstall -n ${there}\`, or what brought it` },
   );
 }

@@ -18,7 +18,7 @@ import type { Difference } from './difference.ts';
 import { assertAlone } from './alone.ts';
 import { imagesOf, presentImages, staleText } from './images.ts';
 import { answerFlags, INSTALL_FLAGS } from './kubearmor-flags.ts';
-import { isNamespaceThere, assertNotOfHelm, assertWords, presentConfig, wantedOf } from './wanted.ts';
+import { isNamespaceThere, assertNotOfHelm, assertWords, namespaceOf, presentConfig, wantedOf } from './wanted.ts';
 import type { Wanted } from './wanted.ts';
 
 const WAIT_MS = 600_000;
@@ -29,7 +29,7 @@ const SAVED = 'kubearmor.yaml';
 export async function runInstall(flags: Flags, io: Io, isUpgrade: boolean): Promise<ExitCode> {
   answerFlags(INSTALL_FLAGS, flags, io);
   assertWords(flags);
-  const namespace = flags.text('namespace') ?? NAMES.namespace;
+  const namespace = namespaceOf(flags) ?? NAMES.namespace;
   if (flags.isSet('save')) return save(wantedOf(flags, namespace, imagesOf(flags)), io);
   using cluster = await io.cluster(askedCluster(flags));
   const { api } = cluster;
@@ -37,7 +37,9 @@ export async function runInstall(flags: Flags, io: Io, isUpgrade: boolean): Prom
   await assertAlone(api, namespace, io.signal);
   const config = await presentConfig(api, namespace, io.signal);
   if (isUpgrade && config === undefined)
-    throw new KubeArmorError('NOT_SUPPORTED', `upgrading ${namespace}: there is no KubeArmorConfig: \`karmor install\` makes one`);
+    throw new KubeArmorError('NOT_SUPPORTED', `upgrading ${namespace}: there is no KubeArmorConfig`, {
+      hint: '`karmor install` makes one',
+    });
   const images = await chosenImages(cluster, namespace, { flags, isUpgrade }, io);
   const wanted = wantedOf(flags, namespace, images, config?.metadata.name);
   const [isDryRun, skipsConfig] = [flags.isSet('dryRun'), flags.isSet('skipDeploy')];

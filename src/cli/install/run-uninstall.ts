@@ -11,7 +11,7 @@ import type { ExitCode } from '../exit-codes.ts';
 import type { Flags } from '../flags.ts';
 import type { Io } from '../io.ts';
 import { answerFlags, UNINSTALL_FLAGS } from './kubearmor-flags.ts';
-import { assertNotOfHelm, presentConfig } from './wanted.ts';
+import { assertNotOfHelm, namespaceOf, presentConfig } from './wanted.ts';
 
 const LOOK_MS = 2_000;
 const LOOKS = 60;
@@ -19,9 +19,10 @@ const LOOKS = 60;
 /** `karmor uninstall`: what the operator installed, then the operator; with --force policies and definitions too, which are written down first. */
 export async function runUninstall(flags: Flags, io: Io): Promise<ExitCode> {
   answerFlags(UNINSTALL_FLAGS, flags, io);
+  const asked = namespaceOf(flags);
   using cluster = await io.cluster(askedCluster(flags));
   const { api } = cluster;
-  const namespace = flags.text('namespace') ?? (await operatorNamespace(api, io.signal));
+  const namespace = asked ?? (await operatorNamespace(api, io.signal));
   await assertNotOfHelm(api, namespace, io.signal);
   const isForced = flags.isSet('force');
   const policies = isForced ? await allPolicies(api, io.signal) : [];

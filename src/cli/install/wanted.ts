@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { KubeArmorError } from '#base';
+import { KubeArmorError, NAMESPACE_SETTING } from '#base';
 import { ANNOTATIONS, CONFIGS, CORE, LABELS, NAMES } from '#cluster';
 import { definitions, isServed, KINDS, operatorObjects } from '#install';
 import type { Images } from '#install';
@@ -74,6 +74,13 @@ function specOf(flags: Flags): object {
   return { ...Object.fromEntries(postures), ...(visibility === '' ? {} : { defaultVisibility: visibility }) };
 }
 
+/** @throws {KubeArmorError} `USAGE` for what cannot be a namespace's name */
+export function namespaceOf(flags: Flags): string | undefined {
+  const name = flags.text('namespace');
+  if (name === undefined || NAMESPACE_SETTING.allowed.test(name)) return name;
+  throw new KubeArmorError('USAGE', `-n '${name}' is no name of a namespace: at most 63 of a-z, 0-9 and -, none of - at its ends`);
+}
+
 /** The KubeArmorConfig that the operator obeys there: the oldest. */
 export async function presentConfig(api: KubeApi, namespace: string, signal: AbortSignal): Promise<KubeObject | undefined> {
   const key = ({ metadata }: KubeObject): string => `${metadata.creationTimestamp ?? ''} ${metadata.name}`;
@@ -86,10 +93,9 @@ export async function presentConfig(api: KubeApi, namespace: string, signal: Abo
 export async function assertNotOfHelm(api: KubeApi, namespace: string, signal: AbortSignal): Promise<void> {
   const found = await api.get(KINDS.deployments, { name: NAMES.operator, namespace }, signal);
   if (found?.metadata.labels?.['app.kubernetes.io/managed-by'] !== 'Helm') return;
-  throw new KubeArmorError(
-    'NOT_SUPPORTED',
-    `changing ${namespace}: it was installed with Helm: change it with \`helm upgrade\`, take it out with \`helm uninstall\``,
-  );
+  throw new KubeArmorError('NOT_SUPPORTED', `changing ${namespace}: it was installed with Helm`, {
+    hint: 'change it with `helm upgrade`, take it out with `helm uninstall`',
+  });
 }
 
 export const isNamespaceThere = async (api: KubeApi, name: string, signal: AbortSignal): Promise<boolean> =>
