@@ -56,6 +56,7 @@ const RIGHTS: Readonly<Record<string, Reasons>> = {
     'nodes list,watch,patch': 'which nodes there are and what runs containers there; their labels',
     'kubearmornodes list,watch,delete': 'what enforces on a node, for its label; reports go with the installation',
     'daemonsets list,watch': 'whether another enforcer runs, wherever',
+    'namespaces get': 'whether the namespace that a binding or webhook serves is still there',
     'mutatingwebhookconfigurations delete': 'KubeArmor’s own, when its installation is taken over: nobody answers it any more',
     'kubearmorconfigs list,watch,delete': 'what is wanted; it deletes one in its mode `-uninstall` alone',
     'kubearmorconfigs/status patch': 'what came of it',

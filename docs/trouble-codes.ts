@@ -82,7 +82,7 @@ export const LINT_TROUBLE: Readonly<Record<LintCode, Trouble>> = {
 /** Words of conditions, of node reports and of answers to the API server. */
 export const STATUS_TROUBLE: Readonly<Record<string, MeantTrouble>> = {
   Accepted: { meaning: 'The document can be honoured.', why: 'No problem was found.', cure: 'Nothing.' },
-  AnotherInstallation: { meaning: 'Another enforcer runs in this cluster.', why: 'A KubeArmor installation of somebody else is there.', cure: 'Take it out, or let the operator take it over, as the message says.' },
+  AnotherInstallation: { meaning: 'Another enforcer runs in this cluster.', why: 'A KubeArmor installation of somebody else is there, or one of ours in another namespace.', cure: 'Take it out, or let the operator take it over, as the message says.' },
   AnotherIsObeyed: { meaning: 'There is an older KubeArmorConfig, and that one counts.', why: 'Two of them in one cluster.', cure: 'Delete one of them.' },
   AsAsked: { meaning: 'Everything is as the configuration asks.', why: 'Nothing is missing.', cure: 'Nothing.' },
   Audited: { meaning: 'In force, and nothing is denied in some of its workloads.', why: 'Their pods have `kubearmor-policy: audited`, or their namespace is one that is audited by configuration.', cure: 'Nothing, if that is meant; else change the annotation.' },
@@ -98,9 +98,11 @@ export const STATUS_TROUBLE: Readonly<Record<string, MeantTrouble>> = {
   NoNodes: { meaning: 'No agent reports now.', why: 'No agent runs, or none reaches the API server.', cure: '`kubectl get kan`, `kubectl get pods -A -l kubearmor-app=kubearmor`.' },
   NoWorkloads: { meaning: 'No node has a workload that it selects. One that starts now starts under it.', why: 'The selector, the namespace, or nothing runs yet.', cure: 'Compare the selector with `kubectl get pods --show-labels`.' },
   NodeSilent: { meaning: 'A node’s agent has not said for a minute that its report holds.', why: 'The agent or the node is down, or cut off from the API server.', cure: 'Rules there stay in force as long as the node is up. Look at its agent’s pod.' },
-  NodeWithoutAgent: { meaning: 'A node takes ordinary pods and no agent reports of it.', why: 'The DaemonSet does not reach it (taints, selectors), or it is new.', cure: 'Add the toleration; or `-nodes-without-agent=ignore` of the controller, if such nodes are meant to be.' },
+  NodeWithoutAgent: { meaning: 'A node takes pods, and no agent reports of it.', why: 'The DaemonSet does not reach it (a `nodeSelector`, tolerations of `kubearmorImage`), or it is new.', cure: 'Remove what keeps agents away; or `-nodes-without-agent=ignore` of the controller, if such nodes are meant to be.' },
   NodesWithoutAgent: { meaning: 'Some nodes have no agent.', why: 'Their kubelet has not said which runtime they have, or there is no agent for that runtime.', cure: 'Each is named with what is wrong.' },
+  NotAccepted: { meaning: 'The KubeArmorConfig cannot be read, so the last that could be is obeyed.', why: 'A field is wrong; the condition `Accepted` names it.', cure: 'Mend the field. Until then agents, labels and certificates are kept up as the older generation asks.' },
   NotEnforced: { meaning: 'The policy is taken and nothing of it is in force on this node.', why: 'Its kind is switched off there, as host policies are without `-enableKubeArmorHostPolicy`; or it is a network policy for nodes.', cure: 'The message says which.' },
+  NothingInstalled: { meaning: 'Nothing is installed by this KubeArmorConfig.', why: 'It cannot be read, and no earlier one could.', cure: 'Mend the fields that the condition `Accepted` names.' },
   NotHonoured: { meaning: 'The configuration asks for something that this version does not have.', why: 'A setting of KubeArmor without a counterpart here.', cure: 'Remove it, or do without.' },
   NotLoaded: { meaning: 'A workload that it selects does not have its rules yet.', why: 'It has just started, or its rule set is beyond a limit.', cure: 'If it stays: the message names workload and reason.' },
   NotProvenYet: { meaning: 'No canary has tried its rules within the last minute.', why: 'It is new, or one at a time are tried and its turn has not come.', cure: 'Wait; if it stays, `karmor probe` on the node.' },

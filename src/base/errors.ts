@@ -39,16 +39,18 @@ export class KubeArmorError extends Error {
   readonly code: ErrorCode;
   /** Facts for the log; never secrets. */
   readonly context: ErrorContext;
+  readonly #hint: string | undefined;
 
   /** @param message what was being done, then why it failed: `loading kubearmor.bpf.o: verifier: errno 13` */
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; context?: ErrorContext } = {}) {
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; context?: ErrorContext; hint?: string } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.context = options.context ?? {};
+    this.#hint = options.hint;
   }
 
-  /** What the operator can do, told by the cause where that is a known failure of the file system. */
+  /** What the operator can do: what was said of this very failure, else told by the cause where that is one of the file system. */
   get hint(): string {
-    return (this.code === 'HOST_IO' ? errnoHint(this.cause) : undefined) ?? ERRORS[this.code].hint;
+    return this.#hint ?? (this.code === 'HOST_IO' ? errnoHint(this.cause) : undefined) ?? ERRORS[this.code].hint;
   }
 }

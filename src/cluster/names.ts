@@ -47,6 +47,8 @@ export const LABELS = {
 export const ANNOTATIONS = {
   /** Of a KubeArmorConfig: `true` lets the operator end another installation's enforcers. */
   takeOver: 'kubearmor.io/take-over',
+  /** Of the ConfigMap: generation and spec of the last KubeArmorConfig that could be read. */
+  lastConfig: 'kubearmor.io/last-config',
   /** Of a pod: `enabled`, `audited` or `disabled`. */
   policy: 'kubearmor-policy',
   /** Of a pod or namespace: comma list of process, file, network, capabilities, or none. */

@@ -7,7 +7,7 @@ import { ClusterState } from './cluster-state.ts';
 const NOW = { steadyMs: 0, wallMs: 1_000_000 };
 
 test('ClusterState: where a pod would start unprotected', () => {
-  const state = new ClusterState(true);
+  const state = new ClusterState('reached');
   const why = (steadyMs = 0): string | undefined => state.unprotected('n', steadyMs);
   const report = (status: object): unknown => state.putReport({ apiVersion: 'v1', kind: 'KubeArmorNode', metadata: { name: 'n' }, status });
   assert.match(why() ?? '', /no agent reports/);

@@ -5,6 +5,7 @@ import type { KubeObject, ObjectRef } from '#k8s';
 import type { PolicyKind } from '#policy';
 import { textOf } from './admission.ts';
 import { KnownNodes } from './known-nodes.ts';
+import type { CountedNodes } from './known-nodes.ts';
 import type { NodesFacts, Problems } from './policy-review.ts';
 
 /** A policy of the cluster, without its specification. */
@@ -31,9 +32,9 @@ export class ClusterState {
   readonly #leases = new LeaseAges();
   readonly #nodes: KnownNodes;
 
-  /** @param countsNodesWithoutAgent whether a node without an agent keeps policies from being called enforced */
-  constructor(countsNodesWithoutAgent: boolean) {
-    this.#nodes = new KnownNodes(countsNodesWithoutAgent);
+  /** @param countedNodes which nodes without an agent keep policies from being called enforced */
+  constructor(countedNodes: CountedNodes) {
+    this.#nodes = new KnownNodes(countedNodes);
   }
 
   get nodes(): KnownNodes {

@@ -19,7 +19,7 @@ test('readConfig: nothing given', () => {
     webhookHosts: [],
     health: { host: '', port: 8081 },
     metrics: undefined,
-    countsNodesWithoutAgent: true,
+    countedNodes: 'reached',
     debug: false,
     hostname: 'controller',
   });
@@ -29,8 +29,8 @@ test('readConfig: a flag counts before its variable, with one dash or two; a swi
   const env = { KUBEARMOR_NAMESPACE: 'kube-system', KUBEARMOR_WEBHOOK_PORT: '1', HOSTNAME: 'pod-1', KUBEARMOR_DEBUG: '' };
   const config = configOf(['--webhook-port=2', '-metrics-bind-address', '[::1]:9', '-debug', '-nodes-without-agent=ignore'], env);
   assert.deepEqual(
-    [config.namespace, config.webhookPort, config.metrics, config.debug, config.countsNodesWithoutAgent, config.hostname],
-    ['kube-system', 2, { host: '::1', port: 9 }, true, false, 'pod-1'],
+    [config.namespace, config.webhookPort, config.metrics, config.debug, config.countedNodes, config.hostname],
+    ['kube-system', 2, { host: '::1', port: 9 }, true, 'none', 'pod-1'],
   );
 });
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { flagHelp, readFlagSettings } from '#base';
 import type { Issue } from '#base';
+import type { CountedNodes } from './known-nodes.ts';
 import { SETTINGS } from './settings.ts';
 
 /** A place to listen at; an empty host is every address. */
@@ -20,7 +21,7 @@ export interface ControllerConfig {
   readonly webhookHosts: readonly string[];
   readonly health: Address;
   readonly metrics: Address | undefined;
-  readonly countsNodesWithoutAgent: boolean;
+  readonly countedNodes: CountedNodes;
   readonly debug: boolean;
   /** Of this replica among the others. */
   readonly hostname: string;
@@ -30,6 +31,8 @@ export type ConfigResult =
   | { readonly config: ControllerConfig }
   | { readonly issues: readonly Issue[] }
   | { readonly text: 'help' | 'version' };
+
+const COUNTED: Readonly<Record<string, CountedNodes>> = { unknown: 'reached', ordinary: 'ordinary', ignore: 'none' };
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -48,7 +51,7 @@ export function readConfig(argv: readonly string[], env: Environment): ConfigRes
       webhookHosts: values.webhookHosts.split(',').filter((host) => host !== ''),
       health: addressOf(values.healthAddress),
       metrics: values.metricsAddress === '0' ? undefined : addressOf(values.metricsAddress),
-      countsNodesWithoutAgent: values.nodesWithoutAgent === 'unknown',
+      countedNodes: COUNTED[values.nodesWithoutAgent] ?? 'reached',
       debug: values.debug === 'true',
       hostname: env['HOSTNAME'] ?? 'controller',
     },

@@ -48,7 +48,7 @@ class World implements AsyncDisposable {
       wallMs: () => Date.now() + this.aheadMs,
       onCertificates: () => {},
     };
-    const controller = new Controller({ namespace: NAMESPACE, holder, countsNodesWithoutAgent: true, hosts: ['webhooks.example'] }, parts);
+    const controller = new Controller({ namespace: NAMESPACE, holder, countedNodes: 'reached', hosts: ['webhooks.example'] }, parts);
     this.#controllers.push({ controller, stop, done: controller.run(stop.signal) });
     return controller;
   }

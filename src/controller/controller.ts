@@ -9,6 +9,7 @@ import type { PolicyKind } from '#policy';
 import { Certificates } from './certificates.ts';
 import { ClusterState } from './cluster-state.ts';
 import type { Touched } from './cluster-state.ts';
+import type { CountedNodes } from './known-nodes.ts';
 import { Metrics } from './metrics.ts';
 import { tellManagerChange } from './policy-events.ts';
 import { Reviews } from './reviews.ts';
@@ -20,7 +21,7 @@ export interface ControllerOptions {
   readonly namespace: string;
   /** Of this replica, unique. */
   readonly holder: string;
-  readonly countsNodesWithoutAgent: boolean;
+  readonly countedNodes: CountedNodes;
   /** DNS names of the webhooks. */
   readonly hosts: readonly string[];
 }
@@ -65,7 +66,7 @@ export class Controller implements Disposable {
     this.#options = options;
     this.#parts = parts;
     const { api, logger, steadyMs, wallMs } = parts;
-    this.state = new ClusterState(options.countsNodesWithoutAgent);
+    this.state = new ClusterState(options.countedNodes);
     this.reviews = new Reviews(parts.startThread, (ref, generation, problems) => this.#taken(ref, generation, problems), logger);
     const onWritten = (): void => this.metrics.add('kubearmor_controller_status_writes_total');
     this.#writer = new StatusWriter({ api, state: this.state, steadyMs, now: () => new Date(wallMs()), onWritten });

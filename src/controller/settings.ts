@@ -51,9 +51,10 @@ export const SETTINGS = {
     flag: 'nodes-without-agent',
     env: 'KUBEARMOR_NODES_WITHOUT_AGENT',
     fallback: 'unknown',
-    meaning: 'what a Linux node that takes ordinary pods and has no agent makes of `Enforced` of every policy',
-    allowed: /^(unknown|ignore)$/,
-    allowedText: 'unknown or ignore',
+    meaning:
+      'what a Linux node without an agent makes of `Enforced` of every policy; `ordinary`: unknown, and nodes whose taints keep ordinary pods away do not count',
+    allowed: /^(unknown|ordinary|ignore)$/,
+    allowedText: 'unknown, ordinary or ignore',
   },
   debug: { flag: 'debug', env: 'KUBEARMOR_DEBUG', fallback: 'false', meaning: 'more messages', ...SWITCH_SETTING },
   leaderElect: {

@@ -21,7 +21,7 @@ const CONFIG: ControllerConfig = {
   webhookClientCa: undefined,
   health: LOOPBACK,
   metrics: undefined,
-  countsNodesWithoutAgent: true,
+  countedNodes: 'reached',
   debug: false,
   hostname: 'test',
 };

@@ -36,10 +36,10 @@ export async function runController(
   { api, startThread, logger, clocks = CLOCKS, onServing }: WireUpParts,
   signal: AbortSignal,
 ): Promise<void> {
-  const { namespace, hostname, countsNodesWithoutAgent, webhookPort } = config;
+  const { namespace, hostname, countedNodes, webhookPort } = config;
   const { steadyMs, wallMs } = clocks;
   const holder = `${hostname}_${randomUUID()}`;
-  const options = { namespace, holder, countsNodesWithoutAgent, hosts: [...webhookHosts(namespace), ...config.webhookHosts] };
+  const options = { namespace, holder, countedNodes, hosts: [...webhookHosts(namespace), ...config.webhookHosts] };
   let onCertificates = (): void => {};
   const parts = { api, startThread, logger, steadyMs, wallMs, onCertificates: () => onCertificates() };
   using controller = new Controller(options, parts);

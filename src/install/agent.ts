@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { NAMES } from '#cluster';
 import type { KubeObject } from '#k8s';
-import { componentOf, imageFields, placement, PROBE_TIMEOUT_S, startupProbe } from './installation.ts';
+import { agentTolerations, componentOf, imageFields, placement, PROBE_TIMEOUT_S, startupProbe } from './installation.ts';
 import type { Installation } from './installation.ts';
 import { KINDS } from './kinds.ts';
 import { objectOf, podLabels } from './object.ts';
@@ -81,11 +81,7 @@ function podSpec(installation: Installation, shape: NodeShape): object {
     // Whose task it is, is told in the host's numbers.
     hostPID: true,
     priorityClassName: 'system-node-critical',
-    ...placement(
-      // A node is protected whatever its taints keep away.
-      { ...component, tolerations: component.tolerations.length === 0 ? [{ operator: 'Exists' }] : component.tolerations },
-      shapeLabels(shape),
-    ),
+    ...placement({ ...component, tolerations: agentTolerations(installation) }, shapeLabels(shape)),
     volumes: [...volumes, { name: 'tmp', emptyDir: {} }],
   };
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { NAMES } from '#cluster';
 import type { KubeObject } from '#k8s';
-import { componentOf, imageFields, placement, PROBE_TIMEOUT_S, startupProbe } from './installation.ts';
+import { agentTolerations, componentOf, imageFields, placement, PROBE_TIMEOUT_S, startupProbe } from './installation.ts';
 import type { Installation } from './installation.ts';
 import { KINDS } from './kinds.ts';
 import { labelsOf, objectOf, podLabels } from './object.ts';
@@ -56,6 +56,9 @@ export function deployment({ name, namespace, by, replicas, pod, container, stra
 export function controllerDeployment(installation: Installation): KubeObject {
   const component = componentOf(installation, 'controller');
   const { webhookPort } = installation.config;
+  const reachesAll = agentTolerations(installation).some(
+    ({ key = '', effect = '', operator }) => `${key}${effect}${operator}` === 'Exists',
+  );
   const near = { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { 'kubearmor-app': NAMES.controller } } };
   return deployment({
     name: NAMES.controller,
@@ -71,7 +74,7 @@ export function controllerDeployment(installation: Installation): KubeObject {
     container: {
       name: 'manager',
       ...imageFields(component),
-      args: [`-webhook-port=${webhookPort}`, ...component.args],
+      args: [`-webhook-port=${webhookPort}`, ...(reachesAll ? [] : ['-nodes-without-agent=ordinary']), ...component.args],
       env: [namespaceVariable, ...component.env],
       ports: [
         { name: 'webhook', containerPort: webhookPort, protocol: 'TCP' },

@@ -13,9 +13,14 @@ const mapAt = (value: unknown, ...path: readonly string[]): Readonly<Record<stri
   return isMap(at) ? at : {};
 };
 
-/** A DaemonSet that brings an enforcer to nodes and is not ours: KubeArmor's own, however it was installed. */
-export function isOtherEnforcer(daemonSet: KubeObject): boolean {
-  if (isOurs(daemonSet)) return false;
+/**
+ * A DaemonSet that brings an enforcer to nodes and is not of the installation in this namespace: KubeArmor's own, however it was installed,
+ * and one of ours elsewhere.
+ *
+ * @param namespace undefined: ours is none, wherever it is
+ */
+export function isOtherEnforcer(daemonSet: KubeObject, namespace: string | undefined): boolean {
+  if (isOurs(daemonSet) && (namespace === undefined || daemonSet.metadata.namespace === namespace)) return false;
   return mapAt(daemonSet, 'spec', 'template', 'metadata', 'labels')[LABELS.app] === NAMES.agent;
 }
 

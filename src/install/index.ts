@@ -6,6 +6,8 @@ export { definitions } from './definitions.ts';
 export type { Schema } from './definition-schema.ts';
 export { isOtherEnforcer, isOurs, LEFTOVERS, mayTakeOver } from './foreign.ts';
 export type { Leftover, TakeOver } from './foreign.ts';
+export { otherHolder } from './holder.ts';
+export type { Holder } from './holder.ts';
 export { IMAGE_NAMES, imagesOf } from './installation.ts';
 export type { Images, Installation } from './installation.ts';
 export { kindOf, KINDS } from './kinds.ts';

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { ClusterConfig, Component } from '#cluster';
+import type { ClusterConfig, Component, Toleration } from '#cluster';
+import type { OwnerReference } from '#k8s';
 
 /** The images of one release, or what stands in their place. */
 export interface Images {
@@ -14,6 +15,10 @@ export interface Installation {
   readonly namespace: string;
   readonly config: ClusterConfig;
   readonly images: Images;
+  /** The namespace itself: what the cluster has once goes with it. */
+  readonly owner?: OwnerReference;
+  /** What the configuration was read from, to be found by the next operator. */
+  readonly record?: string;
 }
 
 /** A probe's answer may take as long: a node under load is no reason to start programs again. */
@@ -57,6 +62,12 @@ export function componentOf({ config, images }: Installation, name: Deployed): C
     nodeSelector: { ...global.nodeSelector, ...own.nodeSelector },
     tolerations: [...global.tolerations, ...own.tolerations],
   };
+}
+
+/** Agents protect a node whatever its taints keep away, unless they are told themselves what to tolerate. */
+export function agentTolerations({ config }: Installation): readonly Toleration[] {
+  const { tolerations } = config.components.agent;
+  return tolerations.length === 0 ? [{ operator: 'Exists' }] : [...config.global.tolerations, ...tolerations];
 }
 
 /** The fields of a pod that users may set, left out where nothing is set: an apply owns what it names. */

@@ -32,6 +32,8 @@ export const OPERATOR_CLUSTER_RULES: readonly AccessRule[] = [
   { apiGroups: [NODE_REPORTS.group], resources: [NODE_REPORTS.plural], verbs: ['list', 'watch', 'delete'] },
   // Whether another installation runs, wherever.
   { apiGroups: ['apps'], resources: ['daemonsets'], verbs: ['list', 'watch'] },
+  // Whether what another installation left was left behind by a namespace that is gone; and its own.
+  { apiGroups: [''], resources: ['namespaces'], verbs: ['get'] },
   { apiGroups: ['rbac.authorization.k8s.io'], resources: ['clusterroles', 'clusterrolebindings'], verbs: ['create'] },
   {
     apiGroups: ['rbac.authorization.k8s.io'],

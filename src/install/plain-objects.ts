@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { NAMES } from '#cluster';
+import { ANNOTATIONS, NAMES } from '#cluster';
 import type { KubeObject } from '#k8s';
 import type { Installation } from './installation.ts';
 import { KINDS } from './kinds.ts';
@@ -24,11 +24,16 @@ export function services({ namespace, config }: Installation): KubeObject[] {
  * `alertThrottling`, `maxAlertPerSec` and `throttleSec` are left out: they choose among things that are not chosen here, and an agent says
  * so of each that it finds.
  */
-export function configMap({ namespace, config }: Installation): KubeObject {
+export function configMap({ namespace, config, record }: Installation): KubeObject {
   const { postures, visibility, dropResourceFromProcessLogs } = config;
   return objectOf(
     KINDS.configMaps,
-    { name: NAMES.configMap, namespace, labels: labelsOf('kubearmor-operator', 'kubearmor-configmap') },
+    {
+      name: NAMES.configMap,
+      namespace,
+      labels: labelsOf('kubearmor-operator', 'kubearmor-configmap'),
+      ...(record === undefined ? {} : { annotations: { [ANNOTATIONS.lastConfig]: record } }),
+    },
     {
       data: {
         gRPC: '32767',

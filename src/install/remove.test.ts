@@ -53,3 +53,15 @@ test('nothing is left of what programs made while they ran, and what is othersâ€
   );
   assert.deepEqual(left.at(-1)?.metadata.labels, { zone: 'x' });
 });
+
+test('what the cluster has once and serves another installation stays, with what nodes bear', async () => {
+  const api = await running();
+  api.seed(CORE.namespaces, plain(CORE.namespaces, 'kube-system'));
+  const shared = installationObjects({ ...installation(), namespace: 'kube-system' }, []).filter((one) => !kindOf(one).namespaced);
+  for (const object of shared) api.seed(kindOf(object), object);
+  await removeInstallation(installation(), { api, fieldManager: BY.fieldManager, pause: async () => {}, looks: 1, tell: () => {} });
+  for (const object of shared) assert.ok(await api.get(kindOf(object), object.metadata), object.kind);
+  assert.equal((await api.get(CORE.nodes, { name: 'n1' }))?.metadata.labels?.['kubearmor.io/enforcer'], 'bpf');
+  assert.equal((await api.list(NODE_REPORTS)).length, 1);
+  assert.deepEqual(await api.list(CORE.configMaps), []);
+});

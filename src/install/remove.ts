@@ -4,6 +4,7 @@ import type { Kind, KubeApi, KubeObject } from '#k8s';
 import { removerDaemonSet } from './agent.ts';
 import type { Installation } from './installation.ts';
 import { isOurs } from './foreign.ts';
+import { otherHolder } from './holder.ts';
 import { kindOf, KINDS } from './kinds.ts';
 import { rolloutOf } from './rollout.ts';
 import { NETWORK_SECRETS } from './secrets.ts';
@@ -42,12 +43,16 @@ export async function removeInstallation(installation: Installation, parts: Remo
   const objects = installationObjects(installation, shapes).toReversed();
   const isAgents = ({ kind }: KubeObject): boolean => kind === KINDS.daemonSets.kind;
   const isMark = ({ metadata: { name } }: KubeObject): boolean => name === NAMES.configMap;
-  await removeNamed(api, KINDS.webhooks, { name: NAMES.validatingWebhook });
+  // What the cluster has once and serves an installation in another namespace is that one's.
+  const isShared = (await otherHolder(api, objects)) !== undefined;
+  const isMine = ({ metadata }: KubeObject): boolean => !isShared || metadata.namespace !== undefined;
+  if (!isShared) await removeNamed(api, KINDS.webhooks, { name: NAMES.validatingWebhook });
   const unfinished = await endEnforcement(installation, shapes, parts);
   tell('the rest of the installation is removed');
-  for (const object of objects.filter((one) => !isAgents(one) && !isMark(one))) await removeNamed(api, kindOf(object), object.metadata);
+  for (const object of objects.filter((one) => isMine(one) && !isAgents(one) && !isMark(one)))
+    await removeNamed(api, kindOf(object), object.metadata);
   for (const name of [...NETWORK_SECRETS, NAMES.webhookSecret]) await api.delete(CORE.secrets, { name, namespace });
-  await removeTraces(namespace, parts);
+  await removeTraces(namespace, parts, isShared);
   await removeNamed(api, KINDS.configMaps, { name: NAMES.configMap, namespace });
   return unfinished;
 }
@@ -129,11 +134,16 @@ async function waitFor(enders: readonly KubeObject[], { api, pause, looks }: Rem
   return left;
 }
 
-/** What agents and the controller wrote, and the labels that nodes bear because of the installation. */
-async function removeTraces(namespace: string, { api, fieldManager }: RemoveParts): Promise<void> {
-  if (await isServed(api, NODE_REPORTS)) for (const { metadata } of await api.list(NODE_REPORTS)) await api.delete(NODE_REPORTS, metadata);
+/**
+ * What agents and the controller wrote, and the labels that nodes bear because of the installation.
+ *
+ * @param isShared nodes are another installation's too: their reports and labels stay
+ */
+async function removeTraces(namespace: string, { api, fieldManager }: RemoveParts, isShared: boolean): Promise<void> {
+  if (!isShared && (await isServed(api, NODE_REPORTS)))
+    for (const { metadata } of await api.list(NODE_REPORTS)) await api.delete(NODE_REPORTS, metadata);
   await api.delete(CORE.leases, { name: CONTROLLER_LEASE, namespace });
-  const keys = NODE_LABELS;
+  const keys = isShared ? [] : NODE_LABELS;
   for (const { metadata } of await api.list(CORE.nodes)) {
     await api.delete(CORE.leases, { name: nodeLeaseName(metadata.name), namespace });
     const labels = Object.fromEntries(keys.filter((key) => Object.hasOwn(metadata.labels ?? {}, key)).map((key) => [key, null]));

@@ -123,9 +123,21 @@ test('what a KubeArmorConfig says of a component and of all of them', () => {
   );
 });
 
-test('agents run on tainted nodes unless told where', () => {
-  for (const object of installationObjects(installation(), SHAPES).filter(({ kind }) => kind === 'DaemonSet'))
-    assert.deepEqual(podOf(object).tolerations, [{ operator: 'Exists' }]);
+test('agents run on tainted nodes, whatever others tolerate, unless they are told themselves what to tolerate', () => {
+  const globalTolerations = [{ key: 'a', operator: 'Exists' }];
+  const own = [{ key: 'gpu', operator: 'Exists' }];
+  const argsOf = (objects: readonly KubeObject[]): readonly string[] =>
+    podOf(one(objects, 'Deployment', 'kubearmor-controller')).containers[0]?.args ?? [];
+  for (const spec of [{}, { globalTolerations }, { globalTolerations, kubearmorImage: { tolerations: [] } }]) {
+    const objects = installationObjects(installation(spec), SHAPES);
+    for (const object of objects.filter(({ kind }) => kind === 'DaemonSet'))
+      assert.deepEqual(podOf(object).tolerations, [{ operator: 'Exists' }]);
+    assert.deepEqual(argsOf(objects), ['-webhook-port=9443']);
+  }
+  const told = installationObjects(installation({ globalTolerations, kubearmorImage: { tolerations: own } }), SHAPES);
+  for (const object of told.filter(({ kind }) => kind === 'DaemonSet'))
+    assert.deepEqual(podOf(object).tolerations, [...globalTolerations, ...own]);
+  assert.deepEqual(argsOf(told), ['-webhook-port=9443', '-nodes-without-agent=ordinary']);
 });
 
 test('a shape mounts the folder of its socket and no other runtime’s', () => {

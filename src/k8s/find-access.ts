@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { KubeArmorError } from '#base';
 import type { ClusterAccess } from './access.ts';
@@ -25,6 +26,18 @@ export async function findAccess(options: FindAccessOptions): Promise<ClusterAcc
   const inCluster = await inClusterAccess(env);
   if (inCluster !== undefined) return inCluster;
   const home = env['HOME'] ?? '';
-  if (home === '') throw new KubeArmorError('CONFIG_INVALID', 'looking for a cluster: no KUBECONFIG, no service account, no HOME');
-  return kubeconfigAccess([join(home, '.kube/config')], options);
+  if (home === '') throw notFound('no KUBECONFIG, no service account, no HOME');
+  const path = join(home, '.kube/config');
+  if (!(await isThere(path))) throw notFound(`there is no kubeconfig (${path})`);
+  return kubeconfigAccess([path], options);
 }
+
+const notFound = (why: string): KubeArmorError =>
+  new KubeArmorError('CONFIG_INVALID', `looking for a cluster: ${why}`, { hint: 'give --kubeconfig, or set KUBECONFIG' });
+
+/** What is there and cannot be read is told when it is read. */
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    (error: unknown) => !(error instanceof Error && 'code' in error && error.code === 'ENOENT'),
+  );

@@ -121,6 +121,11 @@ test('findAccess: the named file, then KUBECONFIG, then ~/.kube/config', async (
   writeFileSync(path, config({ server: 'https://named' }));
   assert.equal((await findAccess({ kubeconfig: path, env: { KUBECONFIG: '/nowhere' } })).server.host, 'named');
   assert.equal((await findAccess({ env: { KUBECONFIG: `/nowhere:${path}` } })).server.host, 'named');
-  await assert.rejects(findAccess({ env: { HOME: folder } }), { code: 'HOST_IO', message: /\.kube\/config/ });
-  await assert.rejects(findAccess({ env: {} }), { code: 'CONFIG_INVALID' });
+  const hint = 'give --kubeconfig, or set KUBECONFIG';
+  await assert.rejects(findAccess({ env: { HOME: folder } }), {
+    code: 'CONFIG_INVALID',
+    message: /there is no kubeconfig \(.*\.kube\/config\)/,
+    hint,
+  });
+  await assert.rejects(findAccess({ env: {} }), { code: 'CONFIG_INVALID', hint });
 });

@@ -7,11 +7,13 @@ import type { Rollout } from '#install';
 /** What came of an installation. */
 export interface Outcome {
   readonly generation: number;
+  /** The generation that is obeyed: the last that could be read; undefined: none ever was. */
+  readonly inForce: number | undefined;
   /** Problems of the document; one that is an error: it is not obeyed. */
   readonly issues: readonly Issue[];
   /** What it asks for and does not get, each with the reason. */
   readonly notHere: readonly string[];
-  /** Enforcers of others that are in the way, as `DaemonSet NAMESPACE/NAME`. */
+  /** What of other installations is in the way, as `DaemonSet NAMESPACE/NAME`. */
   readonly others: readonly string[];
   /** Nodes without an agent. */
   readonly without: readonly { readonly node: string; readonly problem: string }[];
@@ -72,16 +74,24 @@ function bounded(texts: readonly string[]): string {
   return [...texts.slice(0, TOLD), ...(more > 0 ? [`${more} more`] : [])].join('; ').slice(0, 1_024);
 }
 
-function accepted({ issues, generation }: Outcome): Fresh {
-  const wrong = issues.filter(({ severity }) => severity === 'error');
+const isRead = ({ issues }: Outcome): boolean => issues.every(({ severity }) => severity !== 'error');
+
+function accepted(outcome: Outcome): Fresh {
+  const { issues, generation, inForce } = outcome;
   const base = { type: 'Accepted', observedGeneration: generation } as const;
-  if (wrong.length === 0) return { ...base, status: 'True', reason: 'Accepted', message: 'it is obeyed' };
-  const message = `${bounded(wrong.map(formatIssue))}; what was installed before stays as it is`;
-  return { ...base, status: 'False', reason: 'Invalid', message };
+  if (isRead(outcome)) return { ...base, status: 'True', reason: 'Accepted', message: 'it is obeyed' };
+  const wrong = bounded(issues.filter(({ severity }) => severity === 'error').map(formatIssue));
+  const instead = inForce === undefined ? 'nothing is installed by it' : `${lastRead(inForce)} and is obeyed`;
+  return { ...base, status: 'False', reason: 'Invalid', message: `${wrong}; ${instead}` };
 }
 
-function available({ workloads, others, generation }: Outcome): Fresh {
+const lastRead = (inForce: number): string => `generation ${inForce} is the last that could be read`;
+
+function available(outcome: Outcome): Fresh {
+  const { workloads, others, generation, inForce } = outcome;
   const base = { type: 'Available', observedGeneration: generation } as const;
+  if (inForce === undefined)
+    return { ...base, status: 'False', reason: 'NothingInstalled', message: 'no KubeArmorConfig could be read yet' };
   if (others.length > 0 && workloads.length === 0)
     return { ...base, status: 'False', reason: 'AnotherInstallation', message: 'nothing is installed beside another installation' };
   const waiting = workloads.flatMap(({ name, rollout }) => {
@@ -89,15 +99,27 @@ function available({ workloads, others, generation }: Outcome): Fresh {
     return [`${name}: ${rollout === undefined ? 'is not there yet' : `${rollout.ready} of ${rollout.wanted} ready`}`];
   });
   if (waiting.length > 0) return { ...base, status: 'False', reason: 'NotReady', message: bounded(waiting) };
-  return { ...base, status: 'True', reason: 'Ready', message: `${workloads.length} workloads are up to date and ready` };
+  const as = isRead(outcome) ? '' : `, as generation ${inForce} asks for`;
+  return { ...base, status: 'True', reason: 'Ready', message: `${workloads.length} workloads are up to date and ready${as}` };
 }
 
-function degraded({ others, without, notHere, issues, generation }: Outcome): Fresh {
+function degraded(outcome: Outcome): Fresh {
+  const { others, without, notHere, issues, generation, inForce } = outcome;
   const base = { type: 'Degraded', observedGeneration: generation } as const;
   if (others.length > 0) {
     const cure =
-      'take it out, or let the operator do it: kubectl annotate kubearmorconfig NAME kubearmor.io/take-over=true (in its own namespace only)';
-    return { ...base, status: 'True', reason: 'AnotherInstallation', message: `another enforcer runs: ${bounded(others)}; ${cure}` };
+      'take it out (one of ours with karmor uninstall -n NAMESPACE), or let the operator do it: ' +
+      'kubectl annotate kubearmorconfig NAME kubearmor.io/take-over=true (in its own namespace only)';
+    return {
+      ...base,
+      status: 'True',
+      reason: 'AnotherInstallation',
+      message: `another installation is there: ${bounded(others)}; ${cure}`,
+    };
+  }
+  if (!isRead(outcome)) {
+    const message = `generation ${generation} cannot be read${inForce === undefined ? '' : `; ${lastRead(inForce)} and is obeyed`}`;
+    return { ...base, status: 'True', reason: 'NotAccepted', message };
   }
   if (without.length > 0) {
     const nodes = without.map(({ node, problem }) => `${node}: ${problem}`);

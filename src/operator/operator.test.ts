@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as moment } from 'node:timers/promises';
 import { noLogger } from '#base';
-import { CONFIGS, CORE, NODE_REPORTS } from '#cluster';
-import { imagesOf, KINDS, shapeOfSocket } from '#install';
+import { CONFIGS, CORE, NODE_REPORTS, readConfig } from '#cluster';
+import { imagesOf, installationObjects, kindOf, KINDS, shapeOfSocket } from '#install';
 import type { KubeObject } from '#k8s';
 import { FakeKubeApi } from '#k8s/testing';
 import { until } from '../../test/vm/running.ts';
@@ -44,10 +44,14 @@ interface Status {
 
 /** An operator on an API server in memory. */
 class Running implements AsyncDisposable {
-  readonly api = new FakeKubeApi();
+  readonly api: FakeKubeApi;
   readonly #stop = new AbortController();
   #done: Promise<void> | undefined;
   nowMs = Date.UTC(2026, 0, 1);
+
+  constructor(api = new FakeKubeApi()) {
+    this.api = api;
+  }
 
   start(): this {
     const removal = { pause: async () => await moment(), looks: 2 };
@@ -149,9 +153,38 @@ test('a document that is wrong changes nothing, and says what is wrong', async (
   api.seed(CONFIGS, config('default', { defaultFilePosture: 'blok', controllerPort: -1 }));
   operator.start();
   const message = await operator.condition('default', 'Accepted', 'Invalid');
-  assert.match(message, /defaultFilePosture.*controllerPort/s);
+  assert.match(message, /defaultFilePosture.*controllerPort.*nothing is installed by it/s);
   assert.equal(await operator.has(KINDS.deployments, 'kubearmor-relay'), false);
+  assert.equal(await operator.condition('default', 'Available', 'NothingInstalled'), 'no KubeArmorConfig could be read yet');
+  await operator.condition('default', 'Degraded', 'NotAccepted');
 });
+
+for (const isNew of [false, true])
+  test(`of a document that cannot be read the last that could be is kept up${isNew ? ', by an operator that starts anew too' : ''}`, async () => {
+    const first = new Running();
+    const { api } = first;
+    api.seed(CONFIGS, config('default', { defaultFilePosture: 'block', kubearmorImage: { image: 'mirror/agent:1' } }));
+    first.start();
+    await first.condition('default', 'Available', 'NotReady');
+    if (isNew) await first[Symbol.asyncDispose]();
+    await api.patch(CONFIGS, { name: 'default', namespace: NAMESPACE }, { spec: { defaultFilePosture: 'blok' } }, { fieldManager: 't' });
+    await using operator = isNew ? new Running(api).start() : first;
+    assert.match(
+      await operator.condition('default', 'Accepted', 'Invalid'),
+      /blok.*; generation 1 is the last that could be read and is obeyed$/,
+    );
+    assert.match(await operator.condition('default', 'Available', 'NotReady'), /Deployment kubearmor-controller/);
+    assert.match(await operator.condition('default', 'Degraded', 'NotAccepted'), /generation 2 cannot be read; generation 1 is/);
+    api.seed(CORE.nodes, node('n1'));
+    await until('the new node has an agent', () => operator.has(KINDS.daemonSets, DAEMON_SET));
+    assert.match(JSON.stringify(await api.get(KINDS.daemonSets, { name: DAEMON_SET, namespace: NAMESPACE })), /mirror\/agent:1/);
+    assert.equal((await api.get(CORE.nodes, { name: 'n1' }))?.metadata.labels?.['kubearmor.io/runtime'], 'containerd');
+    const secret = { name: 'kubearmor-agent-certs', namespace: NAMESPACE };
+    await api.delete(CORE.secrets, secret);
+    await until('the certificate is made anew', async () => (await api.get(CORE.secrets, secret)) !== undefined);
+    const settings = await api.get(KINDS.configMaps, { name: 'kubearmor-config', namespace: NAMESPACE });
+    assert.match(JSON.stringify(settings?.['data']), /"defaultFilePosture":"block"/);
+  });
 
 test('of two KubeArmorConfigs the older is obeyed', async () => {
   await using operator = new Running();
@@ -242,4 +275,40 @@ test('without a KubeArmorConfig everything is taken out, and what others put the
   assert.deepEqual(await api.list(NODE_REPORTS), []);
   const ended = api.calls.find(({ verb, name }) => verb === 'apply' && name === `${DAEMON_SET}-remove`);
   assert.match(JSON.stringify(ended?.body), /"image":"mirror\/agent:1".*"args":\["-remove","-yes"\]/);
+});
+
+test('an installation of ours in another namespace is another: nothing is installed beside it, and what the cluster has once stays its', async () => {
+  await using operator = new Running();
+  const { api } = operator;
+  const elsewhere = { namespace: 'kube-system', images: imagesOf('1.2.3'), config: readConfig({}).config ?? assert.fail() };
+  const first = installationObjects(elsewhere, [shapeOfSocket('/run/containerd/containerd.sock')]);
+  api.seed(CORE.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kube-system' } });
+  const versions = first.map((object) => api.seed(kindOf(object), object).metadata.resourceVersion);
+  api.seed(CORE.nodes, node('n1'));
+  api.seed(CONFIGS, config('default', {}, { 'kubearmor.io/take-over': 'true' }));
+  operator.start();
+  const message = await operator.condition('default', 'Degraded', 'AnotherInstallation');
+  assert.match(message, new RegExp(`ClusterRoleBinding .* serves the namespace kube-system; DaemonSet kube-system/${DAEMON_SET}`));
+  assert.match(message, /karmor uninstall -n NAMESPACE/);
+  assert.equal(await operator.has(KINDS.daemonSets, DAEMON_SET), false);
+  const after = await Promise.all(first.map((object) => api.get(kindOf(object), object.metadata)));
+  assert.deepEqual(
+    after.map((object) => object?.metadata.resourceVersion),
+    versions,
+  );
+});
+
+test('what the cluster has once belongs to the operator’s namespace, and what the namespace holds does not', async () => {
+  await using operator = new Running();
+  const { api } = operator;
+  const { metadata } = api.seed(CORE.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } });
+  api.seed(CONFIGS, config('default'));
+  operator.start();
+  await operator.condition('default', 'Available', 'NotReady');
+  const owner = { apiVersion: 'v1', kind: 'Namespace', name: NAMESPACE, uid: metadata.uid };
+  const once = [KINDS.webhooks, KINDS.clusterRoles, KINDS.clusterRoleBindings];
+  const objects = (await Promise.all(once.map((kind) => api.list(kind)))).flat();
+  assert.equal(objects.length, 5);
+  for (const one of objects) assert.deepEqual(one.metadata.ownerReferences, [owner], one.metadata.name);
+  assert.equal((await api.list(KINDS.services))[0]?.metadata.ownerReferences, undefined);
 });

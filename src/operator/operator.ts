@@ -3,19 +3,20 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '#base';
 import { CONFIGS, CORE, NAMES, NODE_REPORTS, readConfigConditions, readConfig } from '#cluster';
 import type { ConfigStatus } from '#cluster';
-import { definitions, isInstalled, isOtherEnforcer, KINDS, NETWORK_SECRETS, removeInstallation, shapeOfSocket } from '#install';
+import { definitions, isInstalled, KINDS, NETWORK_SECRETS, removeInstallation, shapeOfSocket } from '#install';
 import type { Images, Installation } from '#install';
 import { follow, Followed, WorkQueue } from '#k8s';
-import type { Kind, KubeApi, KubeObject, OnFailure, Selection } from '#k8s';
+import type { Kind, KubeApi, KubeObject, OnFailure, OwnerReference, Selection } from '#k8s';
 import { Certificates } from './certificates.ts';
 import { configStatus, secondStatus } from './config-status.ts';
 import type { Outcome } from './config-status.ts';
 import { Installer } from './installer.ts';
+import { LastGood } from './last-good.ts';
+import { Neighbours } from './neighbours.ts';
 import { notHere } from './not-here.ts';
 import { planNode, shapesOf } from './node-labels.ts';
 import type { NodePlan } from './node-labels.ts';
 import { ObjectStore } from './object-store.ts';
-import { endOthers } from './take-over.ts';
 
 export const FIELD_MANAGER = NAMES.operator;
 
@@ -57,6 +58,10 @@ export class Operator {
   readonly #queue: WorkQueue;
   readonly #certificates: Certificates;
   readonly #installer: Installer;
+  readonly #neighbours: Neighbours;
+  readonly #lastGood: LastGood;
+  /** The operator's namespace. It goes with it, so this stays as it was first seen. */
+  #owner: OwnerReference | undefined;
   readonly #configs = this.#store();
   readonly #nodes = this.#store();
   readonly #reports = this.#store();
@@ -73,7 +78,10 @@ export class Operator {
     const { namespace } = options;
     this.#certificates = new Certificates({ ...parts, namespace });
     const stores = { daemonSets: this.#daemonSets, deployments: this.#deployments };
-    this.#installer = new Installer({ ...parts, ...stores, namespace, everyMs: options.everyMs ?? EVERY_MS });
+    const everyMs = options.everyMs ?? EVERY_MS;
+    this.#installer = new Installer({ ...parts, ...stores, namespace, everyMs });
+    this.#lastGood = new LastGood(parts.api, namespace);
+    this.#neighbours = new Neighbours({ ...parts, namespace, everyMs });
     this.#queue = new WorkQueue({ work: (_, signal) => this.#reconcile(signal), logger: parts.logger });
   }
 
@@ -160,16 +168,26 @@ export class Operator {
 
   async #install(document: KubeObject, signal: AbortSignal): Promise<void> {
     const { namespace, images } = this.#options;
-    const { config, issues } = readConfig(document);
-    const outcome = { generation: document.metadata.generation ?? 0, issues, notHere: [], others: [], without: [], workloads: [] };
-    if (config === undefined) return this.#tell(document, this.#status(outcome, document));
+    const read = readConfig(document);
+    // One that cannot be read changes nothing: the last that could be read is looked after.
+    const good = read.config === undefined ? await this.#lastGood.find(signal) : this.#lastGood.keep(document, read.config);
+    const { issues } = read;
+    const generation = document.metadata.generation ?? 0;
+    const outcome = { generation, inForce: good?.generation, issues, notHere: [], others: [], without: [], workloads: [] };
+    if (good === undefined) return this.#tell(document, this.#status(outcome, document));
+    const { config, record } = good;
     const plans = this.#plans();
     const { shapes, problems } = shapesOf(plans);
-    const installation: Installation = { namespace, config, images };
-    const found = this.#daemonSets.all().filter(isOtherEnforcer);
-    const others = await endOthers(found, { ...this.#parts, namespace, config: document }, signal);
-    // One that runs already is kept up to date; a first one waits until it would be alone.
-    if (others.length === 0 || (await isInstalled(this.#parts.api, namespace))) {
+    const owner = await this.#ownNamespace(signal);
+    const installation: Installation = {
+      namespace,
+      config,
+      images,
+      ...(owner === undefined ? {} : { owner }),
+      ...(record === undefined ? {} : { record }),
+    };
+    const { others, mayInstall } = await this.#neighbours.look(document, this.#daemonSets.all(), signal);
+    if (mayInstall) {
       await this.#labelNodes(plans, signal);
       await this.#certificates.maintain(config, this.#held(), signal);
       await this.#installer.apply(installation, shapes, signal);
@@ -177,11 +195,20 @@ export class Operator {
     const told: Outcome = {
       ...outcome,
       notHere: notHere(config),
-      others: others.map(({ metadata }) => `DaemonSet ${metadata.namespace}/${metadata.name}`),
+      others,
       without: problems,
       workloads: this.#installer.workloads(),
     };
     await this.#tell(document, this.#status(told, document));
+  }
+
+  async #ownNamespace(signal: AbortSignal): Promise<OwnerReference | undefined> {
+    const name = this.#options.namespace;
+    if (this.#owner === undefined) {
+      const uid = (await this.#parts.api.get(CORE.namespaces, { name }, signal))?.metadata.uid;
+      this.#owner = uid === undefined ? undefined : { apiVersion: 'v1', kind: CORE.namespaces.kind, name, uid };
+    }
+    return this.#owner;
   }
 
   #held(): ReadonlyMap<string, KubeObject> {
@@ -212,6 +239,7 @@ export class Operator {
   async #remove(): Promise<void> {
     const { api, logger } = this.#parts;
     const { namespace, images, removal, socket } = this.#options;
+    this.#lastGood.forget();
     if (!(await isInstalled(api, namespace))) return;
     logger.info('there is no KubeArmorConfig: what was installed is taken out');
     const { config } = readConfig({});

@@ -77,7 +77,7 @@ export class Replica implements AsyncDisposable {
       webhookClientCa: undefined,
       health: { host: '127.0.0.1', port: 0 },
       metrics: undefined,
-      countsNodesWithoutAgent: true,
+      countedNodes: 'reached',
       debug: false,
       hostname: name,
     };

@@ -6,8 +6,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VERSION } from '#base';
-import { CONFIGS, CORE } from '#cluster';
-import { definitions, KINDS } from '#install';
+import { CONFIGS, CORE, readConfig } from '#cluster';
+import { definitions, imagesOf, installationObjects, kindOf, KINDS } from '#install';
 import type { KubeApi } from '#k8s';
 import { runCli } from '../../src/cli/run-cli.ts';
 import { recordingIo } from '../../src/cli/testing.ts';
@@ -194,7 +194,26 @@ async function karmor(plane: ControlPlane, namespace: string): Promise<void> {
   });
 }
 
+/** The wrong order: nobody is left who would take the rest out. */
+async function namespaceFirst(plane: ControlPlane): Promise<void> {
+  using api = plane.api();
+  const namespace = 'gone';
+  const { uid } = (await api.create(CORE.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }, BY)).metadata;
+  const { config } = readConfig({});
+  assert.ok(config !== undefined && uid !== undefined);
+  const owner = { apiVersion: 'v1', kind: 'Namespace', name: namespace, uid };
+  const objects = installationObjects({ namespace, config, images: imagesOf(VERSION), owner }, []);
+  for (const object of objects) await api.apply(kindOf(object), object, { fieldManager: 'kubearmor-operator' });
+  assertRan(await plane.kubectl('delete', 'namespace', namespace));
+  const left = async (): Promise<(string | undefined)[]> =>
+    (await Promise.all(objects.map((object) => api.get(kindOf(object), object.metadata))))
+      .filter((one) => one !== undefined)
+      .map(({ kind }) => kind);
+  await until('the webhooks and roles are gone too', async () => (await left()).length === 0, LATE_MS);
+}
+
 const cases: readonly ClusterCase[] = [
+  { name: 'the namespace is deleted first, and the webhooks go too', run: namespaceFirst },
   { name: 'the chart kubearmor-operator with KubeArmor’s usual values', run: operatorChart },
   { name: 'the chart kubearmor', run: plainChart },
   { name: 'the manifest', run: manifest },

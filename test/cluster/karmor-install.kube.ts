@@ -24,7 +24,7 @@ interface Told {
 async function karmor(api: KubeApi, ...words: readonly string[]): Promise<Told> {
   const shared = { api, pods: undefined as never, server: 'https://test', [Symbol.dispose]: () => {} };
   const { io, out, err } = recordingIo({ cluster: shared });
-  const code = await runCli([...words, '-n', NAMESPACE], io);
+  const code = await runCli(words.includes('-n') ? words : [...words, '-n', NAMESPACE], io);
   return { code, out: out.join('\n'), err: err.join('\n') };
 }
 
@@ -44,6 +44,12 @@ async function installs(api: KubeApi): Promise<void> {
   assert.equal(first.code, 0, first.err);
   const second = await karmor(api, 'install');
   assert.deepEqual([second.code, second.out, second.err], [0, 'nothing to change in security of https://test', '']);
+  const binding = { name: 'kubearmor-operator-clusterrolebinding' };
+  const before = await api.get(KINDS.clusterRoleBindings, binding);
+  const elsewhere = await karmor(api, 'install', '-n', 'kube-system');
+  assert.equal(elsewhere.code, 1);
+  assert.match(elsewhere.err, /KubeArmor is in security already/);
+  assert.deepEqual(await api.get(KINDS.clusterRoleBindings, binding), before);
 }
 
 async function merges(api: KubeApi): Promise<void> {

@@ -220,12 +220,12 @@ async function neverTwo(plane: ControlPlane): Promise<void> {
     },
     LATE_MS,
   );
-  assert.match(degraded, new RegExp(`another enforcer runs: DaemonSet kubearmor/${THEIR_DAEMON_SET}`));
+  assert.match(degraded, new RegExp(`another installation is there: DaemonSet kubearmor/${THEIR_DAEMON_SET}`));
   assert.deepEqual(await daemonSets(api), before);
   await tellsValues(api);
   const waited = await karmor(api, 'install', '-n', namespace, '--wait');
   assert.equal(waited.code, 1);
-  assert.match(waited.out, /another enforcer runs/);
+  assert.match(waited.out, /another installation is there/);
 }
 
 /** What its user set in the chart of KubeArmor's operator, by name. */

@@ -6,12 +6,14 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { parseAllDocuments } from 'yaml';
+import { VERSION } from '#base';
 import { CONFIGS, CORE, POLICY_KINDS, readConfig } from '#cluster';
 import { definitions, imagesOf, installationObjects, kindOf, KINDS } from '#install';
 import type { KubeObject } from '#k8s';
 import { FakeKubeApi } from '#k8s/testing';
 import { nested } from '#policy/testing';
 import { fakeCluster } from '../cluster/testing-cluster.ts';
+import type { Io } from '../io.ts';
 import { runCli } from '../run-cli.ts';
 import { recordingIo } from '../testing.ts';
 
@@ -23,8 +25,10 @@ interface Told {
   readonly err: string;
 }
 
-async function karmor(api: FakeKubeApi, ...words: readonly string[]): Promise<Told> {
-  const { io, out, err } = recordingIo({ cluster: fakeCluster(api) });
+const karmor = (api: FakeKubeApi, ...words: readonly string[]): Promise<Told> => karmorThat(api, {}, ...words);
+
+async function karmorThat(api: FakeKubeApi, means: Pick<Partial<Io>, 'sleep'>, ...words: readonly string[]): Promise<Told> {
+  const { io, out, err } = recordingIo({ cluster: fakeCluster(api), ...means });
   const code = await runCli(words, io);
   return { code, out: out.join('\n'), err: err.join('\n') };
 }
@@ -102,6 +106,55 @@ test('images: from another registry, with KubeArmor’s folder or without', asyn
   assert.equal(await imageOf(api), 'r.example:5000/x/kubearmor-operator:v1');
 });
 
+const imagesThere = async (api: FakeKubeApi): Promise<string[]> => {
+  const found = await api.get(KINDS.deployments, { name: 'kubearmor-operator', namespace: 'kubearmor' });
+  return Array.from(JSON.stringify(found).matchAll(/"(?:image|value)":"([^"]+)"/g), ([, image]) => image ?? '');
+};
+const OTHERS = ['kubearmor/kubearmor', 'kubearmor/kubearmor-relay-server', 'kubearmor/kubearmor-controller'];
+
+test('images that an earlier call named stay, and an upgrade changes their tag alone', async () => {
+  const api = new FakeKubeApi();
+  await karmor(api, 'install', '--registry=mirror.local:5000', '--tag=v9', '--operator-image=own.example/op:1');
+  const first = ['own.example/op:1', ...OTHERS.map((name) => `mirror.local:5000/${name}:v9`)];
+  assert.deepEqual(await imagesThere(api), first);
+  const told = await karmor(api, 'install', '--viz=file');
+  assert.match(told.out, new RegExp(`^images stay as they are \\(.*:v9\\): \`karmor upgrade\` brings v${VERSION}$`, 'm'));
+  assert.deepEqual(await imagesThere(api), first);
+  await karmor(api, 'upgrade');
+  const upgraded = ['own.example/op', ...OTHERS.map((name) => `mirror.local:5000/${name}`)].map((name) => `${name}:v${VERSION}`);
+  assert.deepEqual(await imagesThere(api), upgraded);
+  await karmor(api, 'upgrade', '--registry=r.example', '--relay-tag=v10');
+  assert.deepEqual(await imagesThere(api), [
+    `r.example/kubearmor/kubearmor-operator:v${VERSION}`,
+    `r.example/kubearmor/kubearmor:v${VERSION}`,
+    'r.example/kubearmor/kubearmor-relay-server:v10',
+    `r.example/kubearmor/kubearmor-controller:v${VERSION}`,
+  ]);
+});
+
+test('names without KubeArmor’s folder stay so; an image that is pinned by its digest is never unpinned', async () => {
+  const api = new FakeKubeApi();
+  await karmor(api, 'install', '--registry=r.example/x', '--preserve-upstream=false');
+  const pinned = `r.example/x/kubearmor@sha256:${'0'.repeat(64)}`;
+  await karmor(api, 'install', `--image=${pinned}`);
+  assert.equal((await imagesThere(api))[1], pinned);
+  const before = writes(api);
+  const refused = await karmor(api, 'upgrade');
+  assert.deepEqual([refused.code, writes(api)], [2, before]);
+  assert.match(refused.err, /is pinned by its digest: name the new one with --image/);
+  await karmor(api, 'upgrade', '--image=r.example/x/kubearmor:v3', '--registry=s.example');
+  assert.deepEqual((await imagesThere(api)).slice(0, 2), [`s.example/kubearmor-operator:v${VERSION}`, 'r.example/x/kubearmor:v3']);
+});
+
+test('images of KubeArmor’s own operator are not taken for ours', async () => {
+  const api = new FakeKubeApi();
+  const spec = { template: { spec: { containers: [{ name: 'kubearmor-operator', image: 'kubearmor/kubearmor-operator:stable' }] } } };
+  const metadata = { name: 'kubearmor-operator', namespace: 'kubearmor' };
+  api.seed(KINDS.deployments, { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec });
+  await karmor(api, 'install', '--take-over');
+  assert.equal((await imagesThere(api))[0], `docker.io/kubearmor/kubearmor-operator:v${VERSION}`);
+});
+
 test('--skip-deploy brings the operator and prints the KubeArmorConfig', async () => {
   const api = new FakeKubeApi();
   const told = await karmor(api, 'install', '--skip-deploy', '--block=all');
@@ -145,10 +198,37 @@ test('uninstall finds where it is, leaves the namespace and says so, and definit
   assert.deepEqual(await left(api), ['Namespace security']);
 });
 
+test('uninstall waits for the operator’s pod before it takes out what that would put back, and not for ever', async () => {
+  const api = new FakeKubeApi();
+  await karmor(api, 'install');
+  await deploy(api, 'kubearmor');
+  const labels = { 'kubearmor-app': 'kubearmor-operator', 'kubearmor.io/installed-by': 'kubearmor-installer' };
+  const pod = { name: 'kubearmor-operator-x', namespace: 'kubearmor', labels };
+  api.seed(CORE.pods, { apiVersion: 'v1', kind: 'Pod', metadata: pod, status: { phase: 'Running' } });
+  const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'kubearmor', namespace: 'kubearmor' } };
+  const marks = { labels: { 'kubearmor.io/installed-by': 'kubearmor-operator' } };
+  let looks = 0;
+  const sleep = async (): Promise<void> => {
+    looks++;
+    assert.ok(await api.get(KINDS.configMaps, { name: 'kubearmor-config', namespace: 'kubearmor' }), 'removed while the operator runs');
+    if (looks < 3) return;
+    await api.apply(KINDS.services, { ...service, metadata: { ...service.metadata, ...marks } }, { fieldManager: 'kubearmor-operator' });
+    await api.delete(CORE.pods, pod);
+  };
+  const told = await karmorThat(api, { sleep }, 'uninstall');
+  assert.deepEqual([told.code, told.err, looks], [0, '', 3]);
+  assert.match(told.out, /^waiting for the operator’s pod kubearmor-operator-x to end$/m);
+  assert.deepEqual(await api.list(KINDS.services), []);
+  api.seed(CORE.pods, { apiVersion: 'v1', kind: 'Pod', metadata: pod, status: { phase: 'Running' } });
+  assert.match((await karmor(api, 'uninstall')).err, /the operator’s pod has not ended within 120 s/);
+});
+
 test('uninstall asks which where there are two, and refuses what it cannot do', async () => {
   const api = new FakeKubeApi();
   await karmor(api, 'install', '-n', 'a');
-  await karmor(api, 'install', '-n', 'b');
+  const [operator] = await api.list(KINDS.deployments);
+  assert.ok(operator);
+  api.seed(KINDS.deployments, { ...operator, metadata: { ...operator.metadata, namespace: 'b' } });
   const before = writes(api);
   const two = await karmor(api, 'uninstall');
   assert.equal(two.code, 2);
@@ -158,6 +238,36 @@ test('uninstall asks which where there are two, and refuses what it cannot do', 
   assert.match(machine.err, /apt remove kubearmor/);
   assert.equal(writes(api), before);
   assert.match((await karmor(api, 'uninstall', '-n', 'a', '--verify=false')).err, /--verify: .*; it does nothing/);
+});
+
+test('a second installation elsewhere is refused before anything is written, and taking out what there is of one leaves the first whole', async () => {
+  const api = new FakeKubeApi();
+  await karmor(api, 'install');
+  const before = writes(api);
+  for (const words of [
+    ['install', '-n', 'kube-system'],
+    ['install', '-n', 'kube-system', '--dry-run', '--take-over'],
+    ['upgrade', '-n', 'kube-system'],
+  ]) {
+    const told = await karmor(api, ...words);
+    assert.deepEqual([told.code, told.out], [1, '']);
+    assert.match(told.err, /KubeArmor is in kubearmor already \(Deployment kubearmor-operator\)/);
+    assert.match(told.err, /karmor upgrade -n kubearmor.*karmor uninstall -n kubearmor/);
+  }
+  assert.equal(writes(api), before);
+  const shared = await left(api);
+  await karmor(api, 'uninstall', '-n', 'kube-system');
+  assert.deepEqual(await left(api), shared);
+});
+
+test('enforcers in another namespace are named too, whoever brought them', async () => {
+  const api = new FakeKubeApi();
+  const metadata = { name: 'kubearmor-bpf-containerd-98c2c', namespace: 'ka' };
+  const spec = { template: { metadata: { labels: { 'kubearmor-app': 'kubearmor' } } } };
+  api.seed(KINDS.daemonSets, { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata, spec });
+  const told = await karmor(api, 'install');
+  assert.match(told.err, /KubeArmor is in ka already \(DaemonSet kubearmor-bpf-containerd-98c2c\)/);
+  assert.equal(writes(api), 0);
 });
 
 function folder(t: TestContext): string {

@@ -5,6 +5,7 @@ import { errnoText, KubeArmorError } from '#base';
 import { CONFIGS, NAMES, readConfigConditions } from '#cluster';
 import type { Condition } from '#cluster';
 import { KINDS } from '#install';
+import type { Images } from '#install';
 import type { KubeApi, KubeObject } from '#k8s';
 import { askedCluster } from '../cluster/cluster-flags.ts';
 import type { ClusterPort } from '../cluster/cluster-port.ts';
@@ -14,8 +15,10 @@ import type { Flags } from '../flags.ts';
 import type { Io } from '../io.ts';
 import { differenceOf, differenceText, write } from './difference.ts';
 import type { Difference } from './difference.ts';
+import { assertAlone } from './alone.ts';
+import { imagesOf, presentImages, staleText } from './images.ts';
 import { answerFlags, INSTALL_FLAGS } from './kubearmor-flags.ts';
-import { isNamespaceThere, assertNotOfHelm, assertWords, presentConfig, wantedOf } from './wanted.ts';
+import { isNamespaceThere, assertNotOfHelm, assertWords, namespaceOf, presentConfig, wantedOf } from './wanted.ts';
 import type { Wanted } from './wanted.ts';
 
 const WAIT_MS = 600_000;
@@ -26,20 +29,37 @@ const SAVED = 'kubearmor.yaml';
 export async function runInstall(flags: Flags, io: Io, isUpgrade: boolean): Promise<ExitCode> {
   answerFlags(INSTALL_FLAGS, flags, io);
   assertWords(flags);
-  const namespace = flags.text('namespace') ?? NAMES.namespace;
-  if (flags.isSet('save')) return save(wantedOf(flags, namespace), io);
+  const namespace = namespaceOf(flags) ?? NAMES.namespace;
+  if (flags.isSet('save')) return save(wantedOf(flags, namespace, imagesOf(flags)), io);
   using cluster = await io.cluster(askedCluster(flags));
   const { api } = cluster;
   await assertNotOfHelm(api, namespace, io.signal);
+  await assertAlone(api, namespace, io.signal);
   const config = await presentConfig(api, namespace, io.signal);
   if (isUpgrade && config === undefined)
-    throw new KubeArmorError('NOT_SUPPORTED', `upgrading ${namespace}: there is no KubeArmorConfig: \`karmor install\` makes one`);
-  const wanted = wantedOf(flags, namespace, config?.metadata.name);
+    throw new KubeArmorError('NOT_SUPPORTED', `upgrading ${namespace}: there is no KubeArmorConfig`, {
+      hint: '`karmor install` makes one',
+    });
+  const images = await chosenImages(cluster, namespace, { flags, isUpgrade }, io);
+  const wanted = wantedOf(flags, namespace, images, config?.metadata.name);
   const [isDryRun, skipsConfig] = [flags.isSet('dryRun'), flags.isSet('skipDeploy')];
   await bring(wanted, { isDryRun, skipsConfig }, cluster, io);
   if (skipsConfig) await printConfig(wanted, io);
   const isWaiting = !isDryRun && !skipsConfig && (flags.isSet('wait') || flags.isSet('verify'));
   return isWaiting ? untilAvailable(api, wanted.config, io) : EXIT_CODES.ok.code;
+}
+
+interface Asked {
+  readonly flags: Flags;
+  readonly isUpgrade: boolean;
+}
+
+async function chosenImages({ api }: ClusterPort, namespace: string, { flags, isUpgrade }: Asked, io: Io): Promise<Images> {
+  const present = await presentImages(api, namespace, io.signal);
+  const images = imagesOf(flags, present, isUpgrade);
+  const stale = isUpgrade ? undefined : staleText(images, present, flags);
+  if (stale !== undefined) await io.out(stale);
+  return images;
 }
 
 interface How {

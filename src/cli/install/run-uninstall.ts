@@ -2,8 +2,8 @@
 import { open } from 'node:fs/promises';
 import { stringify } from 'yaml';
 import { errnoText, KubeArmorError } from '#base';
-import { CONFIGS, LABELS, NAMES, POLICY_KINDS, readConfig } from '#cluster';
-import { definitions, imagesOf, isInstalled, isServed, kindOf, KINDS, operatorObjects, removeInstallation } from '#install';
+import { CONFIGS, CORE, LABELS, NAMES, POLICY_KINDS, readConfig, textOf } from '#cluster';
+import { definitions, imagesOf, isInstalled, isServed, kindOf, KINDS, operatorObjects, otherHolder, removeInstallation } from '#install';
 import type { KubeApi, KubeObject } from '#k8s';
 import { askedCluster } from '../cluster/cluster-flags.ts';
 import { splitByDepth, TOO_DEEP } from '../cluster/too-deep.ts';
@@ -12,7 +12,7 @@ import type { ExitCode } from '../exit-codes.ts';
 import type { Flags } from '../flags.ts';
 import type { Io } from '../io.ts';
 import { answerFlags, UNINSTALL_FLAGS } from './kubearmor-flags.ts';
-import { assertNotOfHelm, presentConfig } from './wanted.ts';
+import { assertNotOfHelm, namespaceOf, presentConfig } from './wanted.ts';
 
 const LOOK_MS = 2_000;
 const LOOKS = 60;
@@ -20,9 +20,10 @@ const LOOKS = 60;
 /** `karmor uninstall`: what the operator installed, then the operator; with --force policies and definitions too, which are written down first. */
 export async function runUninstall(flags: Flags, io: Io): Promise<ExitCode> {
   answerFlags(UNINSTALL_FLAGS, flags, io);
+  const asked = namespaceOf(flags);
   using cluster = await io.cluster(askedCluster(flags));
   const { api } = cluster;
-  const namespace = flags.text('namespace') ?? (await operatorNamespace(api, io.signal));
+  const namespace = asked ?? (await operatorNamespace(api, io.signal));
   await assertNotOfHelm(api, namespace, io.signal);
   const isForced = flags.isSet('force');
   const policies = isForced ? await allPolicies(api, io.signal) : [];
@@ -68,12 +69,29 @@ async function removeAll(api: KubeApi, namespace: string, io: Io): Promise<numbe
   const objects = operatorObjects({ namespace, images: imagesOf('0.0.0') }).toReversed();
   // An operator in the middle of its work would put back what is removed meanwhile.
   for (const object of objects.filter(({ kind }) => kind === KINDS.deployments.kind)) await removeOurs(api, object, io.signal);
+  await untilOperatorIsGone(api, namespace, io);
   const unfinished = await takeOut(api, namespace, io);
-  for (const object of objects) await removeOurs(api, object, io.signal);
+  // What the cluster has once and serves the operator in another namespace is that one's.
+  const isShared = (await otherHolder(api, objects, { signal: io.signal, isMine: isOfInstaller })) !== undefined;
+  for (const object of objects) if (!isShared || object.metadata.namespace !== undefined) await removeOurs(api, object, io.signal);
   for (const { name, nodes } of unfinished)
     io.err(`${name}: on ${nodes} nodes enforcement was not seen to end; it ends when they start again`);
   return unfinished.length;
 }
+
+/** Its Deployment goes at once, its pod a while after: a pass in flight would put back what is removed meanwhile. */
+async function untilOperatorIsGone(api: KubeApi, namespace: string, io: Io): Promise<void> {
+  const labelSelector = `${LABELS.app}=${NAMES.operator},${LABELS.installedBy}=kubearmor-installer`;
+  for (let look = 0; look < LOOKS && !io.signal.aborted; look++) {
+    const [pod] = (await api.list(CORE.pods, { namespace, labelSelector }, io.signal)).filter((one) => !hasEnded(one));
+    if (pod === undefined) return;
+    if (look === 0) await io.out(`waiting for the operator’s pod ${pod.metadata.name} to end`);
+    await io.sleep(LOOK_MS);
+  }
+  io.err(`the operator’s pod has not ended within ${(LOOKS * LOOK_MS) / 1000} s: it may put an object back; then call this again`);
+}
+
+const hasEnded = (pod: KubeObject): boolean => ['Succeeded', 'Failed'].includes(textOf(pod['status'], 'phase') ?? '');
 
 async function takeOut(api: KubeApi, namespace: string, io: Io): ReturnType<typeof removeInstallation> {
   for (

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { KubeArmorError, VERSION } from '#base';
+import { KubeArmorError, NAMESPACE_SETTING } from '#base';
 import { ANNOTATIONS, CONFIGS, CORE, LABELS, NAMES } from '#cluster';
-import { definitions, IMAGE_NAMES, isServed, KINDS, operatorObjects } from '#install';
+import { definitions, isServed, KINDS, operatorObjects } from '#install';
 import type { Images } from '#install';
 import type { KubeApi, KubeObject } from '#k8s';
 import type { Flags } from '../flags.ts';
@@ -18,28 +18,13 @@ export interface Wanted {
   readonly config: KubeObject;
 }
 
-/** Images by the flags of KubeArmor's tool: a whole name, or a tag and a registry. */
-export function imagesOf(flags: Flags): Images {
-  const registry = flags.text('registry') ?? 'docker.io';
-  const tagOf = (flag: string): string => flags.text(flag) ?? flags.text('tag') ?? `v${VERSION}`;
-  const nameOf = (name: keyof Images): string =>
-    flags.isOff('preserveUpstream') ? IMAGE_NAMES[name].replace(/^.*\//, '') : IMAGE_NAMES[name];
-  const of = (name: keyof Images, flag: string, tag: string): string => flags.text(flag) ?? `${registry}/${nameOf(name)}:${tagOf(tag)}`;
-  return {
-    agent: of('agent', 'image', 'tag'),
-    relay: of('relay', 'relayImage', 'relayTag'),
-    controller: of('controller', 'controllerImage', 'controllerTag'),
-    operator: of('operator', 'operatorImage', 'operatorTag'),
-  };
-}
-
 /** @param configName of the KubeArmorConfig that is there, if one is: it is added to, nothing of it is replaced */
-export function wantedOf(flags: Flags, namespace: string, configName = CONFIG_NAME): Wanted {
+export function wantedOf(flags: Flags, namespace: string, images: Images, configName = CONFIG_NAME): Wanted {
   const labels = { [LABELS.installedBy]: 'kubearmor-installer' };
   return {
     namespace: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels } },
     definitions: definitions(),
-    operator: operatorObjects({ namespace, images: imagesOf(flags) }),
+    operator: operatorObjects({ namespace, images }),
     config: {
       apiVersion: `${CONFIGS.group}/${CONFIGS.version}`,
       kind: CONFIGS.kind,
@@ -89,6 +74,13 @@ function specOf(flags: Flags): object {
   return { ...Object.fromEntries(postures), ...(visibility === '' ? {} : { defaultVisibility: visibility }) };
 }
 
+/** @throws {KubeArmorError} `USAGE` for what cannot be a namespace's name */
+export function namespaceOf(flags: Flags): string | undefined {
+  const name = flags.text('namespace');
+  if (name === undefined || NAMESPACE_SETTING.allowed.test(name)) return name;
+  throw new KubeArmorError('USAGE', `-n '${name}' is no name of a namespace: at most 63 of a-z, 0-9 and -, none of - at its ends`);
+}
+
 /** The KubeArmorConfig that the operator obeys there: the oldest. */
 export async function presentConfig(api: KubeApi, namespace: string, signal: AbortSignal): Promise<KubeObject | undefined> {
   const key = ({ metadata }: KubeObject): string => `${metadata.creationTimestamp ?? ''} ${metadata.name}`;
@@ -101,10 +93,9 @@ export async function presentConfig(api: KubeApi, namespace: string, signal: Abo
 export async function assertNotOfHelm(api: KubeApi, namespace: string, signal: AbortSignal): Promise<void> {
   const found = await api.get(KINDS.deployments, { name: NAMES.operator, namespace }, signal);
   if (found?.metadata.labels?.['app.kubernetes.io/managed-by'] !== 'Helm') return;
-  throw new KubeArmorError(
-    'NOT_SUPPORTED',
-    `changing ${namespace}: it was installed with Helm: change it with \`helm upgrade\`, take it out with \`helm uninstall\``,
-  );
+  throw new KubeArmorError('NOT_SUPPORTED', `changing ${namespace}: it was installed with Helm`, {
+    hint: 'change it with `helm upgrade`, take it out with `helm uninstall`',
+  });
 }
 
 export const isNamespaceThere = async (api: KubeApi, name: string, signal: AbortSignal): Promise<boolean> =>

@@ -23,3 +23,13 @@ for (const [args, says] of wrong) {
     });
   }
 }
+
+for (const command of ['install', 'upgrade', 'uninstall'])
+  for (const name of ['Bad_NS', '-x', `a${'b'.repeat(63)}`, 'a.b', ''])
+    test(`karmor ${command} -n ${name}: refused before anything is asked`, async () => {
+      const api = new FakeKubeApi();
+      const { io, err } = recordingIo({ cluster: fakeCluster(api) });
+      assert.equal(await runCli([command, `--namespace=${name}`], io), 2);
+      assert.match(err.join('\n'), /is no name of a namespace: at most 63 of a-z, 0-9 and -/);
+      assert.deepEqual(api.calls, []);
+    });

@@ -38,7 +38,7 @@ async function optional<T>(what: string, read: () => Promise<T>, say: Telling['s
 export async function tellWhatRuns({ api }: ClusterPort, asked: string | undefined, telling: Telling): Promise<void> {
   const { say, signal } = telling;
   const daemonSets = (await optional('DaemonSets', () => api.list(KINDS.daemonSets, {}, signal), say)) ?? [];
-  const enforcers = daemonSets.filter(isOtherEnforcer);
+  const enforcers = daemonSets.filter((one) => isOtherEnforcer(one, undefined));
   for (const { metadata } of enforcers) {
     say(
       `DaemonSet ${metadata.namespace}/${metadata.name} brings KubeArmor’s own enforcers to nodes: \`karmor install --take-over\` in its namespace ends them, else remove it; ours is not installed beside it`,

@@ -16,7 +16,8 @@ export interface Source {
 
 export interface Release {
   readonly tag: string;
-  readonly archive: Buffer;
+  /** Gets its archive and compares it with its checksum. @throws {KubeArmorError} `HOST_IO` where it cannot be had whole, or is not what it should be */
+  readonly fetch: () => Promise<Buffer>;
 }
 
 const ARCHIVE = /^karmor_(\d[A-Za-z0-9.-]*)_linux_(amd64|arm64)\.tar\.gz$/;
@@ -26,11 +27,11 @@ const SIZE_MAX = 512 * 1024 * 1024;
 const ARCH = process.arch === 'arm64' ? 'arm64' : 'amd64';
 
 /**
- * Gets an archive and compares it with its checksum.
+ * Finds a release; of an index its list is read.
  *
- * @throws {KubeArmorError} `USAGE` for what is no release, `HOST_IO` where it cannot be had whole, or is not what it should be
+ * @throws {KubeArmorError} `USAGE` for what is no release, `HOST_IO` where the index cannot be read
  */
-export async function fetchRelease({ from, tag, sha256 }: Source, signal: AbortSignal): Promise<Release> {
+export async function findRelease({ from, tag, sha256 }: Source, signal: AbortSignal): Promise<Release> {
   const found = ARCHIVE.exec(basename(from));
   if (found !== null) return namedArchive(from, found, { tag, sha256 }, signal);
   if (sha256 !== undefined) throw new KubeArmorError('USAGE', '--sha256 is of an archive; of a release its own list has them');
@@ -44,21 +45,21 @@ export async function fetchRelease({ from, tag, sha256 }: Source, signal: AbortS
     .find((line) => line.endsWith(`  ${name}`))
     ?.split(' ')[0];
   if (wanted === undefined) throw new KubeArmorError('USAGE', `the release ${chosen} has no ${name} in its list SHA256SUMS`);
-  return { tag: chosen, archive: checked(await read(below(from, `${chosen}/${name}`), signal), wanted, name) };
+  return { tag: chosen, fetch: async () => checked(await read(below(from, `${chosen}/${name}`), signal), wanted, name) };
 }
 
-async function namedArchive(
+function namedArchive(
   from: string,
   [, version = '', arch]: RegExpExecArray,
   { tag, sha256 }: Omit<Source, 'from'>,
   signal: AbortSignal,
-): Promise<Release> {
+): Release {
   if (tag !== undefined) throw new KubeArmorError('USAGE', `${tag}: an archive is of one version; leave the tag out`);
   if (arch !== ARCH) throw new KubeArmorError('USAGE', `${basename(from)} is for ${arch}, this machine is ${ARCH}`);
   if (sha256 === undefined || !/^[0-9a-f]{64}$/i.test(sha256)) {
     throw new KubeArmorError('USAGE', '--sha256 with 64 hexadecimal digits is needed with an archive: its release’s SHA256SUMS has it');
   }
-  return { tag: `v${version}`, archive: checked(await read(from, signal), sha256.toLowerCase(), basename(from)) };
+  return { tag: `v${version}`, fetch: async () => checked(await read(from, signal), sha256.toLowerCase(), basename(from)) };
 }
 
 function checked(archive: Buffer, wanted: string, name: string): Buffer {

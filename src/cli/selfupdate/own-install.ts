@@ -30,16 +30,18 @@ export async function ownInstall(programPath: string): Promise<OwnInstall> {
   const link = join(folder, 'karmor');
   const target = await readlink(link).catch(() => undefined);
   if (target === undefined || resolve(folder, target) !== join(root, 'karmor')) {
-    throw new KubeArmorError('NOT_SUPPORTED', `renewing karmor: ${link} is not the link that install.sh made: use install.sh`);
+    throw new KubeArmorError('NOT_SUPPORTED', `renewing karmor: ${link} is not the link that install.sh made`, {
+      hint: 'use install.sh',
+    });
   }
   return { place, tag, link };
 }
 
 function otherWay(path: string): KubeArmorError {
-  const way = path.includes('/node_modules/')
-    ? 'it came by npm: use npm'
+  const [way, hint] = path.includes('/node_modules/')
+    ? ['it came by npm', 'use npm']
     : path.startsWith('/usr/lib/')
-      ? 'it came by a package: use its manager'
-      : 'it runs from its sources, or was unpacked by hand';
-  return new KubeArmorError('NOT_SUPPORTED', `renewing karmor: ${path}: ${way}; only what install.sh made is renewed`);
+      ? ['it came by a package', 'use its manager']
+      : ['it runs from its sources, or was unpacked by hand', 'renew it as it came, or install it with install.sh'];
+  return new KubeArmorError('NOT_SUPPORTED', `renewing karmor: ${path}: ${way}; only what install.sh made is renewed`, { hint });
 }

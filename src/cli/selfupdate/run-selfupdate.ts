@@ -6,8 +6,8 @@ import { run } from '#host';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import type { Io } from '../io.ts';
-import { fetchRelease } from './fetch-release.ts';
-import type { Release, Source } from './fetch-release.ts';
+import { findRelease } from './fetch-release.ts';
+import type { Source } from './fetch-release.ts';
 import { ownInstall } from './own-install.ts';
 import type { OwnInstall } from './own-install.ts';
 
@@ -17,16 +17,18 @@ const UNPACK_MS = 300_000;
 /**
  * `karmor selfupdate`: what was there stays until the new one is whole and runs; the version before stays beside it.
  *
- * @throws {KubeArmorError} as `ownInstall` and `fetchRelease`; `HOST_IO` where the program cannot be put there, or does not run
+ * @throws {KubeArmorError} as `ownInstall` and `findRelease`; `HOST_IO` where the program cannot be put there, or does not run
  */
 export async function selfUpdate(source: Source, io: Io): Promise<ExitCode> {
+  // What was asked for is looked at first: a slip there is told whatever this program is.
+  const release = await findRelease(source, io.signal);
   const own = await ownInstall(io.programPath);
-  const release = await fetchRelease(source, io.signal);
   if (release.tag === own.tag) {
     await io.out(`karmor ${own.tag} is installed already`);
     return EXIT_CODES.ok.code;
   }
-  const said = await failing(`installing into ${own.place}`, () => install(release, own));
+  const archive = await release.fetch();
+  const said = await failing(`installing into ${own.place}`, () => install(release.tag, archive, own));
   await io.out(`${said} is installed as ${own.link}; ${own.tag} stays in ${own.place}`);
   return EXIT_CODES.ok.code;
 }
@@ -44,7 +46,7 @@ async function failing<T>(doing: string, act: () => Promise<T>): Promise<T> {
 }
 
 /** Unpacked beside its place, tried, then put there by one rename; the link is changed last. @returns what the new program says it is */
-async function install({ tag, archive }: Release, { place, link }: OwnInstall): Promise<string> {
+async function install(tag: string, archive: Buffer, { place, link }: OwnInstall): Promise<string> {
   const fresh = join(place, `.new.${process.pid}`);
   await rm(fresh, { recursive: true, force: true });
   await mkdir(fresh);

@@ -108,12 +108,14 @@ test('karmor selfupdate: the same version, no place, a bad tag, another way of i
   assert.match((await update(program)).err, /where are the releases\? give --from/);
   assert.match((await update(program, '../x', '--from', index)).err, /is no tag/);
   for (const [at, says_] of [
-    ['/usr/local/lib/node_modules/@kubearmor/karmor/karmor.mjs', /it came by npm: use npm/],
-    ['/usr/lib/kubearmor/karmor.mjs', /it came by a package/],
-    ['/home/me/src/cli/main.ts', /it runs from its sources/],
+    ['/usr/local/lib/node_modules/@kubearmor/karmor/karmor.mjs', /it came by npm; .* \(use npm\)$/],
+    ['/usr/lib/kubearmor/karmor.mjs', /it came by a package; .* \(use its manager\)$/],
+    ['/home/me/src/cli/main.ts', /it runs from its sources, .* \(renew it as it came, or install it with install\.sh\)$/],
   ] as const) {
     const ran = await update(at, '--from', index);
     assert.equal(ran.code, 1);
     assert.match(ran.err, says_);
+    assert.match((await update(at, '--from', '/no/such/place')).err, /fetching \/no\/such\/place\/latest: no such file/);
+    assert.match((await update(at, 'next', '--from', index)).err, /next is no tag/);
   }
 });

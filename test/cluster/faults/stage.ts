@@ -66,7 +66,7 @@ export class FakeStage implements Stage {
 
   startController(holder: string): Promise<AsyncDisposable> {
     const stop = new AbortController();
-    const options = { namespace: 'kubearmor', holder, countsNodesWithoutAgent: true, hosts: ['webhooks.example'] };
+    const options = { namespace: 'kubearmor', holder, countedNodes: 'reached' as const, hosts: ['webhooks.example'] };
     const controller = new Controller(options, {
       api: this.api,
       startThread: localReviews,
