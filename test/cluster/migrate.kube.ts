@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CONFIGS, CORE, POLICY_KINDS } from '#cluster';
-import { KINDS, shapeOfSocket } from '#install';
+import { definitions, imagesOf, kindOf, KINDS, operatorObjects, shapeOfSocket } from '#install';
 import type { Kind, KubeApi, KubeObject } from '#k8s';
 import { until } from '../vm/running.ts';
 import type { ControlPlane } from './control-plane.ts';
@@ -205,8 +205,11 @@ async function restores(api: KubeApi, file: string): Promise<void> {
 async function neverTwo(plane: ControlPlane): Promise<void> {
   using api = plane.api();
   const namespace = 'security';
-  const installed = await karmor(api, 'install', '-n', namespace, '--take-over');
-  assert.equal(installed.code, 0, installed.err);
+  const refused = await karmor(api, 'install', '-n', namespace, '--take-over', '--wait');
+  assert.equal(refused.code, 1);
+  assert.match(refused.err, /KubeArmor is in kubearmor already/);
+  assert.equal(await api.get(CORE.namespaces, { name: namespace }), undefined);
+  await byAnotherWay(api, namespace);
   const before = await daemonSets(api);
   assert.deepEqual(before, [`kubearmor/${THEIR_DAEMON_SET}`]);
   await using _operator = new RunningOperator(plane, namespace);
@@ -223,9 +226,22 @@ async function neverTwo(plane: ControlPlane): Promise<void> {
   assert.match(degraded, new RegExp(`another installation is there: DaemonSet kubearmor/${THEIR_DAEMON_SET}`));
   assert.deepEqual(await daemonSets(api), before);
   await tellsValues(api);
-  const waited = await karmor(api, 'install', '-n', namespace, '--wait');
-  assert.equal(waited.code, 1);
-  assert.match(waited.out, /another installation is there/);
+}
+
+/** As a chart or a manifest brings it, which look at nothing before. */
+async function byAnotherWay(api: KubeApi, namespace: string): Promise<void> {
+  const by = { fieldManager: 'kubectl' };
+  await api.apply(CORE.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }, by);
+  for (const object of [...definitions(), ...operatorObjects({ namespace, images: imagesOf('1.2.3') })])
+    await api.apply(kindOf(object), object, by);
+  const metadata = { name: 'kubearmorconfig-default', namespace, annotations: { 'kubearmor.io/take-over': 'true' } };
+  const config = { apiVersion: 'operator.kubearmor.com/v1', kind: 'KubeArmorConfig', metadata, spec: {} };
+  await until('its kind is served', () =>
+    api.apply(CONFIGS, config, by).then(
+      () => true,
+      () => false,
+    ),
+  );
 }
 
 /** What its user set in the chart of KubeArmor's operator, by name. */
