@@ -45,7 +45,7 @@ no_path() { ! (cd "$work/out-one" && zstdcat -f -- *.tgz *.tar.gz SHA256SUMS ins
 with_materials() { (cd "$work/out-one" && for file in *.tgz *.gz *.deb *.tar install.sh; do node -e 'JSON.parse(require("fs").readFileSync(process.argv[1]))' "$file.cdx.json" || exit 1; done); }
 
 npm_package() {
-  npm install --global --offline --silent --prefix "$work/npm" "$work"/out-one/*.tgz && "$work/npm/bin/karmor" policy check "$root/demo/policies" && "$work/npm/bin/karmor" version --client | grep -F "$version "
+  npm install --global --offline --silent --prefix "$work/npm" "$work"/out-one/kubearmor-karmor-*.tgz && "$work/npm/bin/karmor" policy check "$root/demo/policies" && "$work/npm/bin/karmor" version --client | grep -F "$version "
 }
 
 # The release as it would be served: a folder for the tag, and which is the latest.
