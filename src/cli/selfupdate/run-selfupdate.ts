@@ -6,8 +6,8 @@ import { run } from '#host';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import type { Io } from '../io.ts';
-import { fetchRelease } from './fetch-release.ts';
-import type { Release, Source } from './fetch-release.ts';
+import { fetchRelease, KARMOR_ARCHIVE } from '../release/fetch-release.ts';
+import type { Release, Source } from '../release/fetch-release.ts';
 import { ownInstall } from './own-install.ts';
 import type { OwnInstall } from './own-install.ts';
 
@@ -21,7 +21,7 @@ const UNPACK_MS = 300_000;
  */
 export async function selfUpdate(source: Source, io: Io): Promise<ExitCode> {
   const own = await ownInstall(io.programPath);
-  const release = await fetchRelease(source, io.signal);
+  const release = await fetchRelease(KARMOR_ARCHIVE, source, io.signal);
   if (release.tag === own.tag) {
     await io.out(`karmor ${own.tag} is installed already`);
     return EXIT_CODES.ok.code;
