@@ -66,7 +66,12 @@ export const BLOCKS: Readonly<Record<string, BlockRun>> = {
     by: 'tools/release/install.test.ts',
   },
   'docs/guide/install.md: npm install -g ./kubearmor-karmor-1.2.3.tgz': { run: 'release', by: 'tools/release/check.sh' },
+  'docs/guide/install.md: sudo karmor install --nonk8s --from RELEASES --wait': { run: 'release', by: 'tools/release/check-deb.sh' },
   'docs/guide/install.md: sudo apt-get install ./kubearmor_1.2.3_linux-amd64.deb': { run: 'release', by: 'tools/release/check-deb.sh' },
+  'docs/guide/install.md: ar p kubearmor_1.2.3_linux-amd64.deb data.tar.zst | zstd -d | sudo tar -x --no-same-owner -C /': {
+    run: 'release',
+    by: 'tools/release/check-deb.sh',
+  },
   'docs/guide/install.md: ctr -n k8s.io image import kubearmor-images_1.2.3_linux_amd64.tar': {
     run: 'release',
     by: 'tools/release/check.sh',
@@ -86,7 +91,7 @@ export const BLOCKS: Readonly<Record<string, BlockRun>> = {
   'docs/guide/operations.md: sudo karmor probe': AGENT,
   'docs/guide/operations.md: kubectl get ksp,csp,hsp,nsp -A': { run: 'cluster', by: 'test/cluster/controller.kube.ts' },
   'docs/guide/operations.md: karmor probe': { run: 'cluster', by: 'test/cluster/karmor.kube.ts' },
-  'docs/guide/operations.md: sudo apt-get install ./kubearmor_1.2.3_linux-amd64.deb': { run: 'release', by: 'tools/release/check-deb.sh' },
+  'docs/guide/operations.md: sudo karmor upgrade --nonk8s --from RELEASES': { run: 'release', by: 'tools/release/check-deb.sh' },
   'docs/guide/operations.md: kubectl get ksp,csp,hsp,nsp -A -o yaml > policies.yaml': { run: 'cluster', by: 'test/cluster/crds.kube.ts' },
   'docs/guide/operations.md: sudo systemctl stop kubearmor': { run: 'release', by: 'tools/release/check-deb.sh' },
   'docs/guide/policy-tests.md: karmor policy test tests/': {

@@ -63,6 +63,7 @@ test('KubeArmor’s own is a program for the processor, or a unit that no packag
   assert.deepEqual(await find({}, ''), { isPackage: false, paths: [] });
   assert.deepEqual(await find(ours, 'installed 1.2.3'), { isPackage: false, paths: [] });
   assert.deepEqual(await find(ours, 'half-configured 1.2.3'), { isPackage: false, paths: [] });
+  assert.deepEqual(await find(ours, ''), { isPackage: false, paths: [] });
   assert.deepEqual(await find({ [unit]: '' }, 'config-files 1.2.3'), { isPackage: false, paths: [`/${unit}`] });
   const theirs = { [program]: '\x7fELF\x02', [unit]: '' };
   assert.deepEqual(await find(theirs, ''), { isPackage: false, paths: [`/${program}`, `/${unit}`] });

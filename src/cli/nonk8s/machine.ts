@@ -90,7 +90,7 @@ async function packageState(runs: Run): Promise<PackageState | undefined> {
 async function otherFiles(at: (path: string) => string, state: PackageState['state'] | undefined): Promise<OtherFiles> {
   const program = `${HOME}/kubearmor`;
   const isProgram = await isElf(at(program));
-  const isOurs = !isProgram && (state === 'installed' || state === 'broken');
+  const isOurs = !isProgram && (state === 'installed' || state === 'broken' || (await isThere(at(program))));
   const units = await Promise.all(
     UNIT_FOLDERS.map(async (folder) => {
       const info = await lstat(at(`${folder}/${UNIT}`)).catch(() => undefined);

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { errnoText, KubeArmorError } from '#base';
+import { isMap } from '#policy';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import type { Flags } from '../flags.ts';
@@ -59,15 +60,24 @@ function planLines(before: PackageState | undefined, purges: boolean): string[] 
 
 const backupName = (io: Io): string => `kubearmor-policies-${new Date(io.wallMs()).toISOString().slice(0, 19).replaceAll(':', '')}.yaml`;
 
-/** All files in one, each as it is, under its name. Nothing is removed where this fails. */
+/** KubeArmor's own agent keeps a policy as one JSON object without its apiVersion; given back it needs one. */
+function givenBack(text: string): string {
+  if (!text.startsWith('{')) return text.replace(/^---\s*\n/, '');
+  try {
+    const value: unknown = JSON.parse(text);
+    return isMap(value) ? JSON.stringify({ apiVersion: 'security.kubearmor.com/v1', ...value }) : text;
+  } catch {
+    return text;
+  }
+}
+
+/** All files in one, under their names. Nothing is removed where this fails. */
 async function backUp(policies: PolicyFiles, path: string, io: Io): Promise<void> {
   if (`${resolve(path)}/`.startsWith(`${HOME}/`))
     throw new KubeArmorError('USAGE', `--backup ${path}: ${HOME} is removed too: name another folder`);
   try {
     await using file = await open(path, 'wx', 0o600);
-    await file.writeFile(
-      policies.map(({ name, text }) => `# ${POLICY_FOLDER}/${name}\n${text.replace(/^---\s*\n/, '').trimEnd()}\n`).join('---\n'),
-    );
+    await file.writeFile(policies.map(({ name, text }) => `# ${POLICY_FOLDER}/${name}\n${givenBack(text).trimEnd()}\n`).join('---\n'));
     await file.sync();
   } catch (error) {
     throw new KubeArmorError('HOST_IO', `writing ${path}: ${errnoText(error)}; nothing was removed`, { cause: error });

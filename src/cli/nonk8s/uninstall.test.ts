@@ -76,7 +76,7 @@ test('uninstall --nonk8s --force writes the policies first, and removes nothing 
     parseAllDocuments(text.slice(0, text.indexOf('---\n# /opt/kubearmor/policies/c.yaml'))).map((document) => document.toJS() as unknown),
     [
       { kind: 'KubeArmorPolicy', metadata: { name: 'a' } },
-      { kind: 'KubeArmorHostPolicy', metadata: { name: 'b' } },
+      { apiVersion: 'security.kubearmor.com/v1', kind: 'KubeArmorHostPolicy', metadata: { name: 'b' } },
     ],
   );
   assert.deepEqual(machine.done, ['purge']);
