@@ -11,17 +11,17 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     words: ['install'],
-    summary: 'install KubeArmor into a cluster',
+    summary: 'install KubeArmor into a cluster, or on this machine',
     load: async () => (await import('./commands/install.ts')).installCommand,
   },
   {
     words: ['upgrade'],
-    summary: 'bring what is installed in a cluster to this version, or to other flags',
+    summary: 'bring what is installed to this version, or to other flags',
     load: async () => (await import('./commands/install.ts')).upgradeCommand,
   },
   {
     words: ['uninstall'],
-    summary: 'take KubeArmor out of a cluster, and end enforcement on its nodes',
+    summary: 'take KubeArmor out of a cluster or this machine, and end enforcement there',
     load: async () => (await import('./commands/install.ts')).uninstallCommand,
   },
   {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ClusterAsked, ClusterPort, Surroundings } from './cluster/cluster-port.ts';
+import type { MachinePort } from './nonk8s/machine-port.ts';
 import type { AgentAddress, AgentFile, AgentPort, KubeArmorTraces, LeftInForce, LocalFacts } from './ports.ts';
 import type { Text } from './text.ts';
 
@@ -32,6 +33,8 @@ export interface Io {
   /** Contexts of the kubeconfig, by name; empty where there is none. */
   contexts(asked: ClusterAsked): Promise<readonly string[]>;
   localFacts(): Promise<LocalFacts>;
+  /** What installs and runs the agent on this machine. */
+  machine(): Promise<MachinePort>;
   /** `/run/kubearmor/probe.json` or KubeArmor's own probe file. */
   agentFile(path: string): Promise<AgentFile>;
   /** What is still in force although no agent answers. `bpffs`: where the BPF file system is mounted. */

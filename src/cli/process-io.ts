@@ -56,6 +56,7 @@ export function processIo({ stdin, stdout, stderr, env, stop, programPath }: Pro
     cluster: async (asked) => (await import('./cluster/open-cluster.ts')).openCluster(asked, env),
     contexts: async ({ kubeconfig }) => (await import('./cluster/open-cluster.ts')).contextNames(kubeconfig, env),
     localFacts: async () => (await import('./local-facts.ts')).readLocalFacts(),
+    machine: async () => (await import('./nonk8s/machine.ts')).openMachine(),
     agentFile: async (path) => (await import('./agent-file.ts')).readAgentFile(path),
     kubeArmorTraces: async (bpffs) => (await import('./local-facts.ts')).readTraces(bpffs),
     leftInForce: async (bpffs) => (await import('./left-in-force.ts')).readLeftInForce(bpffs),

@@ -63,6 +63,9 @@ export function recordingIo(
     },
     contexts: async () => [],
     localFacts: async () => GOOD_NODE,
+    machine: async () => {
+      throw new KubeArmorError('HOST_IO', 'looking for packages: there is no machine in this test');
+    },
     agentFile: async (path) => ({ missing: `${path}: no such file` }),
     leftInForce: async () => ({ programs: 0 }),
     kubeArmorTraces: async () => ({ agents: [], profiles: [], pins: [], unread: [] }),

@@ -65,7 +65,12 @@ export const BLOCKS: Readonly<Record<string, BlockRun>> = {
     by: 'tools/release/install.test.ts',
   },
   'docs/guide/install.md: npm install -g ./kubearmor-karmor-1.2.3.tgz': { run: 'release', by: 'tools/release/check.sh' },
+  'docs/guide/install.md: sudo karmor install --nonk8s --from RELEASES --wait': { run: 'release', by: 'tools/release/check-deb.sh' },
   'docs/guide/install.md: sudo apt-get install ./kubearmor_1.2.3_linux-amd64.deb': { run: 'release', by: 'tools/release/check-deb.sh' },
+  'docs/guide/install.md: ar p kubearmor_1.2.3_linux-amd64.deb data.tar.zst | zstd -d | sudo tar -x --no-same-owner -C /': {
+    run: 'release',
+    by: 'tools/release/check-deb.sh',
+  },
   'docs/guide/install.md: ctr -n k8s.io image import kubearmor-images_1.2.3_linux_amd64.tar': {
     run: 'release',
     by: 'tools/release/check.sh',
@@ -74,6 +79,11 @@ export const BLOCKS: Readonly<Record<string, BlockRun>> = {
   'docs/guide/install.md: karmor install --wait': { run: 'cluster', by: 'test/cluster/karmor-install.kube.ts' },
   'docs/guide/install.md: helm repo add kubearmor RELEASES/v1.2.3': { run: 'release', by: 'tools/release/charts.test.ts' },
   'docs/guide/install.md: kubectl annotate kubearmorconfig -n kubearmor kubearmorconfig-default kubearmor.io/take-over=true': PLAYED,
+  'docs/guide/install.md: kubectl label nodes --all kubearmor.io/enforcer- kubearmor.io/runtime- kubearmor.io/socket- kubearmor.io/btf- kubearmor.io/securityfs-':
+    {
+      run: 'cluster',
+      by: 'test/cluster/install-ways.kube.ts',
+    },
   'docs/guide/migrate.md: karmor migrate --backup before.json': PLAYED,
   'docs/guide/migrate.md: karmor migrate --check cluster': PLAYED,
   'docs/guide/migrate.md: karmor install --dry-run': { run: 'cluster', by: 'test/cluster/migrate.kube.ts' },
@@ -82,7 +92,7 @@ export const BLOCKS: Readonly<Record<string, BlockRun>> = {
   'docs/guide/operations.md: sudo karmor probe': AGENT,
   'docs/guide/operations.md: kubectl get ksp,csp,hsp,nsp -A': PLAYED,
   'docs/guide/operations.md: karmor probe': PLAYED,
-  'docs/guide/operations.md: sudo apt-get install ./kubearmor_1.2.3_linux-amd64.deb': { run: 'release', by: 'tools/release/check-deb.sh' },
+  'docs/guide/operations.md: sudo karmor upgrade --nonk8s --from RELEASES': { run: 'release', by: 'tools/release/check-deb.sh' },
   'docs/guide/operations.md: kubectl get ksp,csp,hsp,nsp -A -o yaml > policies.yaml': PLAYED,
   'docs/guide/operations.md: sudo systemctl stop kubearmor': { run: 'release', by: 'tools/release/check-deb.sh' },
   'docs/guide/policy-tests.md: karmor policy test tests/': {

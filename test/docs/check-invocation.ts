@@ -9,7 +9,23 @@ import type { Invocation } from './shell-words.ts';
 import { ROOT } from './sh-blocks.ts';
 
 /** Programs of others that pages may call. */
-const OTHERS = new Set(['apt-get', 'cd', 'ctr', 'curl', 'docker', 'helm', 'jq', 'kubectl', 'journalctl', 'nerdctl', 'skopeo', 'systemctl']);
+const OTHERS = new Set([
+  'apt-get',
+  'ar',
+  'cd',
+  'ctr',
+  'curl',
+  'docker',
+  'helm',
+  'jq',
+  'kubectl',
+  'journalctl',
+  'nerdctl',
+  'skopeo',
+  'systemctl',
+  'tar',
+  'zstd',
+]);
 /** Flags of the agent that are no settings. */
 const AGENT_ACTIONS = ['remove', 'yes', 'help', 'version'];
 const tree = await loadCompletionTree({ commands: COMMANDS, groups: GROUPS });

@@ -37,15 +37,15 @@ clone() {
 
 # make_release NAME: in that clone, whoever and wherever the builder is.
 make_release() {
-  clone "$1" && cd "$work/$1" && make -s -C bpf && tools/node tools/release/main.ts --out "$work/out-$1"
+  clone "$1" && cd "$work/$1" && make -s -C bpf && make -s -C native && tools/node tools/release/main.ts --out "$work/out-$1"
 }
 
 same() { cmp "$work/out-one/SHA256SUMS" "$work/out-another-place/SHA256SUMS" && (cd "$work/out-another-place" && sha256sum --quiet -c SHA256SUMS); }
-no_path() { ! (cd "$work/out-one" && zstdcat -f -- *.tgz *.tar.gz SHA256SUMS install.sh ./*.cdx.json | tr -c '[:print:]' '\n' | grep -F -m 1 -e "$work" -e "$root"); }
+no_path() { [ -s "$work/out-one/SHA256SUMS" ] && ! (cd "$work/out-one" && zstdcat -f -- *.tgz *.tar.gz SHA256SUMS install.sh ./*.cdx.json | tr -c '[:print:]' '\n' | grep -F -m 1 -e "$work" -e "$root"); }
 with_materials() { (cd "$work/out-one" && for file in *.tgz *.gz *.deb *.tar install.sh; do node -e 'JSON.parse(require("fs").readFileSync(process.argv[1]))' "$file.cdx.json" || exit 1; done); }
 
 npm_package() {
-  npm install --global --offline --silent --prefix "$work/npm" "$work"/out-one/*.tgz && "$work/npm/bin/karmor" policy check "$root/demo/policies" && "$work/npm/bin/karmor" version --client | grep -F "$version "
+  npm install --global --offline --silent --prefix "$work/npm" "$work"/out-one/kubearmor-karmor-*.tgz && "$work/npm/bin/karmor" policy check "$root/demo/policies" && "$work/npm/bin/karmor" version --client | grep -F "$version "
 }
 
 # The release as it would be served: a folder for the tag, and which is the latest.

@@ -1,69 +1,70 @@
 // SPDX-License-Identifier: Apache-2.0
-import { KubeArmorError, VERSION } from '#base';
+import { KubeArmorError } from '#base';
 import type { OptionSpec } from '../command.ts';
 import type { Flags } from '../flags.ts';
 import type { Io } from '../io.ts';
 
-/** A flag of KubeArmor's tool whose work is not done here. */
-export interface KubeArmorFlag {
-  readonly option: OptionSpec;
+/** A flag of KubeArmor's tool, and what becomes of it. */
+export interface AnsweredFlag {
+  readonly option: Pick<OptionSpec, 'flags'>;
   /** By which its value is read. */
   readonly name: string;
   /** `refused`: the command ends. `idle`: it goes on, and says that the flag does nothing. */
-  readonly answer: 'refused' | 'idle';
+  readonly answer: 'taken' | 'refused' | 'idle';
+  /** The reason; of one that is taken what it means. */
   readonly why: string;
   /** What it is as KubeArmor has it by itself: taken, and nothing is said. */
   readonly harmless?: (flags: Flags) => boolean;
 }
 
-const ARCH = process.arch === 'arm64' ? 'arm64' : 'amd64';
-/** For machines without Kubernetes. @param version of the release */
-export const packageName = (version: string, arch = ARCH): string => `kubearmor_${version}_linux-${arch}.deb`;
+/** One whose work is not done here. */
+export interface KubeArmorFlag extends AnsweredFlag {
+  readonly option: OptionSpec;
+  readonly answer: 'refused' | 'idle';
+}
 
 const CONFIG_MAP = 'agents read it live from the ConfigMap kubearmor-config: put the key';
 const ONE_COUNT = 'repeated alerts are folded into one with a count, so there is no rate to set';
-const OF_PACKAGE = 'it is of --nonk8s, and the package has settings of its own: /opt/kubearmor/kubearmor.yaml';
+const OF_MACHINE = 'it is of --nonk8s';
 
-/** @source reference: KubeArmor's command line, section 1.1 */
+/** In a cluster. @source reference: KubeArmor's command line, section 1.1 */
 export const INSTALL_FLAGS: readonly KubeArmorFlag[] = [
   {
-    option: { flags: '--nonk8s', summary: 'refused: a machine without Kubernetes gets the package' },
-    name: 'nonk8s',
-    answer: 'refused',
-    why: `a machine without Kubernetes gets the package of the same release: apt install ./${packageName(VERSION)}`,
-  },
-  {
-    option: { flags: '--vm-mode <mode>', summary: 'refused: as --nonk8s', choices: ['docker', 'systemd'] },
+    option: { flags: '--vm-mode <mode>', summary: 'of --nonk8s: systemd is how it is', choices: ['docker', 'systemd'] },
     name: 'vmMode',
     answer: 'refused',
-    why: `it is of --nonk8s; the package brings a unit of systemd: apt install ./${packageName(VERSION)}`,
+    why: OF_MACHINE,
   },
   {
-    option: { flags: '--secure-containers [bool]', summary: 'refused: as --nonk8s', value: 'switch' },
+    option: { flags: '--secure-containers [bool]', summary: 'of --nonk8s: true is how it is', value: 'switch' },
     name: 'secureContainers',
     answer: 'refused',
-    why: OF_PACKAGE,
+    why: `${OF_MACHINE}; in a cluster containers are protected where there are policies for them`,
   },
   {
-    option: { flags: '--image-pull-policy <policy>', summary: 'refused: as --nonk8s', choices: ['missing', 'never', 'always'] },
+    option: { flags: '--image-pull-policy <policy>', summary: 'of --nonk8s: does nothing', choices: ['missing', 'never', 'always'] },
     name: 'imagePullPolicy',
     answer: 'refused',
-    why: 'it is of --nonk8s; in a cluster it is imagePullPolicy of each component of the KubeArmorConfig',
+    why: `${OF_MACHINE}; in a cluster it is imagePullPolicy of each component of the KubeArmorConfig`,
   },
   {
-    option: { flags: '--host-audit <families>', summary: 'refused: nodes’ postures are in the ConfigMap', value: 'list' },
+    option: {
+      flags: '--host-audit <families>',
+      summary: 'with --nonk8s: as --audit, of the host; in a cluster it is in the ConfigMap',
+      value: 'list',
+    },
     name: 'hostAudit',
     answer: 'refused',
     why: `${CONFIG_MAP} hostDefaultFilePosture, hostDefaultNetworkPosture or hostDefaultCapabilitiesPosture there`,
   },
   {
-    option: { flags: '--host-block <families>', summary: 'refused: the same', value: 'list' },
+    option: { flags: '--host-block <families>', summary: 'with --nonk8s: as --block, of the host', value: 'list' },
     name: 'hostBlock',
     answer: 'refused',
     why: `${CONFIG_MAP} hostDefaultFilePosture, hostDefaultNetworkPosture or hostDefaultCapabilitiesPosture there`,
   },
   {
-    option: { flags: '--host-viz <families>', summary: 'refused: the same', value: 'list' },
+    option: { flags: '--host-viz <families>', summary: 'with --nonk8s: as --viz, of the host', value: 'list' },
     name: 'hostViz',
     answer: 'refused',
     why: `${CONFIG_MAP} hostVisibility there`,
@@ -119,12 +120,6 @@ export const INSTALL_FLAGS: readonly KubeArmorFlag[] = [
 /** @source the same, section 1.2 */
 export const UNINSTALL_FLAGS: readonly KubeArmorFlag[] = [
   {
-    option: { flags: '--nonk8s', summary: 'refused: the package of a machine is removed by apt' },
-    name: 'nonk8s',
-    answer: 'refused',
-    why: 'the package of a machine without Kubernetes goes with apt remove kubearmor, which ends enforcement too',
-  },
-  {
     option: { flags: '--verify [bool]', summary: 'how it is: it waits until nodes say that nothing is in force', value: 'switch' },
     name: 'verify',
     answer: 'idle',
@@ -138,9 +133,9 @@ export const UNINSTALL_FLAGS: readonly KubeArmorFlag[] = [
  *
  * @throws {KubeArmorError} `USAGE`
  */
-export function answerFlags(known: readonly KubeArmorFlag[], flags: Flags, io: Io): void {
-  const given = known.filter(({ name, harmless }) => flags.isGiven(name) && harmless?.(flags) !== true);
-  const text = ({ option, why }: KubeArmorFlag): string => `${/--[\w-]+/.exec(option.flags)?.[0]}: ${why}`;
+export function answerFlags(known: readonly AnsweredFlag[], flags: Flags, io: Io): void {
+  const given = known.filter(({ name, answer, harmless }) => answer !== 'taken' && flags.isGiven(name) && harmless?.(flags) !== true);
+  const text = ({ option, why }: AnsweredFlag): string => `${/--[\w-]+/.exec(option.flags)?.[0]}: ${why}`;
   const refused = given.filter(({ answer }) => answer === 'refused');
   if (refused.length > 0) throw new KubeArmorError('USAGE', refused.map(text).join('; '));
   for (const one of given) io.err(`${text(one)}; it does nothing`);

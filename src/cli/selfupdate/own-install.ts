@@ -2,6 +2,7 @@
 import { readlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { KubeArmorError } from '#base';
+import { TAG } from '../release/fetch-release.ts';
 
 /** An installation that install.sh made. */
 export interface OwnInstall {
@@ -12,8 +13,6 @@ export interface OwnInstall {
   /** The link that PATH finds. */
   readonly link: string;
 }
-
-export const TAG = /^v\d[A-Za-z0-9.-]*$/;
 
 /**
  * What install.sh made, by the file that runs: `PLACE/TAG/lib/karmor.mjs`.

@@ -6,8 +6,8 @@ import { run } from '#host';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import type { Io } from '../io.ts';
-import { findRelease } from './fetch-release.ts';
-import type { Source } from './fetch-release.ts';
+import { findRelease, KARMOR_ARCHIVE } from '../release/fetch-release.ts';
+import type { Source } from '../release/fetch-release.ts';
 import { ownInstall } from './own-install.ts';
 import type { OwnInstall } from './own-install.ts';
 
@@ -21,7 +21,7 @@ const UNPACK_MS = 300_000;
  */
 export async function selfUpdate(source: Source, io: Io): Promise<ExitCode> {
   // What was asked for is looked at first: a slip there is told whatever this program is.
-  const release = await findRelease(source, io.signal);
+  const release = await findRelease(KARMOR_ARCHIVE, source, io.signal);
   const own = await ownInstall(io.programPath);
   if (release.tag === own.tag) {
     await io.out(`karmor ${own.tag} is installed already`);

@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { errnoText, KubeArmorError } from '#base';
-import { TAG } from './own-install.ts';
 
 /** Where from: a release index (a folder, or its address), or an archive with its checksum. */
 export interface Source {
@@ -14,38 +13,62 @@ export interface Source {
   readonly sha256?: string | undefined;
 }
 
+/** A file of a release for one architecture, by its name. @source tools/release/artefacts.ts */
+export interface Artefact {
+  /** Version, then architecture. */
+  readonly pattern: RegExp;
+  readonly nameOf: (version: string, arch: string) => string;
+}
+
+/** `karmor` with its Node. */
+export const KARMOR_ARCHIVE: Artefact = {
+  pattern: /^karmor_(\d[A-Za-z0-9.-]*)_linux_(amd64|arm64)\.tar\.gz$/,
+  nameOf: (version, arch) => `karmor_${version}_linux_${arch}.tar.gz`,
+};
+
+/** Agent and `karmor` for a machine without Kubernetes. */
+export const MACHINE_PACKAGE: Artefact = {
+  pattern: /^kubearmor_(\d[A-Za-z0-9.-]*)_linux-(amd64|arm64)\.deb$/,
+  nameOf: (version, arch) => `kubearmor_${version}_linux-${arch}.deb`,
+};
+
 export interface Release {
   readonly tag: string;
   /** Gets its archive and compares it with its checksum. @throws {KubeArmorError} `HOST_IO` where it cannot be had whole, or is not what it should be */
   readonly fetch: () => Promise<Buffer>;
+  /** Its SHA-256, which is that of the release's list or the one that was given. */
+  readonly sha256: string;
+  /** Where it is: an address or a path. */
+  readonly place: string;
 }
 
-const ARCHIVE = /^karmor_(\d[A-Za-z0-9.-]*)_linux_(amd64|arm64)\.tar\.gz$/;
+export const TAG = /^v\d[A-Za-z0-9.-]*$/;
 const TIMEOUT_MS = 300_000;
 /** An archive has some 40 MB. */
 const SIZE_MAX = 512 * 1024 * 1024;
 const ARCH = process.arch === 'arm64' ? 'arm64' : 'amd64';
 
 /**
- * Finds a release; of an index its list is read.
+ * Finds an artefact for this machine's architecture; of an index its list is read.
  *
  * @throws {KubeArmorError} `USAGE` for what is no release, `HOST_IO` where the index cannot be read
  */
-export async function findRelease({ from, tag, sha256 }: Source, signal: AbortSignal): Promise<Release> {
-  const found = ARCHIVE.exec(basename(from));
+export async function findRelease(artefact: Artefact, { from, tag, sha256 }: Source, signal: AbortSignal): Promise<Release> {
+  const found = artefact.pattern.exec(basename(from));
   if (found !== null) return namedArchive(from, found, { tag, sha256 }, signal);
   if (sha256 !== undefined) throw new KubeArmorError('USAGE', '--sha256 is of an archive; of a release its own list has them');
   const chosen = tag ?? (await read(below(from, 'latest'), signal)).toString('utf8').split('\n')[0]?.trim() ?? '';
   if (!TAG.test(chosen) || chosen.includes('..'))
     throw new KubeArmorError('USAGE', `${chosen.slice(0, 80)} is no tag: a tag is v and a version, like v1.2.3`);
-  const name = `karmor_${chosen.slice(1)}_linux_${ARCH}.tar.gz`;
+  const name = artefact.nameOf(chosen.slice(1), ARCH);
   const list = (await read(below(from, `${chosen}/SHA256SUMS`), signal)).toString('utf8');
   const wanted = list
     .split('\n')
     .find((line) => line.endsWith(`  ${name}`))
     ?.split(' ')[0];
   if (wanted === undefined) throw new KubeArmorError('USAGE', `the release ${chosen} has no ${name} in its list SHA256SUMS`);
-  return { tag: chosen, fetch: async () => checked(await read(below(from, `${chosen}/${name}`), signal), wanted, name) };
+  const place = below(from, `${chosen}/${name}`);
+  return { tag: chosen, sha256: wanted, place, fetch: async () => checked(await read(place, signal), wanted, name) };
 }
 
 function namedArchive(
@@ -59,7 +82,9 @@ function namedArchive(
   if (sha256 === undefined || !/^[0-9a-f]{64}$/i.test(sha256)) {
     throw new KubeArmorError('USAGE', '--sha256 with 64 hexadecimal digits is needed with an archive: its release’s SHA256SUMS has it');
   }
-  return { tag: `v${version}`, fetch: async () => checked(await read(from, signal), sha256.toLowerCase(), basename(from)) };
+  const wanted = sha256.toLowerCase();
+  const fetch = async (): Promise<Buffer> => checked(await read(from, signal), wanted, basename(from));
+  return { tag: `v${version}`, sha256: wanted, place: from, fetch };
 }
 
 function checked(archive: Buffer, wanted: string, name: string): Buffer {
