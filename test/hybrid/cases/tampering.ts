@@ -53,7 +53,7 @@ export const TAMPERING: readonly HybridCase[] = [
     },
   },
   {
-    name: 'one link is detached: Enforced is False within a minute; the next agent attaches all anew',
+    name: 'one link is detached: Enforced is False within a minute, and True again once the agent was started anew',
     async run(stage) {
       await guarded(stage);
       await tampered(stage, 'link');
