@@ -15,7 +15,7 @@ import type { Operation } from './questions.ts';
 import { HintedRoot, MERGED_USR } from './root-hints.ts';
 import { selects } from './select.ts';
 import { policyOf } from './testing/arbitraries.ts';
-import { universeOf, unnamedProgram } from './universe.ts';
+import { ACCESSES_MAX, universeOf, unnamedProgram } from './universe.ts';
 import { workloadClasses } from './workload-classes.ts';
 
 const LIMITS = { maxStates: 10_000, maxSteps: 1_000_000, maxCells: 100_000 };
@@ -177,6 +177,15 @@ test('patterns that multiply each other are looked at alone, and the answer says
     lint([policyOf('wide', rules)]).map(({ code }) => code),
     ['LINT_INCOMPLETE'],
   );
+});
+
+test('ports and networks that multiply each other end no memory, and the answer says that it is not complete', () => {
+  const rows = Array.from({ length: 2_000 }, (_, i) => `{protocol: tcp, cidr: 10.${i >> 8}.${i & 255}.0/24, port: "${i * 7 + 1}"}`);
+  const text = `apiVersion: security.kubearmor.com/v1\nkind: KubeArmorPolicy\nmetadata: {name: a}\nspec: {selector: {matchLabels: {a: b}}, action: Block, network: {matchProtocols: [${rows.join()}]}}`;
+  const [document] = parsePolicyText(text);
+  assert.ok(document?.policy !== undefined);
+  const universe = universeOf([document.policy]);
+  assert.deepEqual([universe.isComplete, universe.accesses.length], [false, ACCESSES_MAX]);
 });
 
 test('lint names what decides before each of many shadowed rules', () => {

@@ -104,14 +104,23 @@ function addressText(value: bigint, size: 4 | 16): string {
   return isIPv6(text) ? text : groups.join(':');
 }
 
-/** One of each kind of socket access that these rules can tell apart; none where there are no rules on sockets. */
-export function socketAccesses(rules: readonly Rule[], subjects: readonly Subject[]): SocketAccess[] {
+/** One of each kind of socket access that these rules can tell apart, `most` at most; none where there are no rules on sockets. */
+export function socketAccesses(rules: readonly Rule[], subjects: readonly Subject[], most: number): SocketAccess[] {
   const mine = rules.filter((rule) => rule.family === 'network');
-  if (mine.length === 0) return [];
-  const peers = addressesFor(mine).flatMap((address) => portsFor(mine).map((port) => ({ address, port })));
-  const asked = (['egress', 'ingress', 'request'] as const).flatMap((op) => peers.map((peer) => ({ op, ...peer })));
-  const kinds = kindsFor(mine).flatMap((kind) => subjects.map((subject) => ({ kind: 'socket' as const, ...kind, subject })));
-  return kinds.flatMap((socket) => [{ ...socket, op: 'create' as const }, ...asked.map((one) => ({ ...socket, ...one }))]);
+  return mine.length === 0 ? [] : [...eachSocketAccess(mine, subjects).take(Math.max(0, most))];
+}
+
+/** One after the other: addresses times ports of a long policy are more than memory holds. */
+function* eachSocketAccess(rules: readonly NetworkRule[], subjects: readonly Subject[]): Generator<SocketAccess> {
+  const [addresses, ports] = [addressesFor(rules), portsFor(rules)];
+  for (const kind of kindsFor(rules)) {
+    for (const subject of subjects) {
+      const socket = { kind: 'socket' as const, ...kind, subject };
+      yield { ...socket, op: 'create' };
+      for (const op of ['egress', 'ingress', 'request'] as const)
+        for (const address of addresses) for (const port of ports) yield { ...socket, op, address, port };
+    }
+  }
 }
 
 /** One of each kind of capability check that these rules can tell apart. */

@@ -40,11 +40,11 @@ export function universeOf(policies: readonly Policy[], resolve: PathResolver = 
   const tables = new Patterns(rules, resolve);
   const found = tables.paths();
   const subjects = tables.subjects(found.paths);
-  const all = [
-    ...pathAccesses(tables, { paths: found.paths, subjects, rules }),
-    ...socketAccesses(rules, subjects),
-    ...capabilityAccesses(rules, subjects),
-  ];
+  const paths = pathAccesses(tables, { paths: found.paths, subjects, rules });
+  const rest = [...capabilityAccesses(rules, subjects)];
+  // One more than there is room for tells that something was left out.
+  const sockets = socketAccesses(rules, subjects, ACCESSES_MAX + 1 - paths.length - rest.length);
+  const all = [...paths, ...sockets, ...rest];
   const accesses = all.slice(0, ACCESSES_MAX);
   const near = nearness(accesses, tables, found.paths);
   return { accesses, near, isComplete: found.isComplete && all.length <= ACCESSES_MAX };
