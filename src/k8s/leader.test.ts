@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { noLogger } from '#base';
+import { KubeArmorError, noLogger } from '#base';
 import type { KubeApi } from './api.ts';
 import { lead } from './leader.ts';
 import type { LeaderOptions } from './leader.ts';
@@ -55,6 +55,26 @@ test('lead: one leads; when it ends, the Lease is given back and the other takes
   second.stop.abort();
   await second.done;
   assert.equal(await holderOf(api), '');
+});
+
+test('lead: a server that is away is told of once, and again when it was there', async () => {
+  const told: string[] = [];
+  const logger = { ...noLogger, warn: (message: string) => void told.push(message) };
+  const stop = new AbortController();
+  let reads = 0;
+  class Away extends FakeKubeApi {
+    override get(): Promise<undefined> {
+      reads++;
+      if (reads === 6) return Promise.resolve(undefined); // there, and somebody was quicker
+      if (reads === 12) stop.abort();
+      return Promise.reject(new KubeArmorError('API_UNREACHABLE', 'reading leases "ns/l": connection refused'));
+    }
+    override create(): Promise<never> {
+      return Promise.reject(new KubeArmorError('API_CONFLICT', 'somebody was quicker'));
+    }
+  }
+  await lead(new Away(), { ...options('a'), everyMs: 1, logger }, async () => {}, stop.signal);
+  assert.deepEqual([reads, told.length], [12, 2]);
 });
 
 test('lead: two that come at once: who is not the one is not warned of it', async (t) => {

@@ -14,7 +14,7 @@ export interface LeaderOptions extends LeaseOptions {
   readonly logger?: Logger;
 }
 
-/** What we saw of somebody's Lease, and when, by our clock. */
+/** What we saw, of somebody's Lease as an example, and when, by our clock. */
 interface Seen {
   readonly text: string;
   readonly atMs: number;
@@ -62,6 +62,9 @@ export async function lead(
   }
 }
 
+/** What goes on failing in the same way is told so often. */
+const TOLD_AGAIN_MS = 60_000;
+
 class Leader {
   readonly #api: KubeApi;
   readonly #options: LeaderOptions;
@@ -72,6 +75,8 @@ class Leader {
   #own: KubeObject | undefined;
   #renewedMs = 0;
   #seen: Seen | undefined;
+  /** The failure that was told last; undefined since a call succeeded. */
+  #told: Seen | undefined;
 
   constructor(api: KubeApi, options: LeaderOptions) {
     this.#api = api;
@@ -134,13 +139,23 @@ class Leader {
   /** Failures of the server are logged and passed over: the next try comes soon. */
   async #attempt(act: () => Promise<boolean>, signal: AbortSignal): Promise<boolean> {
     try {
-      return await act();
+      const isDone = await act();
+      this.#told = undefined;
+      return isDone;
     } catch (error) {
       if (signal.aborted) return false;
       if (!(error instanceof KubeArmorError)) throw error;
-      this.#logger.warn(error.message, { code: error.code, lease: this.#options.ref.name });
+      this.#tell(error);
       return false;
     }
+  }
+
+  /** A try comes every two seconds: one line for each would be all that a log holds of an API server that is away. */
+  #tell({ message, code }: KubeArmorError): void {
+    const nowMs = performance.now();
+    if (this.#told?.text === message && nowMs - this.#told.atMs < TOLD_AGAIN_MS) return;
+    this.#told = { text: message, atMs: nowMs };
+    this.#logger.warn(message, { code, lease: this.#options.ref.name });
   }
 
   /** @returns false too where somebody was quicker */
