@@ -113,14 +113,19 @@ export function socketAccesses(rules: readonly Rule[], subjects: readonly Subjec
 /** One after the other: addresses times ports of a long policy are more than memory holds. */
 function* eachSocketAccess(rules: readonly NetworkRule[], subjects: readonly Subject[]): Generator<SocketAccess> {
   const [addresses, ports] = [addressesFor(rules), portsFor(rules)];
-  for (const kind of kindsFor(rules)) {
-    for (const subject of subjects) {
-      const socket = { kind: 'socket' as const, ...kind, subject };
-      yield { ...socket, op: 'create' };
-      for (const op of ['egress', 'ingress', 'request'] as const)
-        for (const address of addresses) for (const port of ports) yield { ...socket, op, address, port };
-    }
+  const sockets = kindsFor(rules).flatMap((kind) => subjects.map((subject) => ({ kind: 'socket' as const, ...kind, subject })));
+  for (const socket of sockets) {
+    yield { ...socket, op: 'create' };
+    for (const op of ['egress', 'ingress', 'request'] as const) yield* eachPeer({ ...socket, op }, addresses, ports);
   }
+}
+
+function* eachPeer(
+  socket: SocketAccess,
+  addresses: readonly SocketAccess['address'][],
+  ports: readonly SocketAccess['port'][],
+): Generator<SocketAccess> {
+  for (const address of addresses) for (const port of ports) yield { ...socket, address, port };
 }
 
 /** One of each kind of capability check that these rules can tell apart. */
