@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { KubeArmorError } from '#base';
 import type { Issue } from '#base';
+import { replaceFile } from '#host';
 import { LIMITS, parsePolicyObject, parsePolicyText } from '#policy';
 import type { ParsedDocument, Policy } from '#policy';
 import { backupFileName, withoutKubernetes } from './policy-identity.ts';
@@ -98,21 +99,11 @@ function parseBackup(file: string, text: string): ParsedDocument | undefined {
   }
 }
 
-/** Writes a file so that, whatever happens, either the old or the new one is there, whole, and on the disk. */
+/** As `replaceFile`. @throws {KubeArmorError} `HOST_IO` */
 export async function writeAtomically(file: string, text: string, mode = 0o600): Promise<void> {
-  const directory = path.dirname(file);
-  const scratch = path.join(directory, `.${process.pid}-${Math.random().toString(36).slice(2)}~`);
-  try {
-    await using handle = await open(scratch, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, mode);
-    await handle.writeFile(text);
-    await handle.sync();
-    await rename(scratch, file);
-    await using folder = await open(directory, constants.O_RDONLY);
-    await folder.sync();
-  } catch (error) {
-    await rm(scratch, { force: true }).catch(() => {});
+  await replaceFile(file, text, mode).catch((error: unknown) => {
     throw ioError(`writing ${file}`, error);
-  }
+  });
 }
 
 /** Where policies of the RPC are kept. */

@@ -14,6 +14,7 @@ export type { NodeLack } from './node-lacks.ts';
 export { MULTICALL_BINARIES } from './multicall.ts';
 export { missingCapabilities, readLimit, readProcess } from './process-facts.ts';
 export type { HostCapability, ProcessFacts, ResourceLimit } from './process-facts.ts';
+export { replaceFile } from './replace-file.ts';
 export { openContainerRoot, resolveInRoot } from './resolve-in-root.ts';
 export type { ContainerRoot, DeclaredMount, OpenRootOptions, ResolvedPath } from './resolve-in-root.ts';
 export { readRunningPrograms } from './running-programs.ts';

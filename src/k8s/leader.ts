@@ -14,8 +14,8 @@ export interface LeaderOptions extends LeaseOptions {
   readonly logger?: Logger;
 }
 
-/** What we saw, of somebody's Lease as an example, and when, by our clock. */
-interface Seen {
+/** A text and when we had it, by our clock: what somebody's Lease said, or what failed. */
+interface Dated {
   readonly text: string;
   readonly atMs: number;
 }
@@ -74,9 +74,9 @@ class Leader {
   /** Ours as it was last written; undefined while another's. */
   #own: KubeObject | undefined;
   #renewedMs = 0;
-  #seen: Seen | undefined;
+  #seen: Dated | undefined;
   /** The failure that was told last; undefined since a call succeeded. */
-  #told: Seen | undefined;
+  #told: Dated | undefined;
 
   constructor(api: KubeApi, options: LeaderOptions) {
     this.#api = api;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { constants } from 'node:fs';
-import { access, chmod, lstat, mkdtemp, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { access, chmod, lstat, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, extname, join } from 'node:path';
 import { errnoText, KubeArmorError } from '#base';
-import { run } from '#host';
+import { replaceFile, run } from '#host';
 import type { RunOptions, RunResult } from '#host';
 import { HOME, PACKAGE, POLICY_FOLDER, SETTINGS_FILE, UNIT } from './machine-port.ts';
 import type { MachinePort, OtherFiles, PackageFields, PackageState } from './machine-port.ts';
@@ -143,16 +143,10 @@ async function readIfAny(path: string): Promise<string | undefined> {
   }
 }
 
-/** The old or the new ones are there, whole. */
 async function writeSettings(path: string, text: string): Promise<void> {
-  const fresh = `${path}.${process.pid}.new`;
-  try {
-    await writeFile(fresh, text, { mode: 0o644, flag: 'wx', flush: true });
-    await rename(fresh, path);
-  } catch (error) {
-    await rm(fresh, { force: true });
+  await replaceFile(path, text, 0o644).catch((error: unknown) => {
     throw failed(`writing ${path}`, error);
-  }
+  });
 }
 
 async function policyFiles(folder: string): Promise<{ name: string; text: string }[]> {
